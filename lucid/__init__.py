@@ -1,0 +1,1 @@
+"""Train 1-D audio networks on your own Mac."""

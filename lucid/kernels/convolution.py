@@ -1,0 +1,189 @@
+"""The closed set of three bilinear functions that every convolution is made of.
+
+With s stride, d dilation, p the left padding, each is one sum over i, k with t*s + k*d - p = i:
+    conv1d:             y[n, o, t]  = sum w[o, c, k] x[n, c, i]
+    conv_transpose1d:   x[n, c, i]  = sum w[o, c, k] y[n, o, t]
+    conv1d_weight_grad: w[o, c, k]  = sum y[n, o, t] x[n, c, i]
+The derivative of each, in either input, is one of the other two. So every order of derivative
+stays inside the set, and MLX's own derivative of a convolution (slow, and wrong for some settings)
+is never met.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+
+from lucid.kernels import conv1d as dense
+from lucid.kernels import conv_transpose1d as polyphase
+
+
+def conv1d(
+    x: mx.array,
+    w: mx.array,
+    *,
+    stride: int = 1,
+    padding: tuple[int, int] = (0, 0),
+    dilation: int = 1,
+    groups: int = 1,
+) -> mx.array:
+    """Cross-correlation of x (N, C_in, L) with w (C_out, C_in/groups, K).
+
+    Returns (N, C_out, floor((L + left + right - dilation*(K-1) - 1)/stride) + 1), of length 0 where
+    the kernel does not fit. `padding` is (left, right); a negative one crops.
+
+    >>> conv1d(mx.array([[[1.0, 2.0, 3.0]]]), mx.array([[[1.0, 0.5]]]), padding=(1, 1))
+    array([[[0.5, 2, 3.5, 3]]], dtype=float32)
+    """
+    _check("conv1d", {"stride": stride, "dilation": dilation, "groups": groups}, x=x, w=w)
+    left, right = padding
+    reach = dilation * (w.shape[-1] - 1) + 1
+    length = max((x.shape[-1] + left + right - reach) // stride + 1, 0)
+    return _conv1d(x, w, length, stride=stride, left=left, dilation=dilation, groups=groups)
+
+
+def conv_transpose1d(
+    x: mx.array,
+    w: mx.array,
+    *,
+    length: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> mx.array:
+    """Transposed convolution of x (N, C_in, L) with w (C_in, C_out/groups, K): (N, C_out, length).
+
+    Tap k of input i lands on position i*stride + k*dilation - padding; positions that nothing
+    reaches are zero. This is the derivative of `conv1d` in its input, for the same w.
+
+    >>> conv_transpose1d(mx.array([[[1.0, 2.0]]]), mx.array([[[1.0, 10.0]]]), length=5, stride=2)
+    array([[[1, 10, 2, 20, 0]]], dtype=float32)
+    """
+    return _conv_transpose1d(
+        x, w, length, stride=stride, left=padding, dilation=dilation, groups=groups
+    )
+
+
+def conv1d_weight_grad(
+    x: mx.array,
+    g: mx.array,
+    *,
+    kernel_size: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> mx.array:
+    """Derivative of `conv1d` in its weight: (C_out, C_in/groups, kernel_size).
+
+    x (N, C_in, L) is the input, g (N, C_out, L_out) the derivative in the output.
+
+    >>> x, g = mx.array([[[1.0, 2.0, 3.0]]]), mx.ones((1, 1, 4))
+    >>> conv1d_weight_grad(x, g, kernel_size=2, padding=1)
+    array([[[6, 6]]], dtype=float32)
+    """
+    return _weight_grad(
+        x, g, kernel_size, stride=stride, left=padding, dilation=dilation, groups=groups
+    )
+
+
+# The same three, with a uniform signature: the size of the summed-over result is positional and
+# every other setting passes through unchanged. A custom_function costs 0.4 us to build, so one is
+# built per call, closing over the settings.
+
+
+def _conv1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
+    out = (x.shape[0], w.shape[0], length)
+    fits = x.shape[1] == w.shape[1] * settings["groups"] and w.shape[0] % settings["groups"] == 0
+    assert fits, _mismatch("conv1d", x, w, settings)
+
+    def value(x: mx.array, w: mx.array) -> mx.array:
+        return dense.forward(x, w, length=length, **settings)
+
+    def derivative(g: mx.array, x: mx.array, w: mx.array) -> tuple[mx.array, mx.array]:
+        return (
+            _conv_transpose1d(g, w, x.shape[-1], **settings),
+            _weight_grad(x, g, w.shape[-1], **settings),
+        )
+
+    return _bilinear(value, derivative, out, x, w)
+
+
+def _conv_transpose1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
+    _check("conv_transpose1d", settings, x=x, w=w)
+    out = (x.shape[0], w.shape[1] * settings["groups"], length)
+    fits = x.shape[1] == w.shape[0] and w.shape[0] % settings["groups"] == 0
+    assert fits, _mismatch("conv_transpose1d", x, w, settings)
+
+    def value(x: mx.array, w: mx.array) -> mx.array:
+        return polyphase.forward(x, w, length=length, **settings)
+
+    def derivative(g: mx.array, x: mx.array, w: mx.array) -> tuple[mx.array, mx.array]:
+        return (
+            _conv1d(g, w, x.shape[-1], **settings),
+            _weight_grad(g, x, w.shape[-1], **settings),
+        )
+
+    return _bilinear(value, derivative, out, x, w)
+
+
+def _weight_grad(x: mx.array, g: mx.array, kernel_size: int, **settings: int) -> mx.array:
+    _check("conv1d_weight_grad", settings, x=x, g=g)
+    out = (g.shape[1], x.shape[1] // settings["groups"], kernel_size)
+    split = x.shape[1] % settings["groups"] == 0 == g.shape[1] % settings["groups"]
+    fits = x.shape[0] == g.shape[0] and split
+    assert fits, _mismatch("conv1d_weight_grad", x, g, settings)
+
+    def value(x: mx.array, g: mx.array) -> mx.array:
+        return dense.weight_grad(x, g, kernel_size=kernel_size, **settings)
+
+    def derivative(v: mx.array, x: mx.array, g: mx.array) -> tuple[mx.array, mx.array]:
+        return (
+            _conv_transpose1d(g, v, x.shape[-1], **settings),
+            _conv1d(x, v, g.shape[-1], **settings),
+        )
+
+    return _bilinear(value, derivative, out, x, g)
+
+
+def _bilinear(
+    value: Callable[[mx.array, mx.array], mx.array],
+    derivative: Callable[[mx.array, mx.array, mx.array], tuple[mx.array, mx.array]],
+    shape: tuple[int, int, int],
+    a: mx.array,
+    b: mx.array,
+) -> mx.array:
+    """value(a, b), whose derivative is the given one, and in the precision that pays."""
+    empty = a.size == 0 or b.size == 0 or 0 in shape
+    # On the CPU a half-precision matmul is a scalar loop; float32 around it is 30 times faster.
+    half = a.dtype in (mx.float16, mx.bfloat16) and mx.default_device() == mx.cpu
+
+    @mx.custom_function
+    def function(a: mx.array, b: mx.array) -> mx.array:
+        if empty:  # a sum over nothing; MLX may hang or die on one
+            return mx.zeros(shape, a.dtype)
+        if half:
+            return value(a.astype(mx.float32), b.astype(mx.float32)).astype(a.dtype)
+        return value(a, b)
+
+    @function.vjp
+    def function_vjp(primals, cotangent, output):
+        return derivative(cotangent, *primals)
+
+    y: Any = function(a, b)  # MLX declares object
+    return y
+
+
+def _check(name: str, settings: dict[str, int], **arrays: mx.array) -> None:
+    """Facts that the layers above have made sure of; a broken one would end the process in MLX."""
+    (first, a), (second, b) = arrays.items()
+    for label, array in arrays.items():
+        assert array.ndim == 3, f"{name}: {label} must be 3-dimensional, got {array.shape}"
+    assert a.dtype == b.dtype, f"{name}: {first} is {a.dtype} but {second} is {b.dtype}"
+    for key in ("stride", "dilation", "groups"):
+        assert settings[key] >= 1, f"{name}: {key} must be at least 1, got {settings[key]}"
+
+
+def _mismatch(name: str, a: mx.array, b: mx.array, settings: dict[str, int]) -> str:
+    return f"{name}: shapes {a.shape} and {b.shape} do not fit with groups={settings['groups']}"

@@ -1,1 +1,45 @@
-"""Train 1-D audio networks on your own Mac."""
+"""Train 1-D audio networks on your own Mac: PyTorch's ergonomics, MLX's Metal execution.
+
+>>> import lucid
+>>> x = lucid.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+Tensor([2., 4., 6.], grad=None)
+"""
+
+from lucid import _linux
+
+_linux.prepare()  # before the first import of mlx
+
+from mlx.core import (  # noqa: E402
+    bfloat16,
+    complex64,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from mlx.core import bool_ as bool  # noqa: E402
+
+from lucid import autograd, random  # noqa: E402
+from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from lucid.ops import *  # noqa: E402, F403
+from lucid.ops.device import default_device, set_default_device  # noqa: E402
+from lucid.random import manual_seed  # noqa: E402
+from lucid.tensor import Tensor  # noqa: E402
+
+__version__ = "0.1.0"
+
+tensor = Tensor
+zeros, ones, full = Tensor.zeros, Tensor.ones, Tensor.full
+zeros_like, ones_like, full_like = Tensor.zeros_like, Tensor.ones_like, Tensor.full_like
+arange, linspace, eye = Tensor.arange, Tensor.linspace, Tensor.eye
+randn, rand, randint, randperm = Tensor.randn, Tensor.rand, Tensor.randint, Tensor.randperm
+float, long, double, half = float32, int64, float64, float16  # torch's names of the dtypes

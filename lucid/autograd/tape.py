@@ -1,0 +1,262 @@
+"""The tape: what was computed, and the walk back over it. It knows no operation.
+
+A recorded result points at its `Node`; a node's edges point at the nodes (or leaf tensors) that
+its inputs came from. Arrays are immutable, so what a rule keeps can never be overwritten, and a
+tensor that is assigned to (`x[i] = v`, `x += y`) is bound to a new array and a new node.
+
+The walk is iterative, counts consumers, and checks every gradient's shape against the value that
+it belongs to. In the ordinary walk gradients are raw `mx.array`s. With `create_graph=True` they
+are tensors and each rule is recorded in its turn; the rule of a rule is `mx.vjp` of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mlx.core as mx
+
+from lucid.autograd.mode import set_grad_enabled
+
+Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
+
+
+class Traced:
+    """What the tape needs of a tensor. `lucid.Tensor` is the class that people use."""
+
+    array: mx.array
+    requires_grad: bool = False
+    grad: Any = None
+    _node: Node | None = None  # None: a leaf, or a constant
+    _index: int = 0  # which output of the node
+    _hooks: list[Callable] | None = None  # of a leaf; a recorded tensor's hooks are its node's
+    _born: int | None = None  # age of the oldest pending op behind it; see `ops.op`
+    _device: str
+
+    @classmethod
+    def _wrap(cls, array: mx.array, device: str) -> Any:
+        raise NotImplementedError
+
+    def _edge(self) -> Edge | None:
+        if not self.requires_grad:
+            return None
+        return (self, 0) if self._node is None else (self._node, self._index)
+
+
+class Node:
+    """One recorded operation. A subclass says how to step back over it."""
+
+    __slots__ = ("cls", "device", "edges", "hooks", "name", "outputs")
+
+    def __init__(
+        self,
+        name: str,
+        edges: Sequence[Edge | None],
+        outputs: Sequence[mx.array],
+        cls: type[Traced],
+        device: str,
+    ) -> None:
+        self.name, self.edges, self.cls, self.device = name, edges, cls, device
+        self.outputs = [(y.shape, y.dtype) for y in outputs]
+        self.hooks: dict[int, list[Callable]] | None = None
+
+    def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
+        """Gradients of the outputs to gradients of the inputs, one per edge."""
+        raise NotImplementedError
+
+    def pull_recorded(self, *gradients: Any) -> Sequence[Any]:
+        """The same step on tensors, itself recorded (`create_graph=True`)."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Forget what the step back needs, so that memory goes back as the walk goes on."""
+
+    def spent(self) -> RuntimeError:
+        return RuntimeError(
+            f"backward through {self.name!r} a second time, but its graph was freed by the first "
+            "backward; pass retain_graph=True to the first one, or compute the result again"
+        )
+
+
+def specification(edge: Edge) -> tuple[tuple[int, ...], mx.Dtype]:
+    """Shape and dtype of the value that an edge points at, which its gradient must have."""
+    source, index = edge
+    if isinstance(source, Node):
+        return source.outputs[index]
+    return source.array.shape, source.array.dtype
+
+
+def fit(
+    name: str,
+    gradients: Any,
+    specifications: Sequence[tuple[tuple[int, ...], mx.Dtype] | None],
+    *,
+    broadcasts: bool = False,
+) -> list[mx.array | None]:
+    """Check a rule's gradients against the inputs that they belong to.
+
+    A single array counts as a tuple of one. Gradients take their input's dtype; with
+    `broadcasts` they are summed over the axes along which the input was repeated.
+    """
+    if not isinstance(gradients, tuple | list):
+        gradients = (gradients,)
+    if len(gradients) != len(specifications):
+        raise RuntimeError(
+            f"the backward rule of {name!r} returned {len(gradients)} gradients for "
+            f"{len(specifications)} inputs; return one per input, None where there is none"
+        )
+    fitted: list[mx.array | None] = []
+    for position, (gradient, specification_) in enumerate(
+        zip(gradients, specifications, strict=True)
+    ):
+        if gradient is None or specification_ is None:
+            fitted.append(None)
+            continue
+        shape, dtype = specification_
+        if broadcasts:
+            gradient = sum_to(gradient, shape)
+        if gradient.shape != shape:
+            raise RuntimeError(
+                f"the backward rule of {name!r} returned a gradient of shape {gradient.shape} for "
+                f"input {position} of shape {shape}; gradient and input must have the same shape"
+            )
+        fitted.append(gradient if gradient.dtype == dtype else gradient.astype(dtype))
+    return fitted
+
+
+def sum_to(array: mx.array, shape: tuple[int, ...]) -> mx.array:
+    """Sum over the axes along which an array of `shape` was repeated to broadcast to `array`."""
+    if array.shape == shape:
+        return array
+    if array.size == 0:  # MLX's sum over an empty array can hang
+        return mx.zeros(shape, array.dtype)
+    extra = array.ndim - len(shape)
+    if extra:
+        array = array.sum(axis=tuple(range(extra)))
+    repeated = tuple(i for i, n in enumerate(shape) if n == 1 and array.shape[i] != 1)
+    return array.sum(axis=repeated, keepdims=True) if repeated else array
+
+
+def _consumers(sources: list[Any]) -> dict[int, int]:
+    """How many recorded uses each node or leaf has in the graph behind `sources`."""
+    counts = {id(source): 0 for source in sources}
+    stack = list({id(source): source for source in sources}.values())
+    while stack:
+        source = stack.pop()
+        for edge in source.edges if isinstance(source, Node) else ():
+            if edge is None:
+                continue
+            key = id(edge[0])
+            if key in counts:
+                counts[key] += 1
+            else:
+                counts[key] = 1
+                stack.append(edge[0])
+    return counts
+
+
+def _hooked(source: Any, index: int, gradient: Any, recorded: bool) -> Any:
+    """The gradient after the hooks of that tensor; each may return a replacement."""
+    if isinstance(source, Node):
+        hooks = source.hooks.get(index) if source.hooks else None
+        cls, device, name = source.cls, source.device, source.name
+    else:
+        hooks, cls, device, name = source._hooks, type(source), source._device, "leaf"
+    for hook in list(hooks or ()):
+        tensor = gradient if recorded else cls._wrap(gradient, device)
+        replaced = hook(tensor)
+        if replaced is None:
+            continue
+        if not isinstance(replaced, Traced) or replaced.array.shape != tensor.array.shape:
+            got = getattr(replaced, "shape", type(replaced).__name__)
+            raise RuntimeError(
+                f"a gradient hook on {name!r} must return None or a Tensor of shape "
+                f"{tensor.array.shape}, got {got}"
+            )
+        gradient = replaced if recorded else replaced.array
+    return gradient
+
+
+def walk(
+    roots: Sequence[tuple[Edge, Any]],
+    targets: dict[tuple[int, int], int] | None,
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+) -> dict[int, Any]:
+    """Carry the gradients of `roots` back to the leaves.
+
+    Args:
+        roots: pairs of an edge and its gradient: an `mx.array`, a tensor with `create_graph`.
+        targets: None adds to the leaves' `.grad`, and the leaves are returned, by id. Otherwise
+            `{(id(source), index): key}`: those gradients are returned as `{key: gradient}` and no
+            `.grad` is touched.
+        retain_graph: keep what the rules need, so that the walk can be done again.
+        create_graph: record the walk itself.
+    """
+    pending: dict[int, list[Any]] = {}
+    for (source, index), gradient in roots:
+        _add(pending, source, index, gradient)
+    sources = [edge[0] for edge, _ in roots]
+    waiting = _consumers(sources)
+    ready = [s for s in {id(s): s for s in sources}.values() if waiting[id(s)] == 0]
+    captured: dict[int, Any] = {}
+    with set_grad_enabled(create_graph):
+        while ready:
+            source = ready.pop()
+            gradients = pending.pop(id(source), None)
+            if gradients is None:  # every path to it had no gradient
+                gradients = [None] * (len(source.outputs) if isinstance(source, Node) else 1)
+            for index, gradient in enumerate(gradients):
+                if gradient is None:
+                    continue
+                gradients[index] = _hooked(source, index, gradient, create_graph)
+                if targets is not None and (id(source), index) in targets:
+                    captured[targets[id(source), index]] = gradients[index]
+            if not isinstance(source, Node):
+                if targets is None and gradients[0] is not None:
+                    _accumulate(source, gradients[0], create_graph)
+                    captured[id(source)] = source
+                continue
+            edges = source.edges
+            results = _pull(source, gradients, create_graph)
+            if not retain_graph:
+                source.release()
+            for edge, gradient in zip(edges, results, strict=True):
+                if edge is None:
+                    continue
+                parent, index = edge
+                if gradient is not None:
+                    _add(pending, parent, index, gradient)
+                waiting[id(parent)] -= 1
+                if waiting[id(parent)] == 0:
+                    ready.append(parent)
+    return captured
+
+
+def _pull(node: Node, gradients: list[Any], recorded: bool) -> Sequence[Any]:
+    """One step back over `node`; an output that nobody used has gradient zero."""
+    if all(g is None for g in gradients):
+        return [None] * len(node.edges)
+    for index, gradient in enumerate(gradients):
+        if gradient is None:
+            zeros = mx.zeros(*node.outputs[index])
+            gradients[index] = node.cls._wrap(zeros, node.device) if recorded else zeros
+    return node.pull_recorded(*gradients) if recorded else node.pull(*gradients)
+
+
+def _add(pending: dict[int, list[Any]], source: Any, index: int, gradient: Any) -> None:
+    slots = pending.get(id(source))
+    if slots is None:
+        slots = [None] * (len(source.outputs) if isinstance(source, Node) else 1)
+        pending[id(source)] = slots
+    slots[index] = gradient if slots[index] is None else slots[index] + gradient
+
+
+def _accumulate(leaf: Traced, gradient: Any, recorded: bool) -> None:
+    if recorded:
+        leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+    elif leaf.grad is None:
+        leaf.grad = leaf._wrap(gradient, leaf._device)
+    else:  # the same Tensor goes on, as in torch: whoever holds `x.grad` sees the sum
+        leaf.grad.array = leaf.grad.array + gradient

@@ -1,0 +1,68 @@
+"""Changing the dtype, the device and the place in the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.ops.device import resolve
+from lucid.ops.op import op
+
+_PYTHON = {float: mx.float32, int: mx.int64, bool: mx.bool_, complex: mx.complex64}
+_ALIASES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64",
+            "int": "int32", "bool": "bool_"}  # fmt: skip
+
+
+def dtype_of(dtype: Any) -> mx.Dtype:
+    """An MLX dtype from an MLX dtype, its name, a NumPy dtype or a Python type.
+
+    Raises:
+        TypeError: it names no dtype that MLX has.
+    """
+    if isinstance(dtype, mx.Dtype):
+        return dtype
+    if isinstance(dtype, type) and dtype in _PYTHON:
+        return _PYTHON[dtype]
+    name = dtype if isinstance(dtype, str) else None
+    if name is None:
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+    name = name.split(".")[-1]
+    found = getattr(mx, _ALIASES.get(name, name), None)
+    if not isinstance(found, mx.Dtype):
+        raise TypeError(
+            f"unknown dtype {dtype!r}; use lucid.float32, float16, bfloat16, float64, "
+            "int8 to int64, uint8 to uint64, bool or complex64"
+        )
+    return found
+
+
+@op(linear=True)
+def astype(x, /, dtype):
+    """The values in another dtype; gradients come back in the old one."""
+    before = x.dtype
+    return x.astype(dtype_of(dtype)), lambda g: g.astype(before)
+
+
+def to_device(x: Any, device: Any) -> Any:
+    """The tensor on another device. Memory is shared, so nothing is copied or detached.
+
+    >>> import lucid
+    >>> lucid.ones(1).to("cpu").device
+    'cpu'
+    """
+    place = resolve(device)
+    if place == x._device:
+        return x
+    moved = _same(x)
+    moved._device = place
+    return moved
+
+
+@op(linear=True)
+def _same(x, /):
+    return x, lambda g: g

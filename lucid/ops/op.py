@@ -1,0 +1,223 @@
+"""`@op`: a function on arrays becomes an operation on tensors that the tape records.
+
+The function returns its value and its backward rule. Its positional-only parameters (before the
+`/`) are the arrays, all that follows are settings; `f(*arrays)` takes any number of arrays:
+
+    @op
+    def exp(x, /):
+        y = mx.exp(x)
+        return y, lambda g: g * y
+
+The rule takes the gradient of the value and returns one gradient per array, or None where there
+is none; a rule of None says that the operation has no derivative. The function must be pure: to
+differentiate twice, the tape calls it again and lets MLX differentiate the rule. So randomness
+is drawn outside and handed in as an array.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.autograd import laziness
+from lucid.autograd.mode import recording
+from lucid.autograd.tape import Edge, Node, Traced, fit, specification
+from lucid.ops.device import on_device
+
+
+def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = False) -> Any:
+    """Make an operation of `function`.
+
+    Args:
+        broadcasts: the arrays broadcast against each other; the rule may return gradients of
+            the broadcast shape, which are then summed to each input's shape.
+        linear: the value is linear in the arrays and the rule keeps no array, so that the tape
+            keeps none either and the rule can be used any number of times.
+    """
+    if function is None:
+        return functools.partial(op, broadcasts=broadcasts, linear=linear)
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    count = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+    variadic = count == 0  # f(*arrays): no parameter before a slash
+    name = function.__name__
+
+    @functools.wraps(function)
+    def call(*args: Any, **settings: Any) -> Any:
+        inputs, rest = (args, ()) if variadic else (args[:count], args[count:])
+        values: list[Any] = []
+        edges: list[Edge | None] = []
+        first: Traced | None = None
+        born = now = laziness.tick()
+        for x in inputs:
+            if isinstance(x, Traced):
+                if first is None:
+                    first = x
+                elif x._device != first._device:
+                    raise _mixed_devices(name, first, x)
+                values.append(x.array)
+                edges.append(x._edge())
+                if x._born is not None and x._born < born:
+                    born = x._born
+            else:
+                values.append(_constant(name, x))
+                edges.append(None)
+        if first is None:
+            raise TypeError(
+                f"{name} expects a Tensor, got {', '.join(type(x).__name__ for x in inputs)}; "
+                "wrap the data with lucid.tensor(...)"
+            )
+        cls, device = type(first), first._device
+        with on_device(device):
+            try:
+                out, rule = function(*values, *rest, **settings)
+            except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
+                raise _explained(name, values, error) from error
+        record = rule is not None and any(edges) and recording.get()
+        several = isinstance(out, tuple | list)
+        outs = out if several else (out,)
+        node = None
+        if record:
+            node = OpNode(name, edges, outs, cls, device)
+            node.rule, node.broadcasts, node.linear = rule, broadcasts, linear
+            if not linear:
+                node.function, node.values, node.rest = function, values, rest
+                node.settings = settings
+        results = _results(outs, node, cls, device)
+        laziness.watch(results, born, now)
+        return tuple(results) if several else results[0]
+
+    call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
+    return call
+
+
+def _results(
+    outs: Sequence[mx.array], node: Node | None, cls: type[Traced], device: str
+) -> list[Any]:
+    results = []
+    for index, y in enumerate(outs):
+        tensor = cls._wrap(y, device)
+        if node is not None and mx.issubdtype(y.dtype, mx.inexact):
+            tensor.requires_grad, tensor._node, tensor._index = True, node, index
+        results.append(tensor)
+    return results
+
+
+class OpNode(Node):
+    """A recorded `@op`."""
+
+    __slots__ = ("broadcasts", "function", "linear", "rest", "rule", "settings", "values")
+
+    def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
+        if self.rule is None:
+            raise self.spent()
+        with on_device(self.device):
+            specifications = [e and specification(e) for e in self.edges]
+            return fit(self.name, self.rule(*gradients), specifications, broadcasts=self.broadcasts)
+
+    def pull_recorded(self, *gradients: Any) -> Sequence[Any]:
+        if self.rule is None:
+            raise self.spent()
+        wanted = [i for i, edge in enumerate(self.edges) if edge is not None]
+        values = [] if self.linear else self.values
+        arrays = [*values, *(g.array for g in gradients)]
+        edges = [*([] if self.linear else self.edges), *(g._edge() for g in gradients)]
+        function = _derivative(self, wanted)
+        name = f"{self.name}.backward"
+        with on_device(self.device):
+            outs, rule = function(*arrays)
+        node = None
+        if any(edges):
+            node = OpNode(name, edges, outs, self.cls, self.device)
+            node.rule, node.broadcasts, node.linear = rule, False, False
+            node.function, node.values, node.rest, node.settings = function, arrays, (), {}
+        results: list[Any] = [None] * len(self.edges)
+        for i, tensor in zip(wanted, _results(outs, node, self.cls, self.device), strict=True):
+            results[i] = tensor
+        return results
+
+    def release(self) -> None:
+        if self.linear:
+            return
+        self.rule = self.function = self.values = self.rest = self.settings = None
+        self.edges = ()
+
+
+def _derivative(node: OpNode, wanted: list[int]) -> Callable:
+    """The function (values, gradients) -> gradients of the wanted inputs, in the form of an op.
+
+    Its own rule is MLX's derivative of it, so that any order follows.
+    """
+    name, linear, broadcasts = node.name, node.linear, node.broadcasts
+    specifications = [e and specification(e) for e in node.edges]
+    if linear:
+        linear_rule, count = node.rule, 0
+    else:
+        function, rest, settings, count = node.function, node.rest, node.settings, len(node.values)
+
+    def gradients(*arrays: Any) -> list[mx.array]:
+        if linear:
+            rule = linear_rule
+        else:
+            _, rule = function(*arrays[:count], *rest, **settings)
+        fitted = fit(name, rule(*arrays[count:]), specifications, broadcasts=broadcasts)
+        pairs = [(fitted[i], specifications[i]) for i in wanted]
+        return [mx.zeros(*s) if g is None else g for g, s in pairs]
+
+    def derivative(*arrays: Any) -> tuple[list[mx.array], Callable]:
+        active = [
+            i
+            for i, a in enumerate(arrays)
+            if isinstance(a, mx.array) and mx.issubdtype(a.dtype, mx.inexact)
+        ]
+
+        def of_active(*some: mx.array) -> list[mx.array]:
+            merged = list(arrays)
+            for i, a in zip(active, some, strict=True):
+                merged[i] = a
+            return gradients(*merged)
+
+        def rule(*cotangents: mx.array) -> list[mx.array | None]:
+            _, pulled = mx.vjp(of_active, [arrays[i] for i in active], list(cotangents))
+            result: list[mx.array | None] = [None] * len(arrays)
+            for i, g in zip(active, pulled, strict=True):
+                result[i] = g
+            return result
+
+        return gradients(*arrays), rule
+
+    return derivative
+
+
+def _constant(name: str, x: Any) -> Any:
+    """An input that is not a tensor: numbers stay weakly typed, arrays become `mx.array`."""
+    if x is None or isinstance(x, bool | int | float | complex | mx.array):
+        return x
+    if isinstance(x, np.generic):
+        return x.item()
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
+        return mx.array(x)
+    if isinstance(x, numbers.Real):
+        return float(x)
+    raise TypeError(f"{name} expects Tensors, arrays or numbers, got {type(x).__name__}: {x!r:.60}")
+
+
+def _mixed_devices(name: str, a: Traced, b: Traced) -> RuntimeError:
+    return RuntimeError(
+        f"{name} expects its tensors on one device, got {a._device!r} and {b._device!r}; "
+        f"move one of them, e.g. x.to({a._device!r})"
+    )
+
+
+def _explained(name: str, values: Sequence[Any], error: Exception) -> Exception:
+    """The same exception, saying which operation and which inputs."""
+    described = [
+        f"{str(v.dtype).split('.')[-1]}{list(v.shape)}" if isinstance(v, mx.array) else repr(v)
+        for v in values
+    ]
+    return type(error)(f"{name}: {error} (inputs: {', '.join(described)})")

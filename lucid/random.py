@@ -1,0 +1,45 @@
+"""Random numbers: one stream, seeded once.
+
+MLX keeps a stream per thread; draw random numbers in the thread that seeded it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.tensor import Tensor
+
+randn = Tensor.randn
+rand = Tensor.rand
+randint = Tensor.randint
+randperm = Tensor.randperm
+
+
+def manual_seed(seed: int) -> None:
+    """Start the stream of random numbers at `seed`.
+
+    >>> import lucid
+    >>> lucid.manual_seed(0); a = lucid.randn(3)
+    >>> lucid.manual_seed(0); b = lucid.randn(3)
+    >>> bool((a == b).all())
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+        raise ValueError(f"a seed must be an int from 0 to 2**64 - 1, got {seed!r}")
+    mx.random.seed(seed)
+
+
+seed = manual_seed
+
+
+def get_state() -> np.ndarray:
+    """The state of the stream, to be handed to `set_state` later."""
+    return np.array(mx.random.state[0])
+
+
+def set_state(state: Any) -> None:
+    """Go on with the stream where `get_state` was called."""
+    mx.random.state[0] = mx.array(np.asarray(state), mx.uint32)

@@ -1,0 +1,3 @@
+"""The public Tensor."""
+
+from lucid.tensor.tensor import Tensor

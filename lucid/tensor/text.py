@@ -1,0 +1,48 @@
+"""How a tensor prints: values rounded for reading, long ones summarised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.ops.device import default_device
+
+
+def text(tensor: Any) -> str:
+    """`Tensor([...], grad=None)`, and what differs from the defaults."""
+    values = tensor.numpy()
+    body = np.array2string(
+        values,
+        separator=", ",
+        precision=4,
+        threshold=1000,
+        edgeitems=3,
+        prefix="Tensor(",
+        max_line_width=100,
+        floatmode="maxprec",
+        suppress_small=bool(_plain(values)),
+    )
+    parts = [body]
+    if values.size == 0 and values.ndim > 1:
+        parts.append(f"shape={tensor.shape}")
+    grad = tensor.grad
+    shown = "None" if grad is None else "Tensor" + str(tuple(grad.shape))
+    parts.append(f"grad={shown}")
+    if tensor.requires_grad:
+        parts.append("requires_grad=True")
+    if tensor.dtype not in (mx.float32, mx.int64, mx.bool_):
+        parts.append(f"dtype={str(tensor.dtype).split('.')[-1]}")
+    if tensor.device != default_device():
+        parts.append(f"device={tensor.device!r}")
+    return f"Tensor({', '.join(parts)})"
+
+
+def _plain(values: np.ndarray) -> bool:
+    """True where no value needs an exponent to be read."""
+    if values.dtype.kind != "f" or values.size == 0:
+        return True
+    finite = np.abs(values[np.isfinite(values)])
+    finite = finite[finite > 0]
+    return finite.size == 0 or bool(finite.max() < 1e5 and finite.max() >= 1e-3)

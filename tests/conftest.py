@@ -1,0 +1,16 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real audio: $LUCID_TEST_DATA, or `shared/data` beside the checkout."""
+    named = os.environ.get("LUCID_TEST_DATA")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real audio at {folder}; set LUCID_TEST_DATA to its folder")
+    return folder

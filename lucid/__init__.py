@@ -9,7 +9,7 @@ Tensor([2., 4., 6.], grad=None)
 
 from lucid import _linux
 
-_linux.prepare()  # before the first import of mlx
+blas = _linux.prepare()  # before the first import of mlx; None: MLX has its own
 
 from mlx.core import (  # noqa: E402
     bfloat16,

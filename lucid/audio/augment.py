@@ -1,7 +1,7 @@
 """Augmentation of waveforms and spectrograms: pure functions on NumPy arrays, time last.
 
 Whatever is random takes a `numpy.random.Generator`, so the same generator gives the same result.
-Inside a `lucid.data.DataLoader` it is the one handed to `Dataset.item(index, rng)`.
+Inside a `lucid.data.DataLoader` it is the one handed to `Dataset.draw(index, rng)`.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ class AudioFolder:
     """A dataset of clips: item `i` is `(samples, class number)`.
 
     `samples` is float32 (1, length) at `sample_rate`: mono, resampled, cropped or padded to
-    `length` frames (`length=None` keeps each clip's own). Read through `item(index, rng)`, as
+    `length` frames (`length=None` keeps each clip's own). Read through `draw(index, rng)`, as
     `lucid.data.DataLoader` does, the crop is placed at random and `transform(samples, rng)` is
     applied; read as `dataset[index]`, the crop is the middle and there is no transform.
     `cache=True` keeps the decoded clips in memory.
@@ -262,7 +262,7 @@ class AudioFolder:
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         return self._fitted(index, None), self._number[self.clips[index].label]
 
-    def item(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """Item `index` with its crop and transform drawn from `rng`."""
         samples = self._fitted(index, rng)
         if self.transform is not None:

@@ -104,7 +104,7 @@ def test_items(spoken):
     assert (samples.shape, samples.dtype, number) == ((1, 1000), np.float32, 0)
     assert dataset[-1][1] == 1
     drawn = {
-        int(np.argmax(dataset.item(0, np.random.default_rng(seed))[0] != 0)) for seed in range(9)
+        int(np.argmax(dataset.draw(0, np.random.default_rng(seed))[0] != 0)) for seed in range(9)
     }
     assert len(drawn) > 3  # random places
     whole = AudioFolder(clips, sample_rate=8000)
@@ -119,8 +119,8 @@ def test_transform_runs_on_training_items_only(spoken):
         clips, sample_rate=8000, transform=lambda x, rng: x * rng.integers(5, 6), cache=True
     )
     rng = np.random.default_rng(0)
-    np.testing.assert_allclose(dataset.item(0, rng)[0], 5 * dataset[0][0])
-    np.testing.assert_allclose(dataset.item(0, rng)[0], 5 * dataset[0][0])
+    np.testing.assert_allclose(dataset.draw(0, rng)[0], 5 * dataset[0][0])
+    np.testing.assert_allclose(dataset.draw(0, rng)[0], 5 * dataset[0][0])
 
 
 def test_audio_folder_refuses(spoken):

@@ -1,0 +1,207 @@
+"""`DataLoader`: batches of a dataset, prepared ahead by threads; their number changes nothing."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from lucid.data.collate import default_collate, evaluate
+from lucid.data.dataset import draw, fresh_seed, item_rng
+
+
+class DataLoader:
+    """Iterates over `dataset` in batches.
+
+    Args:
+        dataset: `len(dataset)` and `dataset[index]`; see `Dataset` for random items.
+        batch_size: items in a batch; the last one of an epoch is smaller unless `drop_last`.
+        shuffle: a new order every epoch.
+        sampler: an iterable of indices instead of 0 to len - 1.
+        batch_sampler: an iterable of lists of indices, instead of all the above. A `set_epoch`
+            method of either sampler is called with the number of each epoch.
+        num_workers: threads that read items and assemble batches; 0 does it in the calling thread.
+        collate_fn: makes a batch of a list of items; `default_collate` unless given.
+        drop_last: leave out a last batch that is not full.
+        prefetch_factor: batches that each worker prepares ahead.
+        seed: of the order and of the items' generators; drawn from `lucid.manual_seed`'s stream
+            unless given.
+
+    Workers are threads: NumPy, file reading and decoding run beside the training step, no process
+    is forked, and nothing needs to be picklable. What they hand over is evaluated. The order, and
+    every random number of an item, depend on the seed, the epoch and the index, not on the workers.
+
+    Each `for` over the loader is one epoch. `state_dict()` says where it stands, between epochs or
+    inside one; a loader that loaded it goes on with the very next batch.
+
+    An item that fails raises RuntimeError with its index, the error itself being its `__cause__`.
+
+    Raises ValueError or TypeError for arguments that make no sense.
+
+    >>> loader = DataLoader(range(10), batch_size=4, shuffle=True, num_workers=2, seed=0)
+    >>> len(loader), [len(batch) for batch in loader]
+    (3, [4, 4, 2])
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[list[int]] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        *,
+        drop_last: bool = False,
+        prefetch_factor: int = 2,
+        seed: int | None = None,
+    ) -> None:
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise TypeError(
+                "DataLoader: expects a dataset with __len__ and __getitem__, got "
+                f"{type(dataset).__name__}"
+            )
+        _check_int("batch_size", batch_size, 1)
+        _check_int("num_workers", num_workers, 0)
+        _check_int("prefetch_factor", prefetch_factor, 1)
+        if seed is not None:
+            _check_int("seed", seed, 0)
+        if shuffle and sampler is not None:
+            raise ValueError("DataLoader: shuffle and sampler exclude each other; give one")
+        ordered = batch_size != 1 or shuffle or sampler is not None or drop_last
+        if batch_sampler is not None and ordered:
+            raise ValueError(
+                "DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last"
+            )
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
+        self.num_workers = num_workers
+        self.collate_fn = default_collate if collate_fn is None else collate_fn
+        self.drop_last = drop_last
+        self.prefetch_factor = prefetch_factor
+        self.seed = fresh_seed() if seed is None else int(seed)
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)  # type: ignore[arg-type]
+        items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
+        return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make `epoch` the next one to be iterated, from its start."""
+        _check_int("epoch", epoch, 0)
+        self._next = self._reached = (epoch, 0)
+
+    def state_dict(self) -> dict[str, int]:
+        """The seed, the epoch, and how many of its batches were handed out: plain ints."""
+        epoch, batches = self._reached
+        return {"seed": self.seed, "epoch": epoch, "batches": batches}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where `state_dict` was called. Raises ValueError where a key is missing."""
+        missing = {"seed", "epoch", "batches"} - state.keys()
+        if missing:
+            raise ValueError(f"DataLoader: the state lacks {sorted(missing)}, has {sorted(state)}")
+        self.seed = int(state["seed"])
+        self._next = self._reached = (int(state["epoch"]), int(state["batches"]))
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch, done = self._next
+        self._next, self._reached = (epoch + 1, 0), (epoch, done)
+        numbered = itertools.islice(enumerate(self._batches(epoch), 1), done, None)
+        return self._serve(epoch, numbered)
+
+    def _serve(self, epoch: int, numbered: Iterator[tuple[int, list[int]]]) -> Iterator[Any]:
+        fetch = self._fetch_ahead if self.num_workers else self._fetch_here
+        for number, batch in fetch(epoch, numbered):
+            self._reached = (epoch, number)
+            yield batch
+        self._reached = (epoch + 1, 0)
+
+    def _batches(self, epoch: int) -> Iterator[list[int]]:
+        """The indices of each batch."""
+        for sampler in (self.sampler, self.batch_sampler):
+            announce = getattr(sampler, "set_epoch", None)
+            if announce is not None:
+                announce(epoch)
+        if self.batch_sampler is not None:
+            yield from self.batch_sampler
+            return
+        order: Iterable[int] = range(len(self.dataset)) if self.sampler is None else self.sampler
+        if self.shuffle:
+            sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
+            order = np.random.default_rng(sequence).permutation(len(self.dataset)).tolist()
+        indices = iter(order)
+        while batch := list(itertools.islice(indices, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def _fetch_here(
+        self, epoch: int, numbered: Iterator[tuple[int, list[int]]]
+    ) -> Iterator[tuple[int, Any]]:
+        for number, indices in numbered:
+            yield number, self._batch(epoch, indices, threading.Event())
+
+    def _fetch_ahead(
+        self, epoch: int, numbered: Iterator[tuple[int, list[int]]]
+    ) -> Iterator[tuple[int, Any]]:
+        """Keep `num_workers * prefetch_factor` batches in the making, hand them over in order."""
+        stop = threading.Event()
+        pool = ThreadPoolExecutor(self.num_workers, thread_name_prefix="lucid-data")
+        pending: deque[tuple[int, Future[Any]]] = deque()
+        try:
+            while True:
+                room = self.num_workers * self.prefetch_factor - len(pending)
+                for number, indices in itertools.islice(numbered, room):
+                    pending.append((number, pool.submit(self._batch, epoch, indices, stop)))
+                if not pending:
+                    return
+                number, future = pending.popleft()
+                yield number, future.result()
+        finally:  # also on break, an error or Ctrl-C: leave no thread behind
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _batch(self, epoch: int, indices: list[int], stop: threading.Event) -> Any:
+        """Read and collate the items at `indices`; give up between two items once `stop` is set."""
+        items = []
+        for index in indices:
+            if stop.is_set():
+                return None  # nobody waits for it
+            try:
+                items.append(draw(self.dataset, index, item_rng(self.seed, epoch, index)))
+            except Exception as error:
+                raise RuntimeError(
+                    f"DataLoader: item {index} of {type(self.dataset).__name__} raised "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+        try:
+            return evaluate(self.collate_fn(items))
+        except Exception as error:
+            raise RuntimeError(
+                f"DataLoader: collating the items {_brief(indices)} raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+
+def _brief(indices: list[int]) -> str:
+    shown = ", ".join(str(index) for index in indices[:8])
+    return f"[{shown}{', ...' if len(indices) > 8 else ''}]"
+
+
+def _check_int(name: str, value: Any, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"DataLoader: {name} must be an int, got {value!r}")
+    if value < low:
+        raise ValueError(f"DataLoader: {name} must be at least {low}, got {value}")

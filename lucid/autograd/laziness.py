@@ -45,6 +45,11 @@ def settle(tensors: Sequence[Any]) -> None:
         t._born = None
 
 
+def is_tracing() -> bool:
+    """True while MLX traces a function: values cannot be read."""
+    return _tracing > 0
+
+
 @contextmanager
 def tracing() -> Iterator[None]:
     """While MLX traces a function (compile, vmap, grad) nothing may be evaluated."""

@@ -25,7 +25,14 @@ from lucid.ops.compare import (
     lt,
     ne,
 )
-from lucid.ops.index import getitem
+from lucid.ops.index import (
+    gather,
+    getitem,
+    index_select,
+    masked_fill,
+    setitem,
+    take_along_dim,
+)
 from lucid.ops.linalg import matmul
 from lucid.ops.math import (
     abs,

@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lucid.autograd.tape import Traced
 from lucid.ops.device import resolve
 from lucid.ops.op import op
 
@@ -58,11 +59,19 @@ def to_device(x: Any, device: Any) -> Any:
     place = resolve(device)
     if place == x._device:
         return x
-    moved = _same(x)
+    moved = same(x)
     moved._device = place
     return moved
 
 
 @op(linear=True)
-def _same(x, /):
+def same(x, /):
+    """A tensor of its own with the same values."""
     return x, lambda g: g
+
+
+def constant_like(value: Any, x: Any) -> Any:
+    """`value`, a Tensor or anything that makes one, as a Tensor of the dtype of `x`."""
+    if isinstance(value, Traced):
+        return value if value.dtype == x.dtype else astype(value, x.dtype)
+    return x._wrap(mx.array(np.asarray(value)).astype(x.dtype), x._device)

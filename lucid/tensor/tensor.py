@@ -342,6 +342,9 @@ class Tensor(Traced):
             self.requires_grad = True
         return self
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._rebind(ops.setitem(self, key, value))
+
     def __iadd__(self, other: Any) -> Tensor:
         return self._rebind(self + other)
 
@@ -409,6 +412,10 @@ class Tensor(Traced):
     unsqueeze = ops.unsqueeze
     squeeze = ops.squeeze
     expand = ops.expand
+    gather = ops.gather
+    take_along_dim = ops.take_along_dim
+    index_select = ops.index_select
+    masked_fill = ops.masked_fill
     flip = ops.flip
     roll = ops.roll
 

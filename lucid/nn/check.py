@@ -1,0 +1,28 @@
+"""Checks of constructor arguments and inputs that many layers share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def integer(layer: str, name: str, value: Any, least: int) -> int:
+    """An int of at least `least`; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{layer}: {name} must be an int, got {type(value).__name__}: {value!r}")
+    if value < least:
+        raise ValueError(f"{layer}: {name} must be at least {least}, got {value}")
+    return value
+
+
+def positive(layer: str, name: str, value: Any) -> int:
+    """An int of at least 1."""
+    return integer(layer, name, value, 1)
+
+
+def single(layer: str, name: str, value: Any, least: int = 1) -> int:
+    """An int of at least `least`, or a 1-tuple of one."""
+    if isinstance(value, tuple | list):
+        if len(value) != 1:
+            raise ValueError(f"{layer}: {name} must be an int or a 1-tuple, got {value!r}")
+        (value,) = value
+    return integer(layer, name, value, least)

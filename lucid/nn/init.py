@@ -1,0 +1,177 @@
+"""Filling parameters with their first values; all in place, all following `lucid.manual_seed`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mlx.core as mx
+
+from lucid.ops.device import on_device
+from lucid.tensor import Tensor
+
+
+def _fill(tensor: Tensor, values: mx.array) -> Tensor:
+    tensor.array, tensor._born = values.astype(tensor.dtype), None
+    return tensor
+
+
+def _check(name: str, tensor: Any) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} fills a Tensor, got {type(tensor).__name__}")
+    if not tensor.is_leaf:
+        raise ValueError(f"{name} fills a parameter, got the result of a recorded operation")
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Numbers from the uniform distribution on [a, b).
+
+    >>> import lucid
+    >>> lucid.nn.init.uniform_(lucid.zeros(2, 3), -1, 1).shape
+    (2, 3)
+    """
+    _check("uniform_", tensor)
+    if not a <= b:
+        raise ValueError(f"uniform_ needs a <= b, got a={a} and b={b}")
+    if tensor.numel() == 0:
+        return tensor
+    with on_device(tensor.device):
+        return _fill(tensor, mx.random.uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Numbers from the normal distribution."""
+    _check("normal_", tensor)
+    if not std >= 0:
+        raise ValueError(f"normal_ needs std >= 0, got {std}")
+    if tensor.numel() == 0:
+        return tensor
+    with on_device(tensor.device):
+        return _fill(tensor, mx.random.normal(tensor.shape) * std + mean)
+
+
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> Tensor:
+    """Numbers from the normal distribution, redrawn where outside [a, b]."""
+    _check("trunc_normal_", tensor)
+    if not std > 0 or not a < b:
+        raise ValueError(f"trunc_normal_ needs std > 0 and a < b, got std={std}, a={a}, b={b}")
+    if tensor.numel() == 0:
+        return tensor
+    with on_device(tensor.device):
+        low, high = mx.array((a - mean) / std), mx.array((b - mean) / std)
+        values = mx.random.truncated_normal(low, high, tensor.shape) * std + mean
+        return _fill(tensor, mx.clip(values, a, b))
+
+
+def constant_(tensor: Tensor, value: float) -> Tensor:
+    """One value everywhere."""
+    _check("constant_", tensor)
+    with on_device(tensor.device):
+        return _fill(tensor, mx.full(tensor.shape, value, tensor.dtype))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Zeros."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Ones."""
+    return constant_(tensor, 1.0)
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights before a nonlinearity are scaled up.
+
+    >>> import lucid
+    >>> round(lucid.nn.init.calculate_gain("leaky_relu", 0.2), 4)
+    1.3868
+    """
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
+    gains = {"tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
+    gains |= dict.fromkeys(("linear", "sigmoid", "conv1d", "conv_transpose1d"), 1.0)
+    if nonlinearity not in gains:
+        raise ValueError(
+            f"unknown nonlinearity {nonlinearity!r}; expected one of "
+            f"{', '.join(sorted([*gains, 'leaky_relu']))}"
+        )
+    return gains[nonlinearity]
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """Inputs per output and outputs per input of a weight (out, in, taps...)."""
+    if tensor.ndim < 2:
+        raise ValueError(f"fan in and fan out need 2 dimensions or more, got shape {tensor.shape}")
+    taps = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * taps, tensor.shape[0] * taps
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Uniform with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    bound = gain * math.sqrt(6.0 / max(1, sum(_calculate_fan_in_and_fan_out(tensor))))
+    return uniform_(tensor, -bound, bound)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    fans = max(1, sum(_calculate_fan_in_and_fan_out(tensor)))
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / fans))
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f'mode must be "fan_in" or "fan_out", got {mode!r}')
+    fan = _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fan))
+
+
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """Uniform with variance gain**2 / fan (He et al., 2015); `a` is the leaky ReLU's slope."""
+    bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound)
+
+
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """Normal with variance gain**2 / fan (He et al., 2015); `a` is the leaky ReLU's slope."""
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """A (semi-)orthogonal matrix of the first dimension and all others (Saxe et al., 2013)."""
+    _check("orthogonal_", tensor)
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ needs 2 dimensions or more, got shape {tensor.shape}")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with on_device("cpu"):  # MLX has the QR decomposition on the CPU only
+        drawn = mx.random.normal((max(rows, columns), min(rows, columns)))
+        q, r = mx.linalg.qr(drawn)
+        q = q * mx.where(mx.diag(r) < 0, -1.0, 1.0)  # makes the distribution uniform
+        q = q.T if rows < columns else q
+        return _fill(tensor, gain * q.reshape(tensor.shape))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution weight (C_out, C_in / groups, K) that passes its inputs through."""
+    _check("dirac_", tensor)
+    if tensor.ndim < 3 or tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_ needs a weight (C_out, C_in, K) with C_out divisible by groups={groups}, "
+            f"got shape {tensor.shape}"
+        )
+    out = tensor.shape[0] // groups
+    values = mx.zeros(tensor.shape)
+    centre = tuple(k // 2 for k in tensor.shape[2:])
+    for g in range(groups):
+        for i in range(min(out, tensor.shape[1])):
+            values[(g * out + i, i) + centre] = 1.0  # noqa: RUF005 (mypy)
+    return _fill(tensor, values)

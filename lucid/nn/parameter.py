@@ -1,0 +1,61 @@
+"""`Parameter`: a tensor that a Module registers and an optimizer updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lucid.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A Tensor that becomes part of a Module's `parameters()` when assigned as an attribute.
+
+    What is computed from it is a plain Tensor.
+
+    Attributes:
+        constraint: None, or a function Tensor -> Tensor of the same shape, which the optimizer
+            applies to the parameter after each of its updates (`constrain`).
+
+    Raises:
+        RuntimeError: `requires_grad=True` on integers.
+
+    >>> import lucid
+    >>> lucid.nn.Parameter(lucid.ones(2))
+    Parameter([1., 1.], grad=None, requires_grad=True)
+    """
+
+    constraint: Callable[[Tensor], Tensor] | None = None
+
+    def __init__(
+        self, data: Any, requires_grad: bool = True, dtype: Any = None, device: Any = None
+    ) -> None:
+        super().__init__(data, requires_grad, dtype, device)
+
+    def constrain(self) -> None:
+        """Replace the values by `constraint(values)`, where there is one."""
+        if self.constraint is None:
+            return
+        result = self.constraint(self.detach())
+        if not isinstance(result, Tensor) or result.shape != self.shape:
+            got = getattr(result, "shape", type(result).__name__)
+            raise ValueError(f"a constraint must return a Tensor of shape {self.shape}, got {got}")
+        self.array = result.array.astype(self.dtype)
+
+    def __repr__(self) -> str:
+        return "Parameter" + super().__repr__().removeprefix("Tensor")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        memo[id(self)] = copied = _rebuild(self.detach(), self.requires_grad, self.constraint)
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild, (self.detach(), self.requires_grad, self.constraint)
+
+
+def _rebuild(data: Tensor, requires_grad: bool, constraint: Any) -> Parameter:
+    """A copy without gradient, as in torch. Arrays are immutable, so they may be shared."""
+    parameter = Parameter(data, requires_grad)
+    if constraint is not None:
+        parameter.constraint = constraint
+    return parameter

@@ -1,0 +1,68 @@
+"""`Module.summary()`: the layers as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid.autograd import no_grad
+from lucid.nn.hooks import RemovableHandle
+from lucid.tensor import Tensor
+
+
+class Summary(str):
+    """A text that shows itself as it is at a prompt and in a notebook."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summarise(module: Any, inputs: tuple[Any, ...]) -> Summary:
+    """One line per module: name, kind, output shape, own parameters."""
+    shapes = _output_shapes(module, inputs) if inputs else {}
+    rows = [("layer", "kind", "output", "parameters")]
+    counted: set[int] = set()
+    for name, m in module.named_modules():
+        own = [p for p in m._parameters.values() if p is not None and id(p) not in counted]
+        counted.update(id(p) for p in own)
+        count = sum(p.numel() for p in own)
+        shown = f"{count:,}" if count or not m._modules else ""
+        rows.append((name or "(model)", type(m).__name__, shapes.get(id(m), ""), shown))
+    if not shapes:
+        rows = [(a, b, "", d) for a, b, _, d in rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    lines = []
+    for a, b, c, d in rows:
+        cells = [a.ljust(max(widths[0], 10)), b.ljust(widths[1])]
+        cells += [c.ljust(widths[2])] if widths[2] else []
+        lines.append("  ".join([*cells, d.rjust(widths[3])]).rstrip())
+    size = sum(p.numel() * p.element_size() for p in module.parameters())
+    total, trainable = module.num_parameters(), module.num_parameters(only_trainable=True)
+    lines.append(f"total {total:,} parameters, {trainable:,} trainable, {_bytes(size)}")
+    return Summary("\n".join(lines))
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e6:.2f} MB" if size >= 1e5 else f"{size / 1e3:.2f} kB"
+
+
+def _output_shapes(module: Any, inputs: tuple[Any, ...]) -> dict[int, str]:
+    """Run the model once, in evaluation mode and unrecorded, and note each output's shape."""
+    shapes: dict[int, str] = {}
+
+    def note(m: Any, args: Any, output: Any) -> None:
+        several = output if isinstance(output, tuple | list) else [output]
+        shapes[id(m)] = ", ".join(str(getattr(y, "shape", "")) for y in several)
+
+    arguments = [Tensor.zeros(x) if isinstance(x, tuple | list) else x for x in inputs]
+    modes = [(m, m.training) for m in module.modules()]
+    handles = [RemovableHandle(m._hooks, note) for m, _ in modes]
+    try:
+        module.eval()
+        with no_grad():
+            module(*arguments)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for m, mode in modes:
+            m.training = mode
+    return shapes

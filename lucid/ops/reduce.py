@@ -106,7 +106,7 @@ def _extreme(name: str, reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> An
 
 
 def _refuse_empty(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
-    if any(shape[a] == 0 for a in axes):
+    if 0 in (shape[a] for a in axes):  # `any` is an op here
         raise ValueError(
             f"{name} of nothing: the input of shape {shape} has no elements along "
             f"the reduced dimensions {axes}"

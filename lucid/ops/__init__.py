@@ -25,6 +25,9 @@ from lucid.ops.compare import (
     lt,
     ne,
 )
+from lucid.ops.complex import abs_power, complex, conj, imag, real
+from lucid.ops.fft import irfft, rfft
+from lucid.ops.frame import frame, overlap_add
 from lucid.ops.index import (
     gather,
     getitem,

@@ -1,0 +1,134 @@
+"""Every schedule against PyTorch: the sequence of rates over 100 steps, two groups."""
+
+import math
+
+import pytest
+
+import lucid
+from lucid import optim
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.parity
+
+STEPS = 100
+CASES = [
+    ("LambdaLR", {"lr_lambda": lambda t: 0.95**t}),
+    ("LambdaLR", {"lr_lambda": [lambda t: 1 / (1 + t), lambda t: 1.0]}),
+    ("StepLR", {"step_size": 7, "gamma": 0.8}),
+    ("StepLR", {"step_size": 1}),
+    ("MultiStepLR", {"milestones": [30, 5, 5, 80], "gamma": 0.5}),
+    ("MultiStepLR", {"milestones": [0]}),
+    ("ExponentialLR", {"gamma": 0.97}),
+    ("LinearLR", {"start_factor": 0.1, "total_iters": 20}),
+    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 40}),
+    ("CosineAnnealingLR", {"T_max": 100}),
+    ("CosineAnnealingLR", {"T_max": 9, "eta_min": 0.01}),
+    ("CosineAnnealingLR", {"T_max": 1, "eta_min": 0.01}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS}),
+    ("OneCycleLR", {"max_lr": [0.3, 0.1], "epochs": 10, "steps_per_epoch": 10, "pct_start": 0.0}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS, "anneal_strategy": "linear"}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS, "three_phase": True, "pct_start": 0.4}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS, "three_phase": True, "pct_start": 0.6}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS, "pct_start": 1.0}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS, "cycle_momentum": False}),
+    (
+        "OneCycleLR",
+        {
+            "max_lr": 0.3,
+            "total_steps": STEPS,
+            "base_momentum": [0.1, 0.8],
+            "max_momentum": 0.9,
+            "div_factor": 5.0,
+            "final_div_factor": 7.0,
+        },
+    ),
+]
+
+
+def optimizers(name="SGD", **settings):
+    theirs = [torch.zeros(2, requires_grad=True) for _ in range(2)]
+    ours = [lucid.zeros(2, requires_grad=True) for _ in range(2)]
+
+    def groups(p):
+        return [{"params": [p[0]], "lr": 0.2}, {"params": [p[1]]}]
+
+    return (
+        getattr(torch.optim, name)(groups(theirs), lr=0.05, **settings),
+        getattr(optim, name)(groups(ours), lr=0.05, **settings),
+    )
+
+
+def module(library):
+    return library.optim.lr_scheduler
+
+
+def run(a, b, theirs, ours, steps=STEPS - 1, metrics=None):
+    """Step both, and compare what the optimizers use, including the momentum."""
+    for step in range(steps):
+        for theirs_group, ours_group in zip(a.param_groups, b.param_groups, strict=True):
+            for key in {"lr", "momentum", "betas"} & set(ours_group):
+                expected = pytest.approx(theirs_group[key], rel=1e-13, abs=1e-16)
+                assert ours_group[key] == expected, (step, key)
+        assert ours.get_last_lr() == [g["lr"] for g in b.param_groups]
+        a.step()
+        b.step()
+        arguments = () if metrics is None else (metrics[step],)
+        theirs.step(*arguments)
+        ours.step(*arguments)
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_rates(name, settings, optimizer):
+    a, b = optimizers(optimizer)
+    run(
+        a,
+        b,
+        getattr(module(torch), name)(a, **settings),
+        getattr(module(lucid), name)(b, **settings),
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"patience": 3},
+        {"patience": 0, "factor": 0.5, "cooldown": 4, "min_lr": [0.01, 0.0]},
+        {"mode": "max", "patience": 2, "threshold": 0.1, "threshold_mode": "abs"},
+        {"mode": "max", "patience": 2, "threshold": 0.1, "factor": 0.9},
+        {"patience": 2, "threshold": 0.05, "threshold_mode": "abs", "eps": 1e-3},
+    ],
+)
+def test_plateau(settings):
+    a, b = optimizers()
+    metrics = [math.nan if t == 40 else 3 * 0.97**t + 0.3 * math.sin(t) for t in range(STEPS)]
+    theirs = module(torch).ReduceLROnPlateau(a, **settings)
+    run(a, b, theirs, module(lucid).ReduceLROnPlateau(b, **settings), metrics=metrics)
+
+
+def test_two_schedules_on_one_optimizer():
+    a, b = optimizers()
+    pairs = [
+        (module(lib).ExponentialLR(o, 0.99), module(lib).CosineAnnealingLR(o, 30))
+        for lib, o in ((torch, a), (lucid, b))
+    ]
+    for _ in range(STEPS):
+        a.step()
+        b.step()
+        for first, second in pairs:
+            first.step()
+            second.step()
+        assert [g["lr"] for g in b.param_groups] == pytest.approx(
+            [g["lr"] for g in a.param_groups], rel=1e-13
+        )
+
+
+def test_sequential():
+    a, b = optimizers()
+
+    def build(lib, o):
+        m = module(lib)
+        parts = [m.LinearLR(o, 0.1, total_iters=10), m.CosineAnnealingLR(o, 40)]
+        return m.SequentialLR(o, [*parts, m.ExponentialLR(o, 0.95)], milestones=[10, 60])
+
+    run(a, b, build(torch, a), build(lucid, b))

@@ -12,7 +12,7 @@ import numpy as np
 
 from lucid import ops
 from lucid.audio.mel import mel_filterbank
-from lucid.audio.stft import _settings, _spectra, hann_window
+from lucid.audio.stft import frame_settings, hann_window, spectra
 from lucid.nn import Module
 from lucid.tensor import Tensor
 
@@ -206,8 +206,8 @@ def _powers(
     win_length = n_fft if win_length is None else win_length
     hop_length = win_length // 2 if hop_length is None else hop_length
     hann = _hann(win_length, x.device)
-    hop, window = _settings("spectrogram", n_fft, hop_length, win_length, hann, x)
-    return ops.abs_power(_spectra(x, n_fft, hop, window, center, pad_mode), power)
+    hop, window = frame_settings("spectrogram", n_fft, hop_length, win_length, hann, x)
+    return ops.abs_power(spectra(x, n_fft, hop, window, center, pad_mode), power)
 
 
 @lru_cache(maxsize=32)

@@ -73,8 +73,8 @@ def stft(
     >>> stft(lucid.ones(2, 1000), 256, window=hann_window(256)).shape
     (2, 129, 16)
     """
-    hop, window = _settings("stft", n_fft, hop_length, win_length, window, x)
-    z = _spectra(x, n_fft, hop, window, center, pad_mode).transpose(-1, -2)
+    hop, window = frame_settings("stft", n_fft, hop_length, win_length, window, x)
+    z = spectra(x, n_fft, hop, window, center, pad_mode).transpose(-1, -2)
     if normalized:
         z = z * n_fft**-0.5
     if not onesided:
@@ -85,7 +85,7 @@ def stft(
     return ops.stack([ops.real(z), ops.imag(z)], dim=-1)
 
 
-def _spectra(
+def spectra(
     x: Tensor, n_fft: int, hop: int, window: Tensor | None, center: bool, pad_mode: str
 ) -> Tensor:
     """(..., L) -> (..., T, F): the frames last but one, as the FFT and a mel matrix want them."""
@@ -150,7 +150,7 @@ def istft(
     >>> bool((abs(back - x) < 1e-5).all())
     True
     """
-    hop, window = _settings("istft", n_fft, hop_length, win_length, window, z)
+    hop, window = frame_settings("istft", n_fft, hop_length, win_length, window, z)
     frequencies = n_fft // 2 + 1 if onesided else n_fft
     if z.ndim < 2 or z.shape[-2] != frequencies or z.shape[-1] == 0:
         raise ValueError(
@@ -192,7 +192,7 @@ def _window_energy(window: bytes, count: int, hop: int) -> np.ndarray:
     return total
 
 
-def _settings(
+def frame_settings(
     name: str,
     n_fft: int,
     hop_length: int | None,

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid.autograd.tape import sum_to
 from lucid.ops.op import op
+
+
+@mx.custom_function
+def scaled(z: mx.array, factor: mx.array) -> mx.array:
+    """Complex z times a real factor, as pairs of floats.
+
+    MLX's complex product on the CPU is scalar: 9 ms for (64, 101, 129), this is 1.4 ms.
+    """
+    pairs = z.view(mx.float32).reshape(*z.shape, 2) * factor[..., None]
+    *batch, last, _ = pairs.shape
+    return pairs.reshape(*batch, 2 * last).view(mx.complex64)
+
+
+@scaled.vjp
+def _scaled_vjp(primals, cotangent, _):
+    z, factor = primals  # a view has no derivative in MLX; what it stands for has
+    along = mx.real(z) * mx.real(cotangent) + mx.imag(z) * mx.imag(cotangent)
+    return cotangent * factor, sum_to(along, factor.shape)
 
 
 @op(linear=True)
@@ -49,12 +68,12 @@ def abs_power(z, /, power=2.0):
     re, im = mx.real(z), mx.imag(z)
     square = re * re + im * im
     if power == 2:
-        return square, lambda g: 2 * g * z
+        return square, lambda g: scaled(z, 2 * g)
     safe = mx.where(square > 0, square, 1)  # keeps NaN out of the branch that is not taken
     y = mx.where(square > 0, mx.power(safe, power / 2), 0)
 
     def rule(g):
         slope = power * mx.power(safe, power / 2 - 1)
-        return mx.where(square > 0, g * slope, 0) * z
+        return scaled(z, mx.where(square > 0, g * slope, 0))
 
     return y, rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid.ops.complex import scaled
 from lucid.ops.op import op
 
 
@@ -20,7 +21,7 @@ def rfft(x, /):
     if x.dtype == mx.complex64 or x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError("expects a real signal of at least one sample on its last axis")
     n = x.shape[-1]
-    return _rfft(x), lambda g: _irfft(g * (n / _weights(n)), n)
+    return _rfft(x), lambda g: _irfft(scaled(g, n / _weights(n)), n)
 
 
 @op(linear=True)
@@ -40,7 +41,7 @@ def irfft(z, /, *, n):
         raise ValueError(
             f"{n} samples have {n // 2 + 1} frequencies, got a spectrum of shape {z.shape}"
         )
-    return _irfft(z, n), lambda g: _rfft(g) * (_weights(n) / n)
+    return _irfft(z, n), lambda g: scaled(_rfft(g), _weights(n) / n)
 
 
 def _weights(n: int) -> mx.array:

@@ -103,6 +103,8 @@ class Tensor(Traced):
         """The dimensions in reverse order."""
         return ops.permute(self, *reversed(range(self.ndim)))
 
+    real = property(ops.real, doc="The real part.")
+    imag = property(ops.imag, doc="The imaginary part.")
     mT = property(lambda self: ops.transpose(self, -2, -1), doc="The last two dimensions swapped.")
 
     def size(self, dim: int | None = None) -> Any:
@@ -382,6 +384,8 @@ class Tensor(Traced):
     minimum = ops.minimum
     softmax = ops.softmax
     log_softmax = ops.log_softmax
+
+    conj = ops.conj
 
     eq = ops.eq
     ne = ops.ne

@@ -68,7 +68,11 @@ def test_a_batch_is_its_clips():
     whole = mfcc(x, 8000, 13, 256, n_mels=20)
     one = mfcc(x[1, 2], 8000, 13, 256, n_mels=20)
     np.testing.assert_allclose(whole.numpy()[1, 2], one.numpy(), atol=1e-4)
-    assert mel_spectrogram(lucid.zeros(0, 800), 8000, 256, n_mels=20).shape == (0, 20, 7)
+    nothing = lucid.zeros(0, 800, requires_grad=True)
+    mel = mel_spectrogram(nothing, 8000, 256, n_mels=20)
+    assert mel.shape == (0, 20, 7)
+    mel.sum().backward()
+    assert nothing.grad.shape == (0, 800)
 
 
 def test_modules_are_their_functions():
@@ -82,6 +86,15 @@ def test_modules_are_their_functions():
     for module, expected in pairs:
         np.testing.assert_array_equal(module(x).numpy(), expected.numpy())
         assert not module.state_dict()
+
+
+def test_all_cepstra_keep_the_energy():
+    """The DCT is orthonormal, and its first row is the mean."""
+    x = lucid.randn(800)
+    db = power_to_db(mel_spectrogram(x, 8000, 256, n_mels=20)).numpy()
+    cepstra = mfcc(x, 8000, 20, 256, n_mels=20, top_db=None).numpy()
+    np.testing.assert_allclose((cepstra**2).sum(0), (db**2).sum(0), rtol=1e-5)
+    np.testing.assert_allclose(cepstra[0], db.mean(0) * 20**0.5, rtol=1e-5)
 
 
 def test_decibels():

@@ -1,7 +1,28 @@
 """Layers, losses and initialisation, under the names of `torch.nn`."""
 
 from lucid.nn import functional, init, utils
-from lucid.nn.activation import ReLU
+from lucid.nn.activation import (
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from lucid.nn.container import (
     Identity,
     ModuleDict,
@@ -10,6 +31,18 @@ from lucid.nn.container import (
     ParameterList,
     Sequential,
 )
+from lucid.nn.dropout import Dropout, Dropout1d
 from lucid.nn.linear import Flatten, Linear, Unflatten
+from lucid.nn.loss import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from lucid.nn.module import Module
+from lucid.nn.norm import BatchNorm1d, GroupNorm, InstanceNorm1d, LayerNorm
 from lucid.nn.parameter import Parameter
+from lucid.nn.pooling import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d

@@ -15,7 +15,7 @@ class Parameter(Tensor):
 
     Attributes:
         constraint: None, or a function Tensor -> Tensor of the same shape, which the optimizer
-            applies to the parameter after each of its updates (`constrain`).
+            applies to the parameter after each of its updates.
 
     Raises:
         RuntimeError: `requires_grad=True` on integers.
@@ -31,16 +31,6 @@ class Parameter(Tensor):
         self, data: Any, requires_grad: bool = True, dtype: Any = None, device: Any = None
     ) -> None:
         super().__init__(data, requires_grad, dtype, device)
-
-    def constrain(self) -> None:
-        """Replace the values by `constraint(values)`, where there is one."""
-        if self.constraint is None:
-            return
-        result = self.constraint(self.detach())
-        if not isinstance(result, Tensor) or result.shape != self.shape:
-            got = getattr(result, "shape", type(result).__name__)
-            raise ValueError(f"a constraint must return a Tensor of shape {self.shape}, got {got}")
-        self.array = result.array.astype(self.dtype)
 
     def __repr__(self) -> str:
         return "Parameter" + super().__repr__().removeprefix("Tensor")

@@ -74,7 +74,9 @@ def _names_that_differ(
 ) -> list[str]:
     faults = []
     for name in missing:
-        near = _nearest(name, unexpected, {n: _shape(given[n]) for n in unexpected}, own[name].shape)
+        near = _nearest(
+            name, unexpected, {n: _shape(given[n]) for n in unexpected}, own[name].shape
+        )
         hint = f"; did you mean {near[0]} {_shape(given[near[0]])}?" if near else ""
         faults.append(f"missing: {name} {own[name].shape}{hint}")
     for name in unexpected:

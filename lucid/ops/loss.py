@@ -1,0 +1,79 @@
+"""Losses, element by element or sample by sample; `nn.functional` reduces them."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+
+from lucid.ops.op import op
+
+
+def _wide(x: mx.array) -> mx.array:
+    """In float32 at least: a sum of many halves would be coarse."""
+    return x.astype(mx.float32) if x.dtype in (mx.float16, mx.bfloat16) else x
+
+
+@op
+def soft_cross_entropy(logits, target, /, *, axis):
+    """-sum(target * log_softmax(logits)) over the classes, which lie along `axis`.
+
+    Any weighting, smoothing and ignoring is in `target`, of the shape of logits: what belongs to
+    each class. A target of 0 contributes 0, also where the logit is -inf.
+    """
+    x, q = _wide(logits), _wide(target)
+    if x.size == 0:
+        shape = [n for i, n in enumerate(x.shape) if i != axis]
+        return mx.zeros(shape, x.dtype), lambda g: (mx.zeros_like(x), mx.zeros_like(q))
+    shifted = x - mx.max(x, axis=axis, keepdims=True)
+    exponentials = mx.exp(shifted)
+    normaliser = exponentials.sum(axis=axis, keepdims=True)
+    logp = shifted - mx.log(normaliser)
+    loss = -mx.where(q == 0, 0, q * logp).sum(axis=axis)
+
+    def rule(g):
+        g = mx.expand_dims(g, axis)
+        p = exponentials / normaliser
+        return g * (p * q.sum(axis=axis, keepdims=True) - q), -g * logp
+
+    return loss, rule
+
+
+@op
+def weighted_sum(x, coefficients, /, *, axis):
+    """sum(coefficients * x) over `axis`, where a coefficient of 0 gives 0 even for infinite x."""
+    wide = _wide(x)
+    if x.size == 0:
+        shape = [n for i, n in enumerate(x.shape) if i != axis]
+        return mx.zeros(shape, wide.dtype), lambda g: (mx.zeros_like(x), None)
+    y = mx.where(coefficients == 0, 0, coefficients * wide).sum(axis=axis)
+    return y, lambda g: (mx.expand_dims(g, axis) * coefficients, None)
+
+
+@op
+def huber(x, y, /, *, delta):
+    """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2), for d = x - y (Huber, 1964)."""
+    d = _wide(x) - _wide(y)
+    a = mx.abs(d)
+    loss = mx.where(a < delta, 0.5 * d * d, delta * (a - 0.5 * delta))
+
+    def rule(g):
+        slope = g * mx.clip(d, -delta, delta)
+        return slope, -slope
+
+    return loss, rule
+
+
+@op(broadcasts=True)
+def binary_cross_entropy_with_logits(x, target, pos_weight, /):
+    """-(pos_weight * t * log(s) + (1 - t) * log(1 - s)) for s = sigmoid(x), without overflow."""
+    x, t = _wide(x), _wide(target)
+    p = 1 if pos_weight is None else _wide(pos_weight)
+    softplus = mx.maximum(-x, 0) + mx.log1p(mx.exp(-mx.abs(x)))  # -log(sigmoid(x))
+    factor = 1 + (p - 1) * t
+    loss = (1 - t) * x + factor * softplus
+
+    def rule(g):
+        dx = g * (1 - t + factor * (mx.sigmoid(x) - 1))
+        dt = g * ((p - 1) * softplus - x)
+        return dx, dt, None if pos_weight is None else g * t * softplus
+
+    return loss, rule

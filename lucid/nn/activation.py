@@ -133,9 +133,7 @@ class Softplus(_Activation):
 class Hardtanh(_Activation):
     """x limited to [min_val, max_val]."""
 
-    def __init__(
-        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-    ) -> None:
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         if not min_val < max_val:
             raise ValueError(f"Hardtanh: min_val={min_val} must be below max_val={max_val}")
         super().__init__(min_val=min_val, max_val=max_val)

@@ -10,11 +10,11 @@ from lucid import ops
 from lucid.autograd import laziness
 from lucid.nn.loss import (
     binary_cross_entropy_with_logits,
+    check_classes,
     cross_entropy,
     huber_loss,
     l1_loss,
     mse_loss,
-    check_classes,
     nll_loss,
     smooth_l1_loss,
 )
@@ -117,9 +117,9 @@ def glu(x: Tensor, dim: int = -1) -> Tensor:
     size = x.shape[dim]
     if size % 2:
         raise ValueError(f"glu expects an even size along dim {dim}, got x of shape {x.shape}")
-    before = (slice(None),) * (dim % x.ndim)
-    a, b = x[(*before, slice(0, size // 2))], x[(*before, slice(size // 2, size))]
-    return a * ops.sigmoid(b)
+    halves = ops.transpose(x, 0, dim)
+    a, b = halves[: size // 2], halves[size // 2 :]
+    return ops.transpose(a * ops.sigmoid(b), 0, dim)
 
 
 # Dropout ----------------------------------------------------------------------------------------

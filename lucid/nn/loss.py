@@ -57,9 +57,7 @@ def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return _reduced("l1_loss", ops.abs(x - target), reduction, x.dtype)
 
 
-def huber_loss(
-    x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
-) -> Tensor:
+def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = x - target."""
     _pair("huber_loss", x, target)
     if not delta > 0:
@@ -67,9 +65,7 @@ def huber_loss(
     return _reduced("huber_loss", loss.huber(x, target, delta=delta), reduction, x.dtype)
 
 
-def smooth_l1_loss(
-    x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
-) -> Tensor:
+def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d**2 / (2 * beta) where |d| < beta, else |d| - beta / 2; d = x - target."""
     if beta == 0:
         return l1_loss(x, target, reduction)
@@ -233,9 +229,7 @@ def _along(axis: int, ndim: int, classes: int) -> tuple[int, ...]:
     return tuple(classes if i == axis else 1 for i in range(ndim))
 
 
-def check_classes(
-    name: str, target: Tensor, classes: int, ignore_index: int | None = None
-) -> None:
+def check_classes(name: str, target: Tensor, classes: int, ignore_index: int | None = None) -> None:
     """Refuse class indices that are out of range; while MLX traces they cannot be looked at."""
     if laziness.is_tracing() or target.numel() == 0:
         return

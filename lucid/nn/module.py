@@ -373,7 +373,7 @@ class Module:
                 total = own if total is None else total + own
         return Tensor(0.0) if total is None else total
 
-    def num_parameters(self, only_trainable: bool = False) -> int:
+    def parameter_count(self, only_trainable: bool = False) -> int:
         """How many numbers the parameters hold; shared ones count once."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import mlx.core as mx
 
 from lucid.autograd import laziness
 from lucid.nn import functional as F

@@ -36,7 +36,7 @@ def summarise(module: Any, inputs: tuple[Any, ...]) -> Summary:
         cells += [c.ljust(widths[2])] if widths[2] else []
         lines.append("  ".join([*cells, d.rjust(widths[3])]).rstrip())
     size = sum(p.numel() * p.element_size() for p in module.parameters())
-    total, trainable = module.num_parameters(), module.num_parameters(only_trainable=True)
+    total, trainable = module.parameter_count(), module.parameter_count(only_trainable=True)
     lines.append(f"total {total:,} parameters, {trainable:,} trainable, {_bytes(size)}")
     return Summary("\n".join(lines))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import mlx.core as mx
 
-from lucid.ops.math import mul
 from lucid.ops.linalg import matmul
+from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, mean
 from lucid.ops.shape import reshape, stack
@@ -59,12 +59,11 @@ def max_pool(x, /, *, K, s, p, d, count):
         y = mx.maximum(y, part)
 
     def rule(g):
-        parts, free = [], None
+        parts, free = [], mx.array(True)  # free: no earlier element of the window was the largest
         for part in slices:
             hit = part == y
-            first = hit if free is None else mx.logical_and(hit, free)
-            free = mx.logical_not(hit) if free is None else mx.logical_and(free, mx.logical_not(hit))
-            parts.append(mx.where(first, g, mx.zeros_like(g)))
+            parts.append(mx.where(mx.logical_and(hit, free), g, mx.zeros_like(g)))
+            free = mx.logical_and(free, mx.logical_not(hit))
         return _unsliced(parts, x.shape[-1], K, s, p, d, padded.shape[-1])
 
     return y, rule

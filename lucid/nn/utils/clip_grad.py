@@ -53,7 +53,7 @@ def clip_grad_norm_(
     device = gradients[0].device
     with on_device(device):
         norm = _norm([g.array for g in gradients if g.array.size], norm_type)
-        if error_if_nonfinite and not math.isfinite(norm.item()):
+        if error_if_nonfinite and not mx.isfinite(norm).item():
             raise RuntimeError(
                 f"the gradients' norm is {norm.item()}, so they cannot be clipped; look for the "
                 "NaN or infinity in the loss, or pass error_if_nonfinite=False"
@@ -69,11 +69,12 @@ def _norm(arrays: list[mx.array], norm_type: Any) -> mx.array:
     if not wide:
         return mx.array(0.0)
     if norm_type == 2:  # products of a vector with itself: a BLAS call each
-        return mx.sqrt(sum(mx.inner(a.reshape(-1), a.reshape(-1)) for a in wide))
+        squares = [mx.inner(a.reshape(-1), a.reshape(-1)) for a in wide]
+        return mx.sqrt(mx.stack(squares).sum())
     if math.isinf(norm_type):
         return mx.max(mx.stack([mx.max(mx.abs(a)) for a in wide]))
-    power = sum((mx.abs(a) ** norm_type).sum() for a in wide)
-    return power ** (1 / norm_type)
+    powers = [(mx.abs(a) ** norm_type).sum() for a in wide]
+    return mx.stack(powers).sum() ** (1 / norm_type)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

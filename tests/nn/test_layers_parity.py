@@ -1,0 +1,118 @@
+"""Every layer against torch's: output, gradients, buffers, names in the state dict."""
+
+import numpy as np
+import pytest
+
+import lucid
+from lucid import nn
+
+pytestmark = pytest.mark.parity
+torch = pytest.importorskip("torch")
+
+LAYERS = [
+    ("Linear", (5, 3), {}, (4, 5)),
+    ("Linear", (5, 3), {}, (5,)),
+    ("Linear", (5, 3), {"bias": False}, (2, 4, 5)),
+    ("Flatten", (), {}, (2, 3, 4)),
+    ("Unflatten", (1, (2, 3)), {}, (4, 6, 2)),
+    ("Identity", (), {}, (3,)),
+    ("ReLU", (), {}, (3, 4)),
+    ("ReLU6", (), {}, (3, 4)),
+    ("LeakyReLU", (0.2,), {}, (3, 4)),
+    ("ELU", (1.3,), {}, (3, 4)),
+    ("SELU", (), {}, (3, 4)),
+    ("GELU", (), {}, (3, 4)),
+    ("GELU", ("tanh",), {}, (3, 4)),
+    ("SiLU", (), {}, (3, 4)),
+    ("Mish", (), {}, (3, 4)),
+    ("Sigmoid", (), {}, (3, 4)),
+    ("LogSigmoid", (), {}, (3, 4)),
+    ("Tanh", (), {}, (3, 4)),
+    ("Softsign", (), {}, (3, 4)),
+    ("Softplus", (2.0,), {}, (3, 4)),
+    ("Hardtanh", (-0.5, 0.7), {}, (3, 4)),
+    ("Hardsigmoid", (), {}, (3, 4)),
+    ("Hardswish", (), {}, (3, 4)),
+    ("GLU", (1,), {}, (2, 6, 5)),
+    ("Softmax", (1,), {}, (2, 6, 5)),
+    ("LogSoftmax", (-1,), {}, (2, 6, 5)),
+    ("PReLU", (), {}, (2, 6, 5)),
+    ("PReLU", (6,), {}, (2, 6, 5)),
+    ("BatchNorm1d", (6,), {}, (9, 6)),
+    ("BatchNorm1d", (6,), {}, (4, 6, 5)),
+    ("BatchNorm1d", (6,), {"momentum": None}, (4, 6, 5)),
+    ("BatchNorm1d", (6,), {"affine": False, "eps": 1e-3}, (4, 6, 5)),
+    ("BatchNorm1d", (6,), {"track_running_stats": False}, (4, 6, 5)),
+    ("BatchNorm1d", (6,), {"momentum": 0.3}, (1, 6, 5)),
+    ("LayerNorm", (5,), {}, (4, 6, 5)),
+    ("LayerNorm", ((6, 5),), {"bias": False}, (4, 6, 5)),
+    ("LayerNorm", (5,), {"elementwise_affine": False}, (5,)),
+    ("GroupNorm", (1, 6), {"eps": 1e-8}, (4, 6, 5)),
+    ("GroupNorm", (3, 6), {}, (4, 6, 5)),
+    ("GroupNorm", (2, 6), {"affine": False}, (4, 6)),
+    ("GroupNorm", (2, 6), {}, (4, 6, 3, 2)),
+    ("InstanceNorm1d", (6,), {}, (4, 6, 5)),
+    ("InstanceNorm1d", (6,), {"affine": True}, (4, 6, 5)),
+    ("InstanceNorm1d", (6,), {}, (6, 5)),
+    ("MaxPool1d", (3,), {}, (2, 3, 11)),
+    ("MaxPool1d", (3, 2, 1), {}, (2, 3, 11)),
+    ("MaxPool1d", (3, 2, 1, 2), {"ceil_mode": True}, (2, 3, 12)),
+    ("MaxPool1d", (4,), {"ceil_mode": True}, (3, 11)),
+    ("MaxPool1d", (1, 3), {}, (3, 11)),
+    ("AvgPool1d", (3,), {}, (2, 3, 11)),
+    ("AvgPool1d", (4, 3, 2), {"ceil_mode": True}, (2, 3, 12)),
+    ("AvgPool1d", (4, 3, 2), {"ceil_mode": True, "count_include_pad": False}, (2, 3, 12)),
+    ("AvgPool1d", (5, 1, 2), {"count_include_pad": False}, (3, 7)),
+    ("AdaptiveAvgPool1d", (1,), {}, (2, 3, 11)),
+    ("AdaptiveAvgPool1d", (4,), {}, (2, 3, 11)),
+    ("AdaptiveAvgPool1d", (4,), {}, (3, 12)),
+    ("AdaptiveAvgPool1d", (7,), {}, (3, 5)),
+    ("AdaptiveMaxPool1d", (4,), {}, (2, 3, 11)),
+    ("AdaptiveMaxPool1d", (4,), {}, (3, 12)),
+    ("Dropout", (0.0,), {}, (3, 4)),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "kwargs", "shape"), LAYERS)
+def test_layer(parity, rng, name, args, kwargs, shape):
+    ours, theirs = getattr(nn, name)(*args, **kwargs), getattr(torch.nn, name)(*args, **kwargs)
+    with torch.no_grad():
+        for p in theirs.parameters():
+            p.copy_(torch.randn(p.shape))
+    parity.load(ours, theirs)
+    for _ in range(3):  # running statistics go on
+        x = rng.normal(0.3, 2.0, shape).astype(np.float32)
+        ours.zero_grad()
+        theirs.zero_grad()
+        parity.compare(ours, theirs, x)
+    ours.eval()
+    theirs.eval()
+    ours.zero_grad()
+    theirs.zero_grad()
+    parity.compare(ours, theirs, rng.normal(0.3, 2.0, shape).astype(np.float32))
+    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+
+
+def test_max_pool_of_ties_and_plateaus(parity):
+    x = np.array([[1, 1, 2, 2, 2, 0, 0, 0, 3, 3]], np.float32)
+    parity.compare(nn.MaxPool1d(3, 2), torch.nn.MaxPool1d(3, 2), x)
+    parity.compare(nn.MaxPool1d(2), torch.nn.MaxPool1d(2), x)
+    parity.compare(nn.AdaptiveMaxPool1d(5), torch.nn.AdaptiveMaxPool1d(5), x)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "args"), [("BatchNorm1d", (6,)), ("GroupNorm", (2, 6)), ("LayerNorm", (50,))]
+)
+def test_half_precision_is_computed_in_float32(rng, name, args, dtype):
+    x = rng.normal(30.0, 1.0, (4, 6, 50)).astype(np.float32)
+    ours = getattr(nn, name)(*args).to(dtype)
+    theirs = getattr(torch.nn, name)(*args)
+    given = lucid.tensor(x, dtype=dtype)
+    y = ours(given)
+    assert y.dtype == given.dtype
+    expected = theirs(torch.tensor(given.float().numpy())).detach().numpy()
+    # the result's own rounding is all that may be lost: 2**-10 and 2**-7 near 4
+    np.testing.assert_allclose(
+        y.float().numpy(), expected, atol=4e-3 if dtype == "float16" else 3e-2
+    )

@@ -31,6 +31,7 @@ from lucid.nn.container import (
     ParameterList,
     Sequential,
 )
+from lucid.nn.conv import Conv1d, ConvTranspose1d, DepthSeparableConv1d
 from lucid.nn.dropout import Dropout, Dropout1d
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (

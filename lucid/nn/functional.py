@@ -8,6 +8,7 @@ import mlx.core as mx
 
 from lucid import ops
 from lucid.autograd import laziness
+from lucid.nn.convolution import conv1d, conv_transpose1d
 from lucid.nn.loss import (
     binary_cross_entropy_with_logits,
     check_classes,

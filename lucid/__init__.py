@@ -33,6 +33,7 @@ from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabl
 from lucid.ops import *  # noqa: E402, F403
 from lucid.ops.device import default_device, set_default_device  # noqa: E402
 from lucid.random import manual_seed  # noqa: E402
+from lucid.serialization import load, save  # noqa: E402
 from lucid.tensor import Tensor  # noqa: E402
 
 __version__ = "0.1.0"

@@ -171,7 +171,10 @@ def _shown(place: tuple[Any, ...]) -> str:
 
 
 def _restored(text: str, entries: dict[str, _Entry], arrays: dict[str, np.ndarray]) -> Any:
-    document = json.loads(text)
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"its structure is not valid JSON ({error})") from error
     if not isinstance(document, dict) or document.get("version") != _VERSION:
         version = document.get("version") if isinstance(document, dict) else None
         raise ValueError(f"its structure has version {version}, this lucid reads {_VERSION}")

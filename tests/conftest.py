@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import lucid  # noqa: F401 - before any test imports mlx: its BLAS is chosen then
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -211,7 +211,7 @@ DAMAGED = {
         "a name comes twice",
     ),
     "newer": (file_of({"__metadata__": {"lucid": '{"version": 9}'}}), "version 9, .* reads 1"),
-    "structure": (file_of({"__metadata__": {"lucid": "{"}}), "cannot load"),
+    "structure": (file_of({"__metadata__": {"lucid": "{"}}), "structure is not valid JSON"),
     "lost array": (
         file_of({"__metadata__": {"lucid": '{"version": 1, "state": {"$tensor": "x"}}'}}),
         r"do not fit \(KeyError\('x'\)\)",

@@ -44,7 +44,7 @@ def get_state() -> np.ndarray:
     >>> bool((a == b).all())
     True
     """
-    return np.array(mx.random.state[0])
+    return np.array(mx.random.state[0])  # type: ignore[index]
 
 
 def set_state(state: Any) -> None:

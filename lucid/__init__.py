@@ -31,6 +31,7 @@ from mlx.core import bool_ as bool  # noqa: E402
 from lucid import autograd, nn, optim, random  # noqa: E402
 from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
+from lucid.ops import fft  # noqa: E402
 from lucid.ops.device import default_device, set_default_device  # noqa: E402
 from lucid.random import manual_seed  # noqa: E402
 from lucid.serialization import load, save  # noqa: E402
@@ -43,4 +44,5 @@ zeros, ones, full = Tensor.zeros, Tensor.ones, Tensor.full
 zeros_like, ones_like, full_like = Tensor.zeros_like, Tensor.ones_like, Tensor.full_like
 arange, linspace, eye = Tensor.arange, Tensor.linspace, Tensor.eye
 randn, rand, randint, randperm = Tensor.randn, Tensor.rand, Tensor.randint, Tensor.randperm
+randn_like, rand_like = Tensor.randn_like, Tensor.rand_like
 float, long, double, half = float32, int64, float64, float16  # torch's names of the dtypes

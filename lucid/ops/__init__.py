@@ -11,23 +11,56 @@ from lucid.ops.activation import (
     softmax,
     softplus,
 )
-from lucid.ops.cast import astype, to_device
+from lucid.ops.cast import astype, clone, to_device
 from lucid.ops.compare import (
+    allclose,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
     eq,
+    equal,
     ge,
     gt,
+    isclose,
     isfinite,
+    isinf,
     isnan,
     le,
     logical_and,
     logical_not,
     logical_or,
+    logical_xor,
     lt,
     ne,
 )
-from lucid.ops.complex import abs_power, complex, conj, imag, real
+from lucid.ops.complex import abs_power, angle, complex, conj, imag, real
 from lucid.ops.fft import irfft, rfft
 from lucid.ops.frame import frame, overlap_add
+from lucid.ops.einsum import einsum
+from lucid.ops.elementary import (
+    acos,
+    asin,
+    atan,
+    cos,
+    cosh,
+    erf,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    reciprocal,
+    rsqrt,
+    sigmoid,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    tan,
+    tanh,
+)
 from lucid.ops.index import (
     gather,
     getitem,
@@ -36,54 +69,62 @@ from lucid.ops.index import (
     setitem,
     take_along_dim,
 )
-from lucid.ops.linalg import matmul
+from lucid.ops.join import cat, chunk, split, stack, unbind
+from lucid.ops.linalg import matmul, outer
 from lucid.ops.math import (
     abs,
     add,
+    atan2,
     clamp,
-    cos,
     div,
-    erf,
-    exp,
-    log,
-    log1p,
+    floor_divide,
+    lerp,
     maximum,
     minimum,
     mul,
     neg,
     pow,
-    rsqrt,
-    sigmoid,
-    sin,
-    sqrt,
-    square,
+    remainder,
     sub,
-    tanh,
     where,
 )
+from lucid.ops.order import argmax, argmin, argsort, max, min, sort, topk
+from lucid.ops.pad import pad
 from lucid.ops.reduce import (
     all,
     amax,
     amin,
     any,
-    argmax,
-    argmin,
     cumsum,
     logsumexp,
     mean,
+    norm,
+    prod,
+    std,
     sum,
     var,
 )
+from lucid.ops.rounding import ceil, floor, nan_to_num, round, sign, trunc
 from lucid.ops.shape import (
-    cat,
     expand,
+    expand_as,
     flatten,
     flip,
+    movedim,
     permute,
+    repeat,
+    repeat_interleave,
     reshape,
     roll,
     squeeze,
-    stack,
+    swapaxes,
+    tile,
     transpose,
+    tril,
+    triu,
     unsqueeze,
+    view_as,
 )
+
+# what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
+__all__ = [name for name, value in list(vars().items()) if callable(value)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
+from lucid.ops import precise
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, total
 
@@ -39,7 +40,7 @@ def elu(x, /, alpha=1.0):
 @op
 def silu(x, /):
     """x * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
-    s = mx.sigmoid(x)
+    s = precise.sigmoid(x)
     return x * s, lambda g: g * (s * (1 + x * (1 - s)))
 
 
@@ -48,7 +49,7 @@ def softplus(x, /, beta=1.0, threshold=20.0):
     """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold."""
     z = x * beta
     y = mx.where(z > threshold, x, mx.logaddexp(z, mx.zeros_like(z)) / beta)
-    return y, lambda g: mx.where(z > threshold, g, g * mx.sigmoid(z))
+    return y, lambda g: mx.where(z > threshold, g, g * precise.sigmoid(z))
 
 
 @op
@@ -58,8 +59,8 @@ def gelu(x, /, approximate="none"):
     `approximate` is "none" (the error function, torch's default) or "tanh".
     """
     if approximate == "none":
-        phi = 0.5 * (1 + mx.erf(x * 0.7071067811865476))
-        density = lambda: mx.exp(-0.5 * x * x) * 0.3989422804014327  # noqa: E731
+        phi = 0.5 * (1 + precise.erf(x * 0.7071067811865476))
+        density = lambda: precise.exp(-0.5 * x * x) * 0.3989422804014327  # noqa: E731
         return x * phi, lambda g: g * (phi + x * density())
     if approximate != "tanh":
         raise ValueError(f'approximate must be "none" or "tanh", got {approximate!r}')
@@ -102,7 +103,7 @@ def softmax(x, /, dim=-1):
     axes = axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:
         return mx.ones_like(x), lambda g: mx.zeros_like(g)
-    y = mx.softmax(x, axis=axes)
+    y = precise.softmax(x, axis=axes)
     return y, lambda g: y * (g - total(g * y, axes, True))
 
 
@@ -114,5 +115,5 @@ def log_softmax(x, /, dim=-1):
         return mx.zeros_like(x), lambda g: mx.zeros_like(g)
     # subtracting the maximum first: logsumexp of large x would round the normaliser away
     centred = x - mx.max(x, axis=axes, keepdims=True)
-    y = centred - mx.logsumexp(centred, axis=axes, keepdims=True)
-    return y, lambda g: g - mx.exp(y) * total(g, axes, True)
+    y = centred - precise.logsumexp(centred, axis=axes, keepdims=True)
+    return y, lambda g: g - precise.exp(y) * total(g, axes, True)

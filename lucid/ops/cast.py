@@ -59,13 +59,13 @@ def to_device(x: Any, device: Any) -> Any:
     place = resolve(device)
     if place == x._device:
         return x
-    moved = same(x)
+    moved = clone(x)
     moved._device = place
     return moved
 
 
 @op(linear=True)
-def same(x, /):
+def clone(x, /):
     """A tensor of its own with the same values."""
     return x, lambda g: g
 

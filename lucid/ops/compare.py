@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlx.core as mx
 
 from lucid.ops.op import op
+from lucid.ops.reduce import all
 
 
 @op
@@ -56,6 +59,12 @@ def isfinite(x, /):
 
 
 @op
+def isinf(x, /):
+    """True where x is infinite."""
+    return mx.isinf(x), None
+
+
+@op
 def logical_not(x, /):
     """True where x is zero or False."""
     return mx.logical_not(x), None
@@ -71,3 +80,56 @@ def logical_and(x, y, /):
 def logical_or(x, y, /):
     """True where either is nonzero."""
     return mx.logical_or(x, y), None
+
+
+@op
+def logical_xor(x, y, /):
+    """True where exactly one is nonzero."""
+    return mx.not_equal(mx.not_equal(x, 0), mx.not_equal(y, 0)), None
+
+
+@op
+def bitwise_and(x, y, /):
+    """x & y of integers, or "and" of bools."""
+    return mx.bitwise_and(x, y), None
+
+
+@op
+def bitwise_or(x, y, /):
+    """x | y of integers, or "or" of bools."""
+    return mx.bitwise_or(x, y), None
+
+
+@op
+def bitwise_xor(x, y, /):
+    """x ^ y of integers, or "exactly one" of bools."""
+    return mx.bitwise_xor(x, y), None
+
+
+@op
+def bitwise_not(x, /):
+    """~x of integers, or "not" of bools."""
+    return mx.bitwise_invert(x), None
+
+
+@op
+def isclose(x, y, /, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """True where |x - y| <= atol + rtol * |y|."""
+    return mx.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan), None
+
+
+def allclose(
+    x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """True if |x - y| <= atol + rtol * |y| everywhere.
+
+    >>> import lucid
+    >>> lucid.allclose(lucid.ones(2), lucid.ones(2) + 1e-9)
+    True
+    """
+    return bool(all(isclose(x, y, rtol, atol, equal_nan)))
+
+
+def equal(x: Any, y: Any) -> bool:
+    """True if shapes and all values are the same."""
+    return x.shape == y.shape and bool(all(eq(x, y)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
+from lucid.ops.math import atan2
 from lucid.ops.op import op
 
 
@@ -77,3 +78,8 @@ def abs_power(z, /, power=2.0):
         return scaled(z, mx.where(square > 0, g * slope, 0))
 
     return y, rule
+
+
+def angle(z):
+    """The angle of complex numbers in radians, from -pi to pi."""
+    return atan2(imag(z), real(z))

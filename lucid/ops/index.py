@@ -17,7 +17,7 @@ import numpy as np
 
 from lucid.autograd import laziness
 from lucid.autograd.tape import Traced
-from lucid.ops.cast import constant_like, same
+from lucid.ops.cast import clone, constant_like
 from lucid.ops.math import where
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
@@ -43,7 +43,7 @@ def getitem(x, key):
     basic, places = _plan(x.shape, key)
     part = x if _is_whole(basic) else _slice(x, key=basic)
     if not places:
-        return part if part is not x else same(x)
+        return part if part is not x else clone(x)
     front, merged, axis, index = _merge(part, places)
     return _take(reshape(permute(part, front), merged), index=index, axis=axis)
 
@@ -90,7 +90,7 @@ def gather(x, dim, index):
             f"dim {axis}, got shape {indices.shape}"
         )
     if x.ndim == 0:
-        return same(x)
+        return clone(x)
     key = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(indices.shape))
     return _gather(x if indices.shape == x.shape else _slice(x, key=key), index=indices, axis=axis)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
+from lucid.ops.math import mul
 from lucid.ops.op import op
+from lucid.ops.shape import unsqueeze
 
 
 @op
@@ -58,3 +60,15 @@ def _product(x: mx.array, y: mx.array) -> mx.array:
         dtype = mx.result_type(x, y)
         return mx.matmul(x.astype(mx.float32), y.astype(mx.float32)).astype(dtype)
     return mx.matmul(x, y)
+
+
+def outer(x, y):
+    """The product of every element of x with every element of y, both 1-D.
+
+    >>> import lucid
+    >>> lucid.outer(lucid.arange(3), lucid.arange(2)).tolist()
+    [[0, 0], [0, 1], [0, 2]]
+    """
+    if x.ndim != 1 or y.ndim != 1:
+        raise ValueError(f"outer expects two 1-D tensors, got shapes {x.shape} and {y.shape}")
+    return mul(unsqueeze(x, 1), unsqueeze(y, 0))

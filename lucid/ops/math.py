@@ -6,6 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd import laziness
 from lucid.ops.op import op
 
 
@@ -33,32 +34,103 @@ def sub(x, y, /, *, alpha=1):
 @op(broadcasts=True)
 def mul(x, y, /):
     """x * y, elementwise."""
-    return x * y, lambda g: (g * y, g * x)
+    return x * y, lambda g: (g * _conjugate(y), g * _conjugate(x))
 
 
 @op(broadcasts=True)
 def div(x, y, /):
     """x / y, elementwise; integers give floats."""
     z = mx.divide(x, y)
-    return z, lambda g: (g / y, -g * z / y)
+    return z, lambda g: (g / _conjugate(y), -g * _conjugate(z / y))
+
+
+def _conjugate(x: Any) -> Any:
+    """The conjugate: what the derivative of a complex product multiplies with."""
+    if isinstance(x, mx.array):
+        return mx.conjugate(x) if x.dtype == mx.complex64 else x
+    return x.conjugate() if isinstance(x, complex) else x
 
 
 @op(broadcasts=True)
 def pow(x, y, /):
-    """x ** y, elementwise."""
+    """x ** y, elementwise.
+
+    Gradients as in torch: that in x is 0 where y is 0, that in y is 0 where x is 0 and y >= 0.
+    """
+    if isinstance(y, int) and y < 0 and not mx.issubdtype(x.dtype, mx.inexact):
+        raise ValueError(f"integers to the negative power {y} are not integers; use x.float()")
     z = mx.power(x, y)
 
     def rule(g):
-        dx = g * y * mx.power(x, y - 1) if not _is_zero(y) else mx.zeros_like(g)
-        base = x if isinstance(x, mx.array) else mx.array(x)
-        log = mx.where(base > 0, mx.log(mx.where(base > 0, base, 1)), 0)
-        return dx, g * z * log
+        return _power_in_base(g, x, y), _power_in_exponent(g, x, y, z)
 
     return z, rule
 
 
-def _is_zero(y: Any) -> bool:
-    return not isinstance(y, mx.array) and y == 0
+def _power_in_base(g: mx.array, x: Any, y: Any) -> mx.array | None:
+    if isinstance(y, mx.array):
+        return mx.where(y == 0, mx.zeros_like(g), g * y * mx.power(x, mx.where(y == 0, 1, y - 1)))
+    if y == 0:
+        return mx.zeros_like(g)
+    if y == 1:
+        return g
+    return g * (2 * x) if y == 2 else g * (y * mx.power(x, y - 1))
+
+
+def _power_in_exponent(g: mx.array, x: Any, y: Any, z: mx.array) -> mx.array | None:
+    if not isinstance(y, mx.array):
+        return None
+    base = mx.array(x, z.dtype)
+    at_zero = (base == 0) & (y >= 0)
+    log = mx.log(mx.where(at_zero, mx.ones_like(base), base))
+    return mx.where(at_zero, mx.zeros_like(g), g * z * log)
+
+
+@op(broadcasts=True)
+def floor_divide(x, y, /):
+    """The largest integer not above x / y, elementwise.
+
+    Raises:
+        ZeroDivisionError: integers divided by 0.
+    """
+    if _floating(x, y):
+        return mx.floor(mx.divide(x, y)), None
+    return _divided(x, y)[0], None
+
+
+@op(broadcasts=True)
+def remainder(x, y, /):
+    """x - y * floor(x / y), elementwise: it has the sign of y, as Python's %.
+
+    Raises:
+        ZeroDivisionError: integers divided by 0.
+    """
+    if not _floating(x, y):
+        return _divided(x, y)[1], None
+    return mx.remainder(x, y), lambda g: (g, -g * mx.floor(mx.divide(x, y)))
+
+
+def _floating(*values: Any) -> bool:
+    return any(
+        mx.issubdtype(v.dtype, mx.inexact) if isinstance(v, mx.array) else isinstance(v, float)
+        for v in values
+    )
+
+
+def _divided(x: Any, y: Any) -> tuple[mx.array, mx.array]:
+    """Integer quotient and remainder. MLX gives 0 for x // 0, and dies of the lowest int // -1."""
+    array = isinstance(y, mx.array)
+    zero = (not laziness.is_tracing() and y.size and (y == 0).any().item()) if array else y == 0
+    if zero:
+        raise ZeroDivisionError("integers cannot be divided by 0; use x.float() to get inf")
+    if not array:
+        return (-x, mx.zeros_like(x)) if y == -1 else (mx.floor_divide(x, y), mx.remainder(x, y))
+    safe = mx.where((y == 0) | (y == -1), mx.array(1, y.dtype), y)
+    x = mx.array(x)
+    return (
+        mx.where(y == -1, -x, mx.floor_divide(x, safe)),
+        mx.where(y == -1, mx.array(0, x.dtype), mx.remainder(x, safe)),
+    )
 
 
 @op(broadcasts=True)
@@ -86,8 +158,32 @@ def minimum(x, y, /):
 
 
 @op(broadcasts=True)
+def atan2(y, x, /):
+    """The angle of the point (x, y), from -pi to pi."""
+
+    def rule(g):
+        square = mx.square(x) + mx.square(y)
+        return g * x / square, -g * y / square
+
+    return mx.arctan2(y, x), rule
+
+
+@op(broadcasts=True)
+def lerp(start, end, weight, /):
+    """start + weight * (end - start), elementwise."""
+    between = end - start
+    return start + weight * between, lambda g: (g - g * weight, g * weight, g * between)
+
+
+@op(broadcasts=True)
 def where(condition, x, y, /):
-    """x where the condition holds, else y."""
+    """x where the condition holds, else y.
+
+    >>> import lucid
+    >>> x = lucid.tensor([-1.0, 2.0])
+    >>> lucid.where(x > 0, x, 0.0)
+    Tensor([0., 2.], grad=None)
+    """
 
     def rule(g):
         zero = mx.zeros_like(g)
@@ -105,83 +201,17 @@ def neg(x, /):
 @op
 def abs(x, /):
     """|x|; the gradient at 0 is 0."""
-    return mx.abs(x), lambda g: g * mx.sign(x)
-
-
-@op
-def exp(x, /):
-    """e**x."""
-    y = mx.exp(x)
-    return y, lambda g: g * y
-
-
-@op
-def log(x, /):
-    """The natural logarithm."""
-    return mx.log(x), lambda g: g / x
-
-
-@op
-def log1p(x, /):
-    """log(1 + x), accurate for small x."""
-    return mx.log1p(x), lambda g: g / (1 + x)
-
-
-@op
-def sqrt(x, /):
-    """The square root."""
-    y = mx.sqrt(x)
-    return y, lambda g: g * 0.5 / y
-
-
-@op
-def rsqrt(x, /):
-    """1 / sqrt(x)."""
-    y = mx.rsqrt(x)
-    return y, lambda g: g * -0.5 * y / x
-
-
-@op
-def square(x, /):
-    """x * x."""
-    return mx.square(x), lambda g: g * (2 * x)
-
-
-@op
-def sin(x, /):
-    """The sine of x in radians."""
-    return mx.sin(x), lambda g: g * mx.cos(x)
-
-
-@op
-def cos(x, /):
-    """The cosine of x in radians."""
-    return mx.cos(x), lambda g: -g * mx.sin(x)
-
-
-@op
-def tanh(x, /):
-    """The hyperbolic tangent."""
-    y = mx.tanh(x)
-    return y, lambda g: g * (1 - y * y)
-
-
-@op
-def sigmoid(x, /):
-    """1 / (1 + e**-x)."""
-    y = mx.sigmoid(x)
-    return y, lambda g: g * y * (1 - y)
-
-
-@op
-def erf(x, /):
-    """The error function."""
-    return mx.erf(x), lambda g: g * (1.1283791670955126 * mx.exp(-x * x))
+    y = mx.abs(x)
+    if x.dtype != mx.complex64:
+        return y, lambda g: g * mx.sign(x)
+    return y, lambda g: g * mx.where(y == 0, mx.zeros_like(x), x / mx.where(y == 0, 1.0, y))
 
 
 @op
 def clamp(x, /, min=None, max=None):
     """x limited to [min, max]; no gradient flows where it was cut."""
+    if min is None and max is None:
+        raise ValueError("clamp needs min, max or both")
     y = mx.clip(x, min, max)
 
     def rule(g):

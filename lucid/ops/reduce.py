@@ -5,10 +5,12 @@ MLX's reductions of an empty array can hang, so an empty input never reaches the
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mlx.core as mx
 
+from lucid.ops import precise
 from lucid.ops.op import op
 
 
@@ -71,9 +73,7 @@ def mean(x, /, dim=None, keepdim=False):
     if not mx.issubdtype(x.dtype, mx.inexact):
         raise TypeError(f"mean expects a floating point tensor, got {x.dtype}; use x.float()")
     axes, shape = axes_of(x.ndim, dim), x.shape
-    count = 1
-    for a in axes:
-        count *= shape[a]
+    count = math.prod(shape[a] for a in axes)
     if count == 0:
         return mx.full(reduced_shape(shape, axes, keepdim), float("nan"), x.dtype), (
             lambda g: mx.zeros(shape, g.dtype)
@@ -95,7 +95,7 @@ def amin(x, /, dim=None, keepdim=False):
 
 def _extreme(name: str, reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
     axes, shape = axes_of(x.ndim, dim), x.shape
-    _refuse_empty(name, shape, axes)
+    refuse_empty(name, shape, axes)
     y = reduce(x, axis=axes, keepdims=keepdim) if axes else x
 
     def rule(g):
@@ -105,30 +105,13 @@ def _extreme(name: str, reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> An
     return y, rule
 
 
-def _refuse_empty(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+def refuse_empty(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    """Raise where nothing would be reduced to something."""
     if 0 in (shape[a] for a in axes):  # `any` is an op here
         raise ValueError(
             f"{name} of nothing: the input of shape {shape} has no elements along "
             f"the reduced dimensions {axes}"
         )
-
-
-@op
-def argmax(x, /, dim=None, keepdim=False):
-    """The index of the largest value along `dim` (None: of the flattened tensor), int64."""
-    return _arg_extreme("argmax", mx.argmax, x, dim, keepdim)
-
-
-@op
-def argmin(x, /, dim=None, keepdim=False):
-    """The index of the smallest value along `dim` (None: of the flattened tensor), int64."""
-    return _arg_extreme("argmin", mx.argmin, x, dim, keepdim)
-
-
-def _arg_extreme(name: str, reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
-    _refuse_empty(name, x.shape, axes_of(x.ndim, dim))
-    y = reduce(x, axis=None if x.ndim == 0 else dim, keepdims=keepdim)
-    return y.astype(mx.int64), None
 
 
 @op
@@ -153,29 +136,118 @@ def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
 
 
 @op
-def logsumexp(x, /, dim, keepdim=False):
-    """log(sum(exp(x))) over `dim`, without overflow."""
-    axes, shape = axes_of(x.ndim, dim), x.shape
-    _refuse_empty("logsumexp", shape, axes)
-    y = mx.logsumexp(x, axis=axes, keepdims=keepdim)
-    return (
-        y,
-        lambda g: _spread(g, shape, axes) * mx.exp(x - y.reshape(reduced_shape(shape, axes, True))),
-    )
+def std(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
+    """The standard deviation over `dim`: the square root of `var`."""
+    variance, spread = _moments(x, dim, unbiased, keepdim, correction)
+    y = mx.sqrt(variance)
+
+    def rule(g):  # 0 where all values are equal, as in torch
+        flat = y == 0
+        return spread(mx.where(flat, mx.zeros_like(g), 0.5 * g / mx.where(flat, 1.0, y)))
+
+    return y, rule
 
 
 def _moments(x: mx.array, dim: Any, unbiased: bool, keepdim: bool, correction: Any) -> Any:
+    if not mx.issubdtype(x.dtype, mx.inexact):
+        raise TypeError(f"expected a floating point tensor, got {x.dtype}; use x.float()")
     axes, shape = axes_of(x.ndim, dim), x.shape
     correction = (1 if unbiased else 0) if correction is None else correction
-    count = 1
-    for a in axes:
-        count *= shape[a]
+    count = math.prod(shape[a] for a in axes)
     if count - correction <= 0:
         nan = mx.full(reduced_shape(shape, axes, keepdim), float("nan"), x.dtype)
         return nan, lambda g: mx.full(shape, float("nan"), g.dtype)
     centred = x - total(x, axes, True) * (1 / count)
     y = total(centred * centred, axes, keepdim) * (1 / (count - correction))
     return y, lambda g: _spread(g, shape, axes) * centred * (2 / (count - correction))
+
+
+@op
+def norm(x, /, p=2, dim=None, keepdim=False):
+    """The vector norm (sum |x|**p)**(1/p) over `dim`; p may be inf or -inf.
+
+    The gradient at 0 is 0, as in torch.
+
+    >>> import lucid
+    >>> lucid.norm(lucid.tensor([3.0, 4.0])).item()
+    5.0
+    """
+    if not mx.issubdtype(x.dtype, mx.inexact):
+        raise TypeError(f"norm expects a floating point tensor, got {x.dtype}; use x.float()")
+    p = 2.0 if p == "fro" else float(p)
+    axes, shape = axes_of(x.ndim, dim), x.shape
+    size = mx.abs(x)
+    if math.isinf(p):
+        y, pull = _extreme("norm", mx.max if p > 0 else mx.min, size, dim, keepdim)
+        return y, lambda g: pull(g) * mx.sign(x)
+    if p == 0:
+        return total((x != 0).astype(x.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
+    if p == 1:
+        return total(size, axes, keepdim), lambda g: _spread(g, shape, axes) * mx.sign(x)
+    # zeros are taken out before the powers, whose derivatives there would be infinite
+    none = size == 0
+    powers = mx.where(none, mx.zeros_like(size), mx.power(mx.where(none, 1.0, size), p))
+    sums = total(powers, axes, keepdim)
+    empty = sums == 0
+    y = mx.where(empty, mx.zeros_like(sums), mx.power(mx.where(empty, 1.0, sums), 1 / p))
+
+    def rule(g):
+        ratio = mx.where(none, 1.0, size) / _spread(mx.where(empty, 1.0, y), shape, axes)
+        slope = mx.where(none, mx.zeros_like(size), mx.power(ratio, p - 1)) * mx.sign(x)
+        return _spread(g, shape, axes) * slope
+
+    return y, rule
+
+
+@op
+def prod(x, /, dim=None, keepdim=False):
+    """The product over `dim`; the product of nothing is 1. Integers multiply in int64.
+
+    >>> import lucid
+    >>> lucid.tensor([2.0, 3.0, 0.5]).prod().item()
+    3.0
+    """
+    axes, shape = axes_of(x.ndim, dim), x.shape
+    if not mx.issubdtype(x.dtype, mx.inexact):
+        x = x.astype(mx.int64)
+    if x.size == 0:
+        return mx.ones(reduced_shape(shape, axes, keepdim), x.dtype), (
+            lambda g: mx.zeros(shape, g.dtype)
+        )
+
+    def rule(g):
+        kept = [a for a in range(len(shape)) if a not in axes]
+        order = [*kept, *axes]
+        back = [order.index(a) for a in range(len(shape))]
+        moved = mx.transpose(x, order)
+        others = _others(moved.reshape(*(shape[a] for a in kept), -1))
+        return _spread(g, shape, axes) * mx.transpose(others.reshape(moved.shape), back)
+
+    return (mx.prod(x, axis=axes, keepdims=keepdim) if axes else x), rule
+
+
+def _others(x: mx.array) -> mx.array:
+    """For each element the product of all others along the last axis, without dividing by 0."""
+    n = x.shape[-1]
+    if n == 1:
+        return mx.ones_like(x)
+    if n % 2:
+        x = mx.concatenate([x, mx.ones((*x.shape[:-1], 1), x.dtype)], axis=-1)
+    pairs = x.reshape(*x.shape[:-1], -1, 2)
+    elsewhere = _others(pairs[..., 0] * pairs[..., 1])
+    return (elsewhere[..., None] * pairs[..., ::-1]).reshape(x.shape)[..., :n]
+
+
+@op
+def logsumexp(x, /, dim, keepdim=False):
+    """log(sum(exp(x))) over `dim`, without overflow."""
+    axes, shape = axes_of(x.ndim, dim), x.shape
+    refuse_empty("logsumexp", shape, axes)
+    y = precise.logsumexp(x, axis=axes, keepdims=keepdim)
+    return (
+        y,
+        lambda g: _spread(g, shape, axes) * precise.exp(x - y.reshape(reduced_shape(shape, axes, True))),
+    )
 
 
 @op

@@ -1,8 +1,7 @@
-"""Shape: reshaping, moving dimensions, joining, splitting, padding."""
+"""Shape: reshaping, moving and repeating dimensions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -64,6 +63,26 @@ def transpose(x, /, dim0, dim1):
     return mx.swapaxes(x, a, b), lambda g: mx.swapaxes(g, a, b)
 
 
+swapaxes = transpose
+
+
+def movedim(x, source, destination):
+    """Dimensions moved from `source` to `destination` (ints or tuples), the rest in order.
+
+    >>> import lucid
+    >>> lucid.ones(2, 3, 4).movedim(0, -1).shape
+    (3, 4, 2)
+    """
+    old, new = axes_of(x.ndim, source), axes_of(x.ndim, destination)
+    if len(old) != len(new):
+        raise ValueError(
+            f"movedim expects as many sources as destinations, got {source} and {destination}"
+        )
+    rest = iter([a for a in range(x.ndim) if a not in old])
+    moved = dict(zip(new, old, strict=True))
+    return permute(x, [moved[a] if a in moved else next(rest) for a in range(x.ndim)])
+
+
 @op(linear=True)
 def unsqueeze(x, /, dim):
     """A dimension of size 1 inserted at `dim`."""
@@ -103,52 +122,6 @@ def expand(x, /, *shape):
     return mx.broadcast_to(x, target), rule
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Tensors joined along `dim`; their other sizes agree.
-
-    >>> import lucid
-    >>> lucid.cat([lucid.ones(2, 3), lucid.zeros(2, 1)], dim=1).shape
-    (2, 4)
-    """
-    return _cat(*_several("cat", tensors), dim=dim)
-
-
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Tensors of one shape joined along a new dimension.
-
-    >>> import lucid
-    >>> lucid.stack([lucid.ones(3), lucid.zeros(3)]).shape
-    (2, 3)
-    """
-    return _stack(*_several("stack", tensors), dim=dim)
-
-
-def _several(name: str, tensors: Any) -> list[Any]:
-    if not isinstance(tensors, tuple | list) or not tensors:
-        got = f"{len(tensors)} of them" if isinstance(tensors, tuple | list) else type(tensors)
-        raise TypeError(f"{name} expects a list or tuple of one or more Tensors, got {got}")
-    return list(tensors)
-
-
-@op(linear=True)
-def _cat(*tensors, dim):
-    (axis,) = axes_of(tensors[0].ndim, dim)
-    ends, position = [], 0
-    for x in tensors:
-        position += x.shape[axis]
-        ends.append(position)
-    return mx.concatenate(tensors, axis=axis), lambda g: tuple(mx.split(g, ends[:-1], axis=axis))
-
-
-@op(linear=True)
-def _stack(*tensors, dim):
-    (axis,) = axes_of(tensors[0].ndim + 1, dim)
-    count = len(tensors)
-    return mx.stack(tensors, axis=axis), (
-        lambda g: tuple(p.squeeze(axis) for p in mx.split(g, count, axis=axis))
-    )
-
-
 @op(linear=True)
 def flip(x, /, *dims):
     """The order reversed along the given dimensions."""
@@ -162,3 +135,69 @@ def roll(x, /, shifts, dims=None):
     """Elements moved along `dims`, those pushed out at the end coming back at the start."""
     back = tuple(-s for s in shifts) if isinstance(shifts, tuple | list) else -shifts
     return mx.roll(x, shifts, dims), lambda g: mx.roll(g, back, dims)
+
+
+def tile(x, *reps):
+    """x repeated as a whole, `reps` times along each of its last dimensions.
+
+    >>> import lucid
+    >>> lucid.arange(2).tile(2, 2).tolist()
+    [[0, 1, 0, 1], [0, 1, 0, 1]]
+    """
+    counts = sizes(reps)
+    if min(counts, default=0) < 0:
+        raise ValueError(f"cannot repeat a negative number of times: {counts}")
+    ndim = max(len(counts), x.ndim)
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    apart = reshape(x, [n for size in shape for n in (1, size)])
+    spread = expand(apart, [n for pair in zip(counts, shape, strict=True) for n in pair])
+    return reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+
+
+def repeat(x, *counts):
+    """As `tile`, with a count for every dimension."""
+    if len(sizes(counts)) < x.ndim:
+        raise ValueError(
+            f"repeat expects a count for each of the {x.ndim} dimensions, got {sizes(counts)}"
+        )
+    return tile(x, *counts)
+
+
+def repeat_interleave(x, repeats, dim=None):
+    """Each element repeated in place, `repeats` times along `dim` (None: flattened).
+
+    >>> import lucid
+    >>> lucid.arange(2).repeat_interleave(2).tolist()
+    [0, 0, 1, 1]
+    """
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 0:
+        raise ValueError(f"repeat_interleave expects a number of times >= 0, got {repeats!r}")
+    if dim is None:
+        x, dim = flatten(x), 0
+    (axis,) = axes_of(x.ndim, dim)
+    shape = x.shape
+    apart = expand(unsqueeze(x, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
+    return reshape(apart, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+
+
+@op(linear=True)
+def tril(x, /, diagonal=0):
+    """The part of the matrices on and below a diagonal; zeros above."""
+    return mx.tril(x, diagonal), lambda g: mx.tril(g, diagonal)
+
+
+@op(linear=True)
+def triu(x, /, diagonal=0):
+    """The part of the matrices on and above a diagonal; zeros below."""
+    return mx.triu(x, diagonal), lambda g: mx.triu(g, diagonal)
+
+
+def view_as(x, other):
+    """x in the shape of `other`."""
+    return reshape(x, other.shape)
+
+
+def expand_as(x, other):
+    """x expanded to the shape of `other`."""
+    return expand(x, other.shape)

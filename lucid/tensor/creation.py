@@ -1,14 +1,18 @@
-"""Making tensors. Each function here is a class method of `Tensor` and a function of `lucid`."""
+"""Making tensors. Each class method of `Creation` is also a function of `lucid`."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
+from lucid.autograd.tape import Traced
 from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device, resolve
+from lucid.ops.memory import check_size
 from lucid.ops.shape import sizes
 
 
@@ -52,215 +56,254 @@ def _plain(data: Any) -> Any:
     return np.array(data.array) if hasattr(data, "array") else data
 
 
-def _finish(cls: type, array: mx.array, requires_grad: bool, device: str) -> Any:
-    return cls._wrap(array, device).requires_grad_(requires_grad)  # type: ignore[attr-defined]
+class Creation(Traced):
+    """Class methods that make tensors."""
+
+    @classmethod
+    def _make(
+        cls,
+        make: Callable[[], mx.array],
+        dtype: Any,
+        device: Any,
+        requires_grad: bool,
+        shape: tuple[int, ...] = (),
+    ) -> Any:
+        """A tensor of what `make` gives, in `dtype` (None: as it comes), if `shape` fits."""
+        place = resolve(device)
+        wanted = None if dtype is None else dtype_of(dtype)
+        check_size("a tensor", shape, wanted or mx.float32)
+        with on_device(place):
+            array = make()
+            if wanted is not None and array.dtype != wanted:
+                array = array.astype(wanted)
+        return cls._wrap(array, place).requires_grad_(requires_grad)
+
+    @classmethod
+    def full(
+        cls,
+        size: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """A tensor filled with one value.
+
+        >>> import lucid
+        >>> lucid.full((2,), 7.0)
+        Tensor([7., 7.], grad=None)
+        """
+        shape = _shape(size if isinstance(size, tuple | list) else (size,))
+        value = fill_value.item() if hasattr(fill_value, "item") else fill_value
+        dtype = dtype_of(type(value) if dtype is None else dtype)
+        dtype = mx.float32 if dtype == mx.float64 and fill_value is value else dtype
+        make = lambda: mx.full(shape, value, dtype)  # noqa: E731
+        return cls._make(make, dtype, device, requires_grad, shape)
+
+    @classmethod
+    def zeros(
+        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Any:
+        """A tensor of zeros.
+
+        >>> import lucid
+        >>> lucid.zeros(2, 3).shape
+        (2, 3)
+        """
+        dtype = mx.float32 if dtype is None else dtype
+        return cls.full(sizes(size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    @classmethod
+    def ones(
+        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Any:
+        """A tensor of ones.
+
+        >>> import lucid
+        >>> lucid.ones(3)
+        Tensor([1., 1., 1.], grad=None)
+        """
+        dtype = mx.float32 if dtype is None else dtype
+        return cls.full(sizes(size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    @classmethod
+    def full_like(
+        cls,
+        x: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """One value, in the shape, dtype and device of `x`."""
+        dtype = x.dtype if dtype is None else dtype
+        device = x.device if device is None else device
+        return cls.full(
+            x.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad
+        )
+
+    @classmethod
+    def zeros_like(
+        cls, x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Any:
+        """Zeros of the shape, dtype and device of `x`."""
+        return cls.full_like(x, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    @classmethod
+    def ones_like(
+        cls, x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Any:
+        """Ones of the shape, dtype and device of `x`."""
+        return cls.full_like(x, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_full(self, size: Any, fill_value: Any, **settings: Any) -> Any:
+        """One value, in the dtype and on the device of this tensor."""
+        given = {"dtype": self.array.dtype, "device": self._device, **settings}
+        return self.full(size, fill_value, **given)
+
+    def new_zeros(self, *size: Any, **settings: Any) -> Any:
+        """Zeros in the dtype and on the device of this tensor."""
+        return self.new_full(sizes(size), 0, **settings)
+
+    def new_ones(self, *size: Any, **settings: Any) -> Any:
+        """Ones in the dtype and on the device of this tensor."""
+        return self.new_full(sizes(size), 1, **settings)
+
+    def new_tensor(self, data: Any, requires_grad: bool = False, **settings: Any) -> Any:
+        """`data` in the dtype and on the device of this tensor."""
+        dtype = settings.get("dtype", self.array.dtype)
+        device = resolve(settings.get("device", self._device))
+        return self._wrap(array_of(data, dtype, device), device).requires_grad_(requires_grad)
+
+    @classmethod
+    def arange(
+        cls,
+        start: Any,
+        end: Any = None,
+        step: Any = 1,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """Numbers from `start` up to, not including, `end`. Ints give int64, floats float32.
+
+        >>> import lucid
+        >>> lucid.arange(3).tolist()
+        [0, 1, 2]
+        """
+        start, end = (0, start) if end is None else (start, end)
+        if step == 0 or (end - start) / step < 0:
+            raise ValueError(f"arange cannot get from {start} to {end} in steps of {step}")
+        check_size("arange", (math.ceil((end - start) / step),), mx.float64)
+        make = lambda: array_of(np.arange(start, end, step), dtype, resolve(device))  # noqa: E731
+        return cls._make(make, None, device, requires_grad)
+
+    @classmethod
+    def linspace(
+        cls,
+        start: Any,
+        end: Any,
+        steps: int,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """`steps` evenly spaced numbers from `start` to `end`, both included."""
+        check_size("linspace", _shape((steps,)), mx.float64)
+        values = np.linspace(float(start), float(end), steps)
+        make = lambda: array_of(values, dtype, resolve(device))  # noqa: E731
+        return cls._make(make, None, device, requires_grad)
+
+    @classmethod
+    def eye(
+        cls,
+        n: int,
+        m: int | None = None,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """The identity matrix of n rows and m (default n) columns."""
+        shape = _shape((n, n if m is None else m))
+        return cls._make(lambda: mx.eye(*shape), dtype, device, requires_grad, shape)
+
+    @classmethod
+    def randn(
+        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Any:
+        """Numbers from the normal distribution of mean 0 and variance 1.
+
+        >>> import lucid
+        >>> lucid.randn(1, 4, 5, requires_grad=True).shape
+        (1, 4, 5)
+        """
+        shape = _shape(size)  # drawn in float32: MLX has no more
+        make = lambda: mx.random.normal(shape) if 0 not in shape else mx.zeros(shape)  # noqa: E731
+        return cls._make(make, dtype, device, requires_grad, shape)
+
+    @classmethod
+    def rand(
+        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Any:
+        """Numbers from the uniform distribution on [0, 1)."""
+        shape = _shape(size)
+        make = lambda: mx.random.uniform(shape=shape) if 0 not in shape else mx.zeros(shape)  # noqa: E731
+        return cls._make(make, dtype, device, requires_grad, shape)
+
+    @classmethod
+    def randn_like(cls, x: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+        """Normal random numbers in the shape, dtype and device of `x`."""
+        dtype = x.dtype if dtype is None else dtype
+        return cls.randn(x.shape, dtype=dtype, device=x.device, requires_grad=requires_grad)
+
+    @classmethod
+    def rand_like(cls, x: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+        """Uniform random numbers in the shape, dtype and device of `x`."""
+        dtype = x.dtype if dtype is None else dtype
+        return cls.rand(x.shape, dtype=dtype, device=x.device, requires_grad=requires_grad)
+
+    @classmethod
+    def randint(
+        cls, low: int, high: Any = None, size: Any = (), *, dtype: Any = None, device: Any = None
+    ) -> Any:
+        """Integers from `low` up to, not including, `high`; int64 unless told.
+
+        >>> import lucid
+        >>> lucid.randint(0, 10, (2, 3)).shape
+        (2, 3)
+        """
+        if isinstance(high, tuple | list):
+            low, high, size = 0, low, high
+        elif high is None:
+            low, high = 0, low
+        if low >= high:
+            raise ValueError(f"randint needs low < high, got low={low} and high={high}")
+        shape, span = _shape((size,) if isinstance(size, int) else size), high - low
+
+        def make() -> mx.array:
+            if 0 in shape:
+                return mx.zeros(shape, mx.int64)
+            # 63 random bits: mx.random.randint rounds to float32
+            bits = mx.random.bits((2, *shape)).astype(mx.int64)
+            return ((bits[0] << 31) ^ bits[1]) % span + low
+
+        return cls._make(make, mx.int64 if dtype is None else dtype, device, False, shape)
+
+    @classmethod
+    def randperm(cls, n: int, *, device: Any = None) -> Any:
+        """The numbers 0 to n - 1 in random order."""
+        shape = _shape((n,))
+        make = lambda: mx.random.permutation(n) if n else mx.zeros(shape)  # noqa: E731
+        return cls._make(make, mx.int64, device, False, shape)
 
 
-def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
-    shape = sizes(size)
+def _shape(size: Any) -> tuple[int, ...]:
+    shape = sizes(tuple(size))
     if any(n < 0 for n in shape):
         raise ValueError(f"sizes must not be negative, got {shape}")
-    if 8 * int(np.prod(shape, dtype=object)) > 1 << 44:  # MLX would crash the process
-        raise MemoryError(f"a tensor of shape {shape} does not fit into memory")
     return shape
-
-
-def full(
-    cls: type,
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """A tensor filled with one value.
-
-    >>> import lucid
-    >>> lucid.full((2,), 7.0)
-    Tensor([7., 7.], grad=None)
-    """
-    size = size if isinstance(size, tuple | list) else (size,)
-    place = resolve(device)
-    if dtype is None:
-        kind = bool if isinstance(fill_value, bool) else type(fill_value)
-        dtype = kind if kind in (bool, int, complex) else float
-    with on_device(place):
-        array = mx.full(_shape(tuple(size)), fill_value, dtype_of(dtype))
-    return _finish(cls, array, requires_grad, place)
-
-
-def zeros(
-    cls: type, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """A tensor of zeros.
-
-    >>> import lucid
-    >>> lucid.zeros(2, 3).shape
-    (2, 3)
-    """
-    return full(
-        cls,
-        sizes(size),
-        0.0,
-        dtype=dtype or float,
-        device=device,
-        requires_grad=requires_grad,
-    )
-
-
-def ones(
-    cls: type, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """A tensor of ones.
-
-    >>> import lucid
-    >>> lucid.ones(3)
-    Tensor([1., 1., 1.], grad=None)
-    """
-    return full(
-        cls,
-        sizes(size),
-        1.0,
-        dtype=dtype or float,
-        device=device,
-        requires_grad=requires_grad,
-    )
-
-
-def zeros_like(cls: type, x: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-    """Zeros of the shape, dtype and device of `x`."""
-    dtype = x.dtype if dtype is None else dtype
-    return full(cls, x.shape, 0, dtype=dtype, device=x.device, requires_grad=requires_grad)
-
-
-def ones_like(cls: type, x: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-    """Ones of the shape, dtype and device of `x`."""
-    dtype = x.dtype if dtype is None else dtype
-    return full(cls, x.shape, 1, dtype=dtype, device=x.device, requires_grad=requires_grad)
-
-
-def full_like(
-    cls: type, x: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
-) -> Any:
-    """One value, in the shape, dtype and device of `x`."""
-    dtype = x.dtype if dtype is None else dtype
-    return full(cls, x.shape, fill_value, dtype=dtype, device=x.device, requires_grad=requires_grad)
-
-
-def arange(
-    cls: type,
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Numbers from `start` up to, not including, `end`. Ints give int64, floats float32.
-
-    >>> import lucid
-    >>> lucid.arange(3).tolist()
-    [0, 1, 2]
-    """
-    if end is None:
-        start, end = 0, start
-    if step == 0:
-        raise ValueError("arange needs a step that is not 0")
-    values = np.arange(start, end, step)
-    place = resolve(device)
-    return _finish(cls, array_of(values, dtype, place), requires_grad, place)
-
-
-def linspace(
-    cls: type,
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """`steps` evenly spaced numbers from `start` to `end`, both included."""
-    place = resolve(device)
-    values = np.linspace(start, end, steps)
-    return _finish(cls, array_of(values, dtype, place), requires_grad, place)
-
-
-def eye(
-    cls: type,
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """The identity matrix of n rows and m (default n) columns."""
-    place = resolve(device)
-    values = np.eye(n, m, dtype=np.float32)
-    return _finish(cls, array_of(values, dtype, place), requires_grad, place)
-
-
-def _draw(cls: type, draw: Any, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
-    place = resolve(device)
-    wanted = mx.float32 if dtype is None else dtype_of(dtype)
-    shape = _shape(size)
-    with on_device(place):
-        # MLX draws in float32 at most
-        array = draw(shape) if 0 not in shape else mx.zeros(shape)
-        array = array if array.dtype == wanted else array.astype(wanted)
-    return _finish(cls, array, requires_grad, place)
-
-
-def randn(
-    cls: type, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Numbers from the normal distribution of mean 0 and variance 1.
-
-    >>> import lucid
-    >>> lucid.randn(1, 4, 5, requires_grad=True).shape
-    (1, 4, 5)
-    """
-    return _draw(cls, mx.random.normal, size, dtype, device, requires_grad)
-
-
-def rand(
-    cls: type, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Numbers from the uniform distribution on [0, 1)."""
-    draw = lambda shape: mx.random.uniform(shape=shape)  # noqa: E731
-    return _draw(cls, draw, size, dtype, device, requires_grad)
-
-
-def randint(
-    cls: type,
-    low: int,
-    high: int | None = None,
-    size: Any = (),
-    *,
-    dtype: Any = None,
-    device: Any = None,
-) -> Any:
-    """Integers from `low` up to, not including, `high`; int64 unless told.
-
-    >>> import lucid
-    >>> lucid.randint(0, 10, (2, 3)).shape
-    (2, 3)
-    """
-    if isinstance(high, tuple | list):
-        low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    if low >= high:
-        raise ValueError(f"randint needs low < high, got low={low} and high={high}")
-    draw = lambda shape: mx.random.randint(low, high, shape)  # noqa: E731
-    return _draw(cls, draw, (size,), dtype or mx.int64, device, False)
-
-
-def randperm(cls: type, n: int, *, device: Any = None) -> Any:
-    """The numbers 0 to n - 1 in random order."""
-    draw = lambda shape: mx.random.permutation(n)  # noqa: E731
-    return _draw(cls, draw, (n,), mx.int64, device, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,14 +12,15 @@ import numpy as np
 
 from lucid import ops
 from lucid.autograd.backward import backward
-from lucid.autograd.mode import recording
 from lucid.autograd.tape import Node, Traced
 from lucid.ops.device import resolve
-from lucid.tensor import creation
+from lucid.tensor.conversion import Conversion
+from lucid.tensor.creation import Creation, array_of
+from lucid.tensor.inplace import InPlace
 from lucid.tensor.text import text
 
 
-class Tensor(Traced):
+class Tensor(Creation, Conversion, InPlace):
     """An n-dimensional array of numbers that can be differentiated.
 
     Args:
@@ -49,7 +51,7 @@ class Tensor(Traced):
             device = data._device if device is None else device
             data = data.array
         self._device = resolve(device)
-        self.array = creation.array_of(data, dtype, self._device)
+        self.array = array_of(data, dtype, self._device)
         self.requires_grad_(requires_grad)
 
     @classmethod
@@ -103,13 +105,16 @@ class Tensor(Traced):
         """The dimensions in reverse order."""
         return ops.permute(self, *reversed(range(self.ndim)))
 
-    real = property(ops.real, doc="The real part.")
-    imag = property(ops.imag, doc="The imaginary part.")
     mT = property(lambda self: ops.transpose(self, -2, -1), doc="The last two dimensions swapped.")
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         return self.shape if dim is None else self.shape[dim]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all."""
+        return self.array.nbytes
 
     def numel(self) -> int:
         """The number of elements."""
@@ -135,53 +140,27 @@ class Tensor(Traced):
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
             raise TypeError("a 0-dimensional Tensor cannot be iterated")
-        return (self[i] for i in range(self.shape[0]))
+        return iter(ops.unbind(self))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(ops.any(self == value))
 
     def __repr__(self) -> str:
         return text(self)
 
-    __hash__ = object.__hash__
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf of its own with the same values and `.grad`."""
+        if self._node is not None:
+            raise RuntimeError("only leaves can be deep-copied; use x.detach() or x.clone()")
+        memo[id(self)] = copied = self._wrap(self.array, self._device)
+        copied.requires_grad = self.requires_grad
+        copied.grad = copy.deepcopy(self.grad, memo)
+        return copied
 
-    # Out of the graph, out of MLX ---------------------------------------------------------
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _restored, (self.numpy(), str(self.dtype), self._device, self.requires_grad)
 
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array of their own; bfloat16 comes as float32."""
-        array = self.array
-        return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        values = self.numpy()
-        return values if dtype is None else values.astype(dtype)
-
-    def item(self) -> Any:
-        """The single value as a Python number of its own kind: 3.0 stays a float."""
-        if self.array.size != 1:
-            raise ValueError(
-                f"item() needs a Tensor of one element, got shape {self.shape}; use tolist()"
-            )
-        return self.array.item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return self.array.tolist()
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise ValueError(
-                f"the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()"
-            )
-        return bool(self.array.item())
-
-    def __index__(self) -> int:
-        if mx.issubdtype(self.dtype, mx.inexact):
-            raise TypeError(f"only integer tensors can be an index, got {self.dtype}")
-        return int(self.item())
+    # The graph ----------------------------------------------------------------------------
 
     def eval(self) -> Tensor:
         """Compute now instead of when the values are needed. No one has to call it."""
@@ -192,12 +171,6 @@ class Tensor(Traced):
     def detach(self) -> Tensor:
         """The same values outside the graph."""
         return self._wrap(self.array, self._device)
-
-    def clone(self) -> Tensor:
-        """A copy that gradients pass through."""
-        return self + 0 if self.dtype != mx.bool_ else self._wrap(self.array, self._device)
-
-    # Differentiation ----------------------------------------------------------------------
 
     def backward(
         self,
@@ -282,186 +255,6 @@ class Tensor(Traced):
 
         self.register_hook(keep)
 
-    # Operations ---------------------------------------------------------------------------
-
-    __add__ = ops.add
-    __sub__ = ops.sub
-    __mul__ = ops.mul
-    __truediv__ = ops.div
-    __pow__ = ops.pow
-    __matmul__ = ops.matmul
-    __neg__ = ops.neg
-    __abs__ = ops.abs
-    __lt__ = ops.lt
-    __le__ = ops.le
-    __gt__ = ops.gt
-    __ge__ = ops.ge
-    __invert__ = ops.logical_not
-    __and__ = ops.logical_and
-    __or__ = ops.logical_or
-    __getitem__ = ops.getitem
-
-    def __eq__(self, other: Any) -> Any:
-        return ops.eq(self, other) if _is_operand(other) else NotImplemented
-
-    def __ne__(self, other: Any) -> Any:
-        return ops.ne(self, other) if _is_operand(other) else NotImplemented
-
-    def __radd__(self, other: Any) -> Tensor:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops.sub(other, self)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return ops.mul(other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.div(other, self)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops.pow(other, self)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)
-
-    def _rebind(self, result: Tensor) -> Tensor:
-        """Become `result`: how every in-place operation works, arrays being immutable."""
-        if self.requires_grad and self._node is None and recording.get():
-            raise RuntimeError(
-                "a leaf that requires grad cannot be changed in place while recording; "
-                "do it inside `with lucid.no_grad():`, or on a copy"
-            )
-        if result.shape != self.shape:
-            raise ValueError(
-                f"an in-place operation cannot change the shape from {self.shape} to {result.shape}"
-            )
-        if result.dtype != self.dtype:
-            result = ops.astype(result, self.dtype)
-        self.array, self._born = result.array, result._born
-        if result._node is not None:
-            self._node, self._index = result._node, result._index
-            self.requires_grad = True
-        return self
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._rebind(ops.setitem(self, key, value))
-
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._rebind(self + other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._rebind(self - other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._rebind(self * other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._rebind(self / other)
-
-    add = ops.add
-    sub = ops.sub
-    mul = ops.mul
-    div = ops.div
-    pow = ops.pow
-    matmul = ops.matmul
-    neg = ops.neg
-    abs = ops.abs
-    exp = ops.exp
-    log = ops.log
-    log1p = ops.log1p
-    sqrt = ops.sqrt
-    rsqrt = ops.rsqrt
-    square = ops.square
-    sin = ops.sin
-    cos = ops.cos
-    tanh = ops.tanh
-    sigmoid = ops.sigmoid
-    relu = ops.relu
-    erf = ops.erf
-    clamp = ops.clamp
-    maximum = ops.maximum
-    minimum = ops.minimum
-    softmax = ops.softmax
-    log_softmax = ops.log_softmax
-
-    conj = ops.conj
-
-    eq = ops.eq
-    ne = ops.ne
-    lt = ops.lt
-    le = ops.le
-    gt = ops.gt
-    ge = ops.ge
-    isnan = ops.isnan
-    isfinite = ops.isfinite
-
-    sum = ops.sum
-    mean = ops.mean
-    var = ops.var
-    amax = ops.amax
-    amin = ops.amin
-    argmax = ops.argmax
-    argmin = ops.argmin
-    all = ops.all
-    any = ops.any
-    cumsum = ops.cumsum
-    logsumexp = ops.logsumexp
-
-    reshape = ops.reshape
-    view = ops.reshape
-    flatten = ops.flatten
-    permute = ops.permute
-    transpose = ops.transpose
-    unsqueeze = ops.unsqueeze
-    squeeze = ops.squeeze
-    expand = ops.expand
-    gather = ops.gather
-    take_along_dim = ops.take_along_dim
-    index_select = ops.index_select
-    masked_fill = ops.masked_fill
-    flip = ops.flip
-    roll = ops.roll
-
-    def float(self) -> Tensor:
-        """In float32."""
-        return ops.astype(self, mx.float32)
-
-    def long(self) -> Tensor:
-        """In int64."""
-        return ops.astype(self, mx.int64)
-
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
-        """In another dtype, on another device, or both; gradients pass through.
-
-        >>> import lucid
-        >>> lucid.ones(1).to(lucid.float16).dtype == lucid.float16
-        True
-        """
-        for a in args:
-            if isinstance(a, str) and a in ("cpu", "gpu", "metal", "mps"):
-                device = a
-            else:
-                dtype = a
-        tensor = self if dtype is None else ops.astype(self, dtype)
-        return tensor if device is None else ops.to_device(tensor, device)
-
-    # Creation -----------------------------------------------------------------------------
-
-    zeros = classmethod(creation.zeros)
-    ones = classmethod(creation.ones)
-    full = classmethod(creation.full)
-    zeros_like = classmethod(creation.zeros_like)
-    ones_like = classmethod(creation.ones_like)
-    full_like = classmethod(creation.full_like)
-    arange = classmethod(creation.arange)
-    linspace = classmethod(creation.linspace)
-    eye = classmethod(creation.eye)
-    randn = classmethod(creation.randn)
-    rand = classmethod(creation.rand)
-    randint = classmethod(creation.randint)
-    randperm = classmethod(creation.randperm)
-
 
 class Handle:
     """Removes a hook."""
@@ -475,5 +268,7 @@ class Handle:
             self._hooks.remove(self._hook)
 
 
-def _is_operand(x: Any) -> bool:
-    return isinstance(x, Traced | bool | int | float | complex | np.generic | np.ndarray | mx.array)
+def _restored(values: np.ndarray, dtype: str, device: str, requires_grad: bool) -> Tensor:
+    """A tensor out of a pickle; on the CPU where there is no GPU any more."""
+    place = device if device == "cpu" or mx.is_available(mx.Device(mx.gpu)) else "cpu"
+    return Tensor(values, requires_grad, dtype, place)

@@ -35,8 +35,6 @@ from lucid.ops.compare import (
     ne,
 )
 from lucid.ops.complex import abs_power, angle, complex, conj, imag, real
-from lucid.ops.fft import irfft, rfft
-from lucid.ops.frame import frame, overlap_add
 from lucid.ops.einsum import einsum
 from lucid.ops.elementary import (
     acos,
@@ -61,6 +59,8 @@ from lucid.ops.elementary import (
     tan,
     tanh,
 )
+from lucid.ops.fft import irfft, rfft
+from lucid.ops.frame import frame, overlap_add
 from lucid.ops.index import (
     gather,
     getitem,

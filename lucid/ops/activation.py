@@ -48,7 +48,7 @@ def silu(x, /):
 def softplus(x, /, beta=1.0, threshold=20.0):
     """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold."""
     z = x * beta
-    y = mx.where(z > threshold, x, mx.logaddexp(z, mx.zeros_like(z)) / beta)
+    y = mx.where(z > threshold, x, precise.softplus(z) / beta)
     return y, lambda g: mx.where(z > threshold, g, g * precise.sigmoid(z))
 
 

@@ -105,9 +105,7 @@ def _summed(x: Any, term: str, kept: set[str]) -> tuple[Any, str]:
     return (sum(x, gone), "".join(c for c in term if c in kept)) if gone else (x, term)
 
 
-def _product(
-    a: tuple[Any, str], b: tuple[Any, str], later: set[str]
-) -> tuple[Any, str]:
+def _product(a: tuple[Any, str], b: tuple[Any, str], later: set[str]) -> tuple[Any, str]:
     """Two operands as one (batched) matrix product, summing the letters not needed later."""
     (x, xs), (y, ys) = a, b
     # a size of 1 against another broadcasts: as if its letter were missing

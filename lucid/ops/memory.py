@@ -14,6 +14,6 @@ def check_size(name: str, shape: tuple[int, ...], dtype: mx.Dtype) -> None:
     """Raise MemoryError for a tensor larger than this machine's memory."""
     if math.prod(shape) * dtype.size > LIMIT:
         raise MemoryError(
-            f"{name}: a tensor of shape {shape} takes {math.prod(shape) * dtype.size / 1e9:.3g} GB; "
+            f"{name}: shape {shape} takes {math.prod(shape) * dtype.size / 1e9:.3g} GB of memory; "
             f"this machine has {LIMIT / 1e9:.3g}"
         )

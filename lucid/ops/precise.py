@@ -70,3 +70,8 @@ def logsumexp(x, axis, keepdims):
     top = mx.where(mx.isfinite(top), top, mx.zeros_like(top))
     y = mx.log(mx.sum(exp(x - top), axis=axis, keepdims=True)) + top
     return y if keepdims else mx.squeeze(y, axis)
+
+
+@_unless_float64(lambda x: mx.logaddexp(x, mx.zeros_like(x)))
+def softplus(x):
+    return mx.maximum(x, 0) + mx.log1p(exp(-mx.abs(x)))

@@ -246,7 +246,9 @@ def logsumexp(x, /, dim, keepdim=False):
     y = precise.logsumexp(x, axis=axes, keepdims=keepdim)
     return (
         y,
-        lambda g: _spread(g, shape, axes) * precise.exp(x - y.reshape(reduced_shape(shape, axes, True))),
+        lambda g: (
+            _spread(g, shape, axes) * precise.exp(x - y.reshape(reduced_shape(shape, axes, True)))
+        ),
     )
 
 

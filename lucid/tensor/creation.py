@@ -288,9 +288,9 @@ class Creation(Traced):
         def make() -> mx.array:
             if 0 in shape:
                 return mx.zeros(shape, mx.int64)
-            # 63 random bits: mx.random.randint rounds to float32
-            bits = mx.random.bits((2, *shape)).astype(mx.int64)
-            return ((bits[0] << 31) ^ bits[1]) % span + low
+            # 63 random bits from three draws: MLX draws at most 24, by way of float32
+            a, b, c = mx.random.randint(0, 1 << 21, (3, *shape)).astype(mx.int64)
+            return ((a << 42) + (b << 21) + c) % span + low
 
         return cls._make(make, mx.int64 if dtype is None else dtype, device, False, shape)
 

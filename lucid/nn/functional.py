@@ -34,8 +34,8 @@ from lucid.ops import (
     tanh,
 )
 from lucid.ops.device import on_device
-from lucid.ops.norm import channel_norm
-from lucid.ops.norm import layer_norm as _layer_norm
+from lucid.ops.normalization import channel_norm
+from lucid.ops.normalization import layer_norm as _layer_norm
 from lucid.tensor import Tensor
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid.ops import precise
 from lucid.ops.op import op
 
 
@@ -24,7 +25,7 @@ def soft_cross_entropy(logits, target, /, *, axis):
         shape = [n for i, n in enumerate(x.shape) if i != axis]
         return mx.zeros(shape, x.dtype), lambda g: (mx.zeros_like(x), mx.zeros_like(q))
     shifted = x - mx.max(x, axis=axis, keepdims=True)
-    exponentials = mx.exp(shifted)
+    exponentials = precise.exp(shifted)
     normaliser = exponentials.sum(axis=axis, keepdims=True)
     logp = shifted - mx.log(normaliser)
     loss = -mx.where(q == 0, 0, q * logp).sum(axis=axis)
@@ -67,12 +68,12 @@ def binary_cross_entropy_with_logits(x, target, pos_weight, /):
     """-(pos_weight * t * log(s) + (1 - t) * log(1 - s)) for s = sigmoid(x), without overflow."""
     x, t = _wide(x), _wide(target)
     p = 1 if pos_weight is None else _wide(pos_weight)
-    softplus = mx.maximum(-x, 0) + mx.log1p(mx.exp(-mx.abs(x)))  # -log(sigmoid(x))
+    softplus = mx.maximum(-x, 0) + mx.log1p(precise.exp(-mx.abs(x)))  # -log(sigmoid(x))
     factor = 1 + (p - 1) * t
     loss = (1 - t) * x + factor * softplus
 
     def rule(g):
-        dx = g * (1 - t + factor * (mx.sigmoid(x) - 1))
+        dx = g * (1 - t + factor * (precise.sigmoid(x) - 1))
         dt = g * ((p - 1) * softplus - x)
         return dx, dt, None if pos_weight is None else g * t * softplus
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid.ops.join import stack
 from lucid.ops.linalg import matmul
 from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, mean
-from lucid.ops.shape import reshape, stack
+from lucid.ops.shape import reshape
 
 
 def output_length(L: int, K: int, s: int, p: int, d: int, ceil_mode: bool) -> int:

@@ -9,6 +9,9 @@ import pytest
 
 import lucid
 import lucid.ops
+from lucid.ops import loss
+from lucid.ops.normalization import channel_norm, layer_norm
+from lucid.ops.pool import max_pool, sum_pool
 
 # One line per case: a function of tensors, and an array or a shape for each of them. A shape
 # stands for numbers in (0.2, 0.8), all different, so that no function is near a kink or a pole.
@@ -32,7 +35,25 @@ CASES = {
     "atan": (lucid.atan, MIXED),
     "atan2": (lucid.atan2, MIXED, (2, 1)),
     "cat": (lambda x, y: lucid.cat([x, y], 1), (2, 3), (2, 1)),
+    "binary_cross_entropy": (
+        loss.binary_cross_entropy_with_logits,
+        MIXED,
+        (2, 3),
+        (3,),
+    ),
     "ceil": (lucid.ceil, MIXED),
+    "channel_norm": (
+        lambda x, w, b: channel_norm(x, w, b, groups=None, eps=1e-5)[0],
+        (2, 3, 2),
+        (3,),
+        (3,),
+    ),
+    "channel_norm groups": (
+        lambda x, w, b: channel_norm(x, w, b, groups=2, eps=1e-5)[0],
+        (2, 4, 2),
+        (4,),
+        (4,),
+    ),
     "chunk": (lambda x: x.chunk(2, 1)[1], (2, 3)),
     "clamp": (lambda x: x.clamp(-1, 0.5), MIXED),
     "clone": (lambda x: x.clone(), (3,)),
@@ -60,7 +81,9 @@ CASES = {
     "getitem array": (lambda x: x[:, [0, 2, 0]], (2, 3)),
     "getitem mask": (lambda x: x[MASK], (2, 3)),
     "getitem pairs": (lambda x: x[[0, 1], :, [1, 1]], (2, 2, 3)),
+    "huber": (lambda x, y: loss.huber(x, y, delta=1.0), MIXED, (2, 3)),
     "irfft": (lambda x, y: lucid.ops.irfft(lucid.ops.complex(x, y), n=5), (3,), (3,)),
+    "layer_norm": (lambda x, w, b: layer_norm(x, w, b, ndim=1, eps=1e-5), (2, 4), (4,), (4,)),
     "leaky_relu": (lambda x: lucid.ops.leaky_relu(x, 0.1), MIXED),
     "lerp": (lucid.lerp, (3,), (3,), (1,)),
     "log": (lucid.log, (3,)),
@@ -76,6 +99,7 @@ CASES = {
     "matmul column": (lambda x, y: x @ y, (2, 2, 3), (3,)),
     "matmul dot": (lambda x, y: x @ y, (3,), (3,)),
     "max": (lambda x: x.max(1).values, (2, 3)),
+    "max_pool": (lambda x: max_pool(x, K=3, s=2, p=1, d=1, count=3), (2, 5)),
     "maximum": (lucid.maximum, MIXED, (3,)),
     "mean": (lambda x: x.mean((0, 2)), (2, 3, 2)),
     "min": (lambda x: x.min(), (2, 3)),
@@ -129,6 +153,11 @@ CASES = {
     "sin": (lucid.sin, MIXED),
     "sinh": (lucid.sinh, MIXED),
     "softmax": (lambda x: x.softmax(-1), MIXED),
+    "soft_cross_entropy": (
+        lambda x, q: loss.soft_cross_entropy(x, q, axis=1),
+        MIXED,
+        (2, 3),
+    ),
     "softplus": (lambda x: lucid.ops.softplus(x, beta=2.0), MIXED),
     "sort": (lambda x: x.sort(1, descending=True).values, MIXED),
     "split": (lambda x: lucid.cat(x.split([1, 2], 1)[::-1], 1), (2, 3)),
@@ -140,6 +169,7 @@ CASES = {
     "sub": (lambda x, y: x - y, (2, 1), (2, 3)),
     "sub alpha": (lambda x, y: x.sub(y, alpha=3), (2, 1), (2, 3)),
     "sum": (lambda x: x.sum(-1), (2, 3)),
+    "sum_pool": (lambda x: sum_pool(x, K=3, s=2, p=1, count=3), (2, 5)),
     "take_along_dim": (lambda x: x.take_along_dim(lucid.tensor([[1], [0]]), 1), (2, 3)),
     "tan": (lucid.tan, MIXED),
     "tanh": (lucid.tanh, MIXED),
@@ -153,6 +183,10 @@ CASES = {
     "unbind": (lambda x: x.unbind(1)[1], (2, 3)),
     "unsqueeze": (lambda x: x.unsqueeze(-1), (2, 3)),
     "var": (lambda x: x.var((0, 1)), MIXED),
+    "weighted_sum": (
+        lambda x: loss.weighted_sum(x, lucid.tensor([1.0, 0.0, 2.0]), axis=1),
+        (2, 3),
+    ),
     "where": (lambda x, y: lucid.where(x > y, x, y), (2, 3), (3,)),
 }
 

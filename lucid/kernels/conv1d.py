@@ -13,24 +13,55 @@ def window(x: mx.array, start: int, size: int) -> mx.array:
     low, high = max(start, 0), min(start + size, x.shape[-1])
     if low >= high:
         return mx.zeros((*x.shape[:-1], size), x.dtype)
-    if high - low < x.shape[-1]:
-        x = x[..., low:high]
-    if high - low < size:
-        x = mx.pad(x, [(0, 0)] * (x.ndim - 1) + [(low - start, start + size - high)])
-    return x
+    parts = [x if high - low == x.shape[-1] else x[..., low:high]]
+    # One concatenate: mx.pad clears the whole result before it copies (22 against 14 ms for 65 MB).
+    if low > start:
+        parts.insert(0, mx.zeros((*x.shape[:-1], low - start), x.dtype))
+    if high < start + size:
+        parts.append(mx.zeros((*x.shape[:-1], start + size - high), x.dtype))
+    return mx.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
 def unfold(
-    x: mx.array, kernel_size: int, length: int, stride: int, left: int, dilation: int
+    x: mx.array,
+    kernel_size: int,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    order: tuple[int, ...] | None = None,
 ) -> mx.array:
-    """u[n, c, k, t] = x[n, c, t*stride + k*dilation - left], a view on a padded copy of x."""
-    size = (length - 1) * stride + (kernel_size - 1) * dilation + 1
-    # A 1-sample slice keeps its flags: as_strided then refuses it unless made contiguous.
-    x = mx.contiguous(
-        window(x, -left, size)
-    )  # exactly what the view below reaches: as_strided checks nothing
-    N, C, _ = x.shape
-    return mx.as_strided(x, (N, C, kernel_size, length), (C * size, size, dilation, stride))
+    """u[..., k, t] = x[..., t*stride + k*dilation - left], its axes then in the given order.
+
+    The windows that lie inside x are read from x itself, and only the few at its ends from a
+    padded copy: half the traffic of padding all of x first.
+    """
+    L, reach = x.shape[-1], (kernel_size - 1) * dilation + 1
+    order = order or tuple(range(x.ndim + 1))
+    first = min(max(-(-left // stride), 0), length)
+    stop = max(min((L + left - reach) // stride + 1, length), first)
+    if 2 * (stop - first) < length:  # mostly ends: pad all of it
+        first = stop = 0
+    x = mx.contiguous(x)
+    parts = []
+    for t, n in ((0, first), (first, stop - first), (stop, length - stop)):
+        if n > 0:
+            start, size = t * stride - left, (n - 1) * stride + reach
+            inside = 0 <= start and start + size <= L
+            part = x if inside else mx.contiguous(window(x, start, size))
+            strides = [1] * x.ndim
+            for axis in reversed(range(x.ndim - 1)):
+                strides[axis] = strides[axis + 1] * part.shape[axis + 1]
+            # In range by construction; as_strided itself checks nothing.
+            view = mx.as_strided(
+                part,
+                (*x.shape[:-1], kernel_size, n),
+                (*strides[:-1], dilation, stride),
+                start if inside else 0,
+            )
+            parts.append(view.transpose(order))
+    return mx.concatenate(parts, axis=order.index(x.ndim)) if len(parts) > 1 else parts[0]
 
 
 def forward(
@@ -38,7 +69,8 @@ def forward(
 ) -> mx.array:
     """y[n, o, t] = sum over c, k of w[o, c, k] x[n, c, t*stride + k*dilation - left]."""
     N, (C_out, Cg, K) = x.shape[0], w.shape
-    u = unfold(x, K, length, stride, left, dilation).reshape(N, groups, Cg * K, length)
+    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation)
+    u = u.reshape(N, groups, Cg * K, length)
     return (w.reshape(groups, C_out // groups, Cg * K) @ u).reshape(N, C_out, length)
 
 
@@ -55,8 +87,14 @@ def weight_grad(
     """gw[o, c, k] = sum over n, t of g[n, o, t] x[n, c, t*stride + k*dilation - left]."""
     N, C_out, length = g.shape
     Cg, Og, K = x.shape[1] // groups, C_out // groups, kernel_size
-    u = unfold(x, K, length, stride, left, dilation)
-    # One matmul per group over all samples: (Og, N*length) x (N*length, Cg*K).
-    u = u.transpose(1, 2, 0, 3).reshape(groups, Cg * K, N * length)
-    g = g.transpose(1, 0, 2).reshape(groups, Og, N * length)
-    return (g @ u.swapaxes(1, 2)).reshape(C_out, Cg, K)
+    place = {"stride": stride, "left": left, "dilation": dilation}
+    if Cg * K < length:
+        # One matmul per sample, then their sum: smaller than the copy that merges the samples.
+        u = unfold(x, K, length, **place).reshape(N, groups, Cg * K, length)
+        gw = (g.reshape(N, groups, Og, length) @ u.swapaxes(2, 3)).sum(0)
+    else:
+        u = unfold(x, K, length, **place, order=(1, 2, 0, 3))
+        u = u.reshape(groups, Cg * K, N * length)
+        g = g.swapaxes(0, 1).reshape(groups, Og, N * length)
+        gw = g @ u.swapaxes(1, 2)
+    return gw.reshape(C_out, Cg, K)

@@ -5,7 +5,9 @@ y[i*stride + k*dilation - left]. No zeros are inserted into x: only ceil(K/strid
 output, and the outputs with equal position modulo the stride form one stride-1 convolution.
 """
 
+from functools import reduce
 from math import gcd
+from operator import add
 
 import mlx.core as mx
 
@@ -70,10 +72,22 @@ def forward(
     step = dilation // gcd(stride, dilation)
     wp = phases(w.reshape(groups, Cg, Og, K), stride, dilation)
     P, M = wp.shape[-2:]
-    # z[q] = sum over m of w[p + m*P] x[q - m*step]: the taps are reversed, so the window opens
-    # (M - 1)*step before q.
-    u = unfold(x, M, count, 1, (M - 1) * step - first, step)
-    u = u.reshape(N, groups, Cg * M, count)
-    wp = wp.transpose(0, 2, 3, 1, 4).reshape(groups, Og * P, Cg * M)
-    z = (wp @ u).reshape(N, groups * Og, P, count)
+    # z[p, q] = sum over m of w[p, m] x[q + (m - M + 1)*step]: the taps come reversed.
+    left = (M - 1) * step - first
+    if K * Og < M * Cg:
+        # Fewer products than inputs: multiply first, then add the M shifted rows.
+        x = window(x, -left, count + (M - 1) * step).reshape(N, groups, Cg, -1)
+        wp = wp.transpose(0, 4, 2, 3, 1).reshape(groups, M * Og * P, Cg)
+        z = (wp @ x).reshape(N, groups, M, Og, P, -1)
+        z = _sum(*(z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
+    else:
+        u = unfold(x, M, count, stride=1, left=left, dilation=step)
+        wp = wp.transpose(0, 2, 3, 1, 4).reshape(groups, Og * P, Cg * M)
+        z = wp @ u.reshape(N, groups, Cg * M, count)
+    z = z.reshape(N, groups * Og, P, count)
     return interleave(z, first, **place)
+
+
+@mx.compile
+def _sum(*terms: mx.array) -> mx.array:
+    return reduce(add, terms)

@@ -48,7 +48,7 @@ def unfold(
     for t, n in ((0, first), (first, stop - first), (stop, length - stop)):
         if n > 0:
             start, size = t * stride - left, (n - 1) * stride + reach
-            inside = 0 <= start and start + size <= L
+            inside = start >= 0 and start + size <= L
             part = x if inside else mx.contiguous(window(x, start, size))
             strides = [1] * x.ndim
             for axis in reversed(range(x.ndim - 1)):
@@ -64,8 +64,8 @@ def unfold(
     return mx.concatenate(parts, axis=order.index(x.ndim)) if len(parts) > 1 else parts[0]
 
 
-def forward(
-    x: mx.array, w: mx.array, *, length: int, stride: int, left: int, dilation: int, groups: int
+def unfolded(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
     """y[n, o, t] = sum over c, k of w[o, c, k] x[n, c, t*stride + k*dilation - left]."""
     N, (C_out, Cg, K) = x.shape[0], w.shape
@@ -74,27 +74,25 @@ def forward(
     return (w.reshape(groups, C_out // groups, Cg * K) @ u).reshape(N, C_out, length)
 
 
-def weight_grad(
-    x: mx.array,
-    g: mx.array,
-    *,
-    kernel_size: int,
-    stride: int,
-    left: int,
-    dilation: int,
-    groups: int,
+def weight_grad_by_sample(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
     """gw[o, c, k] = sum over n, t of g[n, o, t] x[n, c, t*stride + k*dilation - left]."""
     N, C_out, length = g.shape
-    Cg, Og, K = x.shape[1] // groups, C_out // groups, kernel_size
-    place = {"stride": stride, "left": left, "dilation": dilation}
-    if Cg * K < length:
-        # One matmul per sample, then their sum: smaller than the copy that merges the samples.
-        u = unfold(x, K, length, **place).reshape(N, groups, Cg * K, length)
-        gw = (g.reshape(N, groups, Og, length) @ u.swapaxes(2, 3)).sum(0)
-    else:
-        u = unfold(x, K, length, **place, order=(1, 2, 0, 3))
-        u = u.reshape(groups, Cg * K, N * length)
-        g = g.swapaxes(0, 1).reshape(groups, Og, N * length)
-        gw = g @ u.swapaxes(1, 2)
-    return gw.reshape(C_out, Cg, K)
+    Cg = x.shape[1] // groups
+    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation)
+    u = u.reshape(N, groups, Cg * K, length)
+    gw = g.reshape(N, groups, C_out // groups, length) @ u.swapaxes(2, 3)
+    return gw.sum(0).reshape(C_out, Cg, K)
+
+
+def weight_grad_at_once(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same with the samples side by side in one matmul, at the price of a copy of g."""
+    N, C_out, length = g.shape
+    Cg = x.shape[1] // groups
+    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation, order=(1, 2, 0, 3))
+    u = u.reshape(groups, Cg * K, N * length)
+    g = g.swapaxes(0, 1).reshape(groups, C_out // groups, N * length)
+    return (g @ u.swapaxes(1, 2)).reshape(C_out, Cg, K)

@@ -14,78 +14,78 @@ import mlx.core as mx
 from lucid.kernels.conv1d import unfold, window
 
 
-def phases(w: mx.array, stride: int, dilation: int) -> mx.array:
-    """Taps on the last axis (..., K) sorted by phase: (..., P, M), reversed along M.
+def unfold_first(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """y[n, o, t] = sum of w[c, o, k] x[n, c, i] where i*stride + k*dilation = t + left."""
+    N, C_in, L = x.shape
+    _, Og, K = w.shape
+    w, step = phases(w.reshape(groups, C_in // groups, Og, K), stride, dilation)
+    P, M = w.shape[-2:]
+    first, count = reach(L, w, length, stride, left, dilation)
+    # z[p, q] = sum over m of w[p, m] x[q - (M - 1 - m)*step]: the taps come reversed.
+    u = unfold(x, M, count, stride=1, left=(M - 1) * step - first, dilation=step)
+    w = w.transpose(0, 2, 3, 1, 4).reshape(groups, Og * P, -1)
+    z = (w @ u.reshape(N, groups, -1, count)).reshape(N, groups * Og, P, count)
+    return interleave(z, length, stride, left - first * stride, dilation)
+
+
+def multiply_first(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same in the other order: multiply by all taps, then add up the M shifted products."""
+    N, C_in, L = x.shape
+    _, Og, K = w.shape
+    w, step = phases(w.reshape(groups, C_in // groups, Og, K), stride, dilation)
+    P, M = w.shape[-2:]
+    first, count = reach(L, w, length, stride, left, dilation)
+    x = window(x, first - (M - 1) * step, count + (M - 1) * step)
+    w = w.transpose(0, 4, 2, 3, 1).reshape(groups, M * Og * P, -1)
+    z = (w @ x.reshape(N, groups, C_in // groups, -1)).reshape(N, groups, M, Og, P, -1)
+    z = _sum(*(z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
+    z = z.reshape(N, groups * Og, P, count)
+    return interleave(z, length, stride, left - first * stride, dilation)
+
+
+def phases(w: mx.array, stride: int, dilation: int) -> tuple[mx.array, int]:
+    """Taps on the last axis (..., K) sorted by phase: (..., P, M), reversed along M; their step.
 
     Tap k adds to positions congruent to k*dilation modulo the stride, so k and k + P meet in one
-    phase with P = stride / gcd(stride, dilation); phase p holds the taps p, p + P, p + 2P, ...
+    phase with P = stride / gcd(stride, dilation): phase p holds the taps p, p + P, p + 2P, ...
+    Neighbours in a phase lie P*dilation positions apart, which is `step` inputs.
     """
-    K = w.shape[-1]
-    P = min(stride // gcd(stride, dilation), K)
+    K, common = w.shape[-1], gcd(stride, dilation)
+    P = min(stride // common, K)
     M = -(-K // P)
     w = window(w, 0, M * P).reshape(*w.shape[:-1], M, P)
-    return w.swapaxes(-1, -2)[..., ::-1]
+    return w.swapaxes(-1, -2)[..., ::-1], dilation // common
 
 
-def interleave(
-    z: mx.array, first: int, *, length: int, stride: int, left: int, dilation: int
-) -> mx.array:
-    """y[..., t]: phase p of z (..., P, Q) lands on y[(q + first)*stride + p*dilation - left]."""
+def reach(
+    L: int, w: mx.array, length: int, stride: int, left: int, dilation: int
+) -> tuple[int, int]:
+    """First q and number of the phase samples z[p, q] that y needs; q = 0 starts at the first x."""
+    P, M = w.shape[-2:]
+    first = max((left - (P - 1) * dilation) // stride, 0)
+    stop = min(-(-(left + length) // stride), L + (M - 1) * dilation // gcd(stride, dilation))
+    return first, max(stop - first, 1)
+
+
+def interleave(z: mx.array, length: int, stride: int, left: int, dilation: int) -> mx.array:
+    """y[..., t]: phase p of z (..., P, Q) lands on y[q*stride + p*dilation - left]."""
     P, Q = z.shape[-2:]
-    start = left - first * stride
-    if dilation == 1:  # the phases are neighbours
-        if stride > P:
-            z = mx.pad(z, [(0, 0)] * (z.ndim - 2) + [(0, stride - P), (0, 0)])
-    else:
-        # Row r holds the phase whose p*dilation is congruent to r, moved by the whole strides.
-        rows = [mx.zeros((*z.shape[:-2], 1), z.dtype)] * stride
+    if dilation > 1:
+        # Row r: the phase whose p*dilation is congruent to r, moved by the whole strides in it.
         Q += (P - 1) * dilation // stride
+        rows = [mx.zeros((*z.shape[:-2], Q), z.dtype)] * stride
         for p in range(P):
             late, r = divmod(p * dilation, stride)
             rows[r] = window(z[..., p, :], -late, Q)
-        rows = [mx.broadcast_to(row, (*row.shape[:-1], Q)) for row in rows]
         z = mx.stack(rows, axis=-2)
+    elif stride > P:  # more stride than taps: nothing reaches the last phases
+        z = mx.pad(z, [(0, 0)] * (z.ndim - 2) + [(0, stride - P), (0, 0)])
     y = z.swapaxes(-1, -2).reshape(*z.shape[:-2], Q * stride)
-    return window(y, start, length)
-
-
-def reach(L: int, K: int, *, length: int, stride: int, left: int, dilation: int) -> tuple[int, int]:
-    """The phase samples that y needs: the first q and how many."""
-    P = min(stride // gcd(stride, dilation), K)
-    step = dilation // gcd(stride, dilation)
-    first = max((left - (P - 1) * dilation) // stride, 0)
-    stop = min(-(-(left + length) // stride), L + (-(-K // P) - 1) * step)
-    return first, max(stop - first, 0)
-
-
-def forward(
-    x: mx.array, w: mx.array, *, length: int, stride: int, left: int, dilation: int, groups: int
-) -> mx.array:
-    """y[n, o, t] = sum of w[c, o, k] x[n, c, i] where i*stride + k*dilation = t + left."""
-    N, C, L = x.shape
-    _, Og, K = w.shape
-    Cg = C // groups
-    place = {"length": length, "stride": stride, "left": left, "dilation": dilation}
-    first, count = reach(L, K, **place)
-    if count == 0:
-        return mx.zeros((N, groups * Og, length), x.dtype)
-    step = dilation // gcd(stride, dilation)
-    wp = phases(w.reshape(groups, Cg, Og, K), stride, dilation)
-    P, M = wp.shape[-2:]
-    # z[p, q] = sum over m of w[p, m] x[q + (m - M + 1)*step]: the taps come reversed.
-    left = (M - 1) * step - first
-    if K * Og < M * Cg:
-        # Fewer products than inputs: multiply first, then add the M shifted rows.
-        x = window(x, -left, count + (M - 1) * step).reshape(N, groups, Cg, -1)
-        wp = wp.transpose(0, 4, 2, 3, 1).reshape(groups, M * Og * P, Cg)
-        z = (wp @ x).reshape(N, groups, M, Og, P, -1)
-        z = _sum(*(z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
-    else:
-        u = unfold(x, M, count, stride=1, left=left, dilation=step)
-        wp = wp.transpose(0, 2, 3, 1, 4).reshape(groups, Og * P, Cg * M)
-        z = wp @ u.reshape(N, groups, Cg * M, count)
-    z = z.reshape(N, groups * Og, P, count)
-    return interleave(z, first, **place)
+    return window(y, left, length)
 
 
 @mx.compile

@@ -14,8 +14,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.kernels import conv1d as dense
-from lucid.kernels import conv_transpose1d as polyphase
+from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Form, Rules, Shape, choose
 
 
 def conv1d(
@@ -88,63 +87,72 @@ def conv1d_weight_grad(
     )
 
 
-# The same three, with a uniform signature: the size of the summed-over result is positional and
-# every other setting passes through unchanged. A custom_function costs 0.4 us to build, so one is
-# built per call, closing over the settings.
+# The same three with one signature: (a, b, size of what is summed over, settings), where every
+# setting passes through unchanged. A custom_function costs 0.4 us to build, so one is built per
+# call, closing over them.
 
 
 def _conv1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
-    out = (x.shape[0], w.shape[0], length)
-    fits = x.shape[1] == w.shape[1] * settings["groups"] and w.shape[0] % settings["groups"] == 0
-    assert fits, _mismatch("conv1d", x, w, settings)
-
-    def value(x: mx.array, w: mx.array) -> mx.array:
-        return dense.forward(x, w, length=length, **settings)
-
-    def derivative(g: mx.array, x: mx.array, w: mx.array) -> tuple[mx.array, mx.array]:
-        return (
-            _conv_transpose1d(g, w, x.shape[-1], **settings),
-            _weight_grad(x, g, w.shape[-1], **settings),
-        )
-
-    return _bilinear(value, derivative, out, x, w)
+    (N, C_in, L), (C_out, Cg, K), groups = x.shape, w.shape, settings["groups"]
+    fits = C_in == Cg * groups and C_out % groups == 0
+    assert fits, _mismatch("conv1d", x, w, groups)
+    settings = _effective(K, length, settings)
+    form = _form(CONV1D, Cg, C_out // groups, K, length, settings)
+    return _bilinear(
+        lambda x, w: form(x, w, length, **settings),
+        lambda g, x, w: (
+            _conv_transpose1d(g, w, L, **settings),
+            _weight_grad(x, g, K, **settings),
+        ),
+        (N, C_out, length),
+        x,
+        w,
+    )
 
 
 def _conv_transpose1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
-    _check("conv_transpose1d", settings, x=x, w=w)
-    out = (x.shape[0], w.shape[1] * settings["groups"], length)
-    fits = x.shape[1] == w.shape[0] and w.shape[0] % settings["groups"] == 0
-    assert fits, _mismatch("conv_transpose1d", x, w, settings)
-
-    def value(x: mx.array, w: mx.array) -> mx.array:
-        return polyphase.forward(x, w, length=length, **settings)
-
-    def derivative(g: mx.array, x: mx.array, w: mx.array) -> tuple[mx.array, mx.array]:
-        return (
-            _conv1d(g, w, x.shape[-1], **settings),
-            _weight_grad(g, x, w.shape[-1], **settings),
-        )
-
-    return _bilinear(value, derivative, out, x, w)
+    (N, C_in, L), (rows, Cg, K), groups = x.shape, w.shape, settings["groups"]
+    fits = C_in == rows and C_in % groups == 0
+    assert fits, _mismatch("conv_transpose1d", x, w, groups)
+    settings = _effective(K, L, settings)
+    form = _form(CONV_TRANSPOSE1D, Cg, C_in // groups, K, L, settings)
+    return _bilinear(
+        lambda x, w: form(x, w, length, **settings),
+        lambda g, x, w: (_conv1d(g, w, L, **settings), _weight_grad(g, x, K, **settings)),
+        (N, Cg * groups, length),
+        x,
+        w,
+    )
 
 
-def _weight_grad(x: mx.array, g: mx.array, kernel_size: int, **settings: int) -> mx.array:
-    _check("conv1d_weight_grad", settings, x=x, g=g)
-    out = (g.shape[1], x.shape[1] // settings["groups"], kernel_size)
-    split = x.shape[1] % settings["groups"] == 0 == g.shape[1] % settings["groups"]
-    fits = x.shape[0] == g.shape[0] and split
-    assert fits, _mismatch("conv1d_weight_grad", x, g, settings)
+def _weight_grad(x: mx.array, g: mx.array, K: int, **settings: int) -> mx.array:
+    (N, C_in, L), (samples, C_out, length), groups = x.shape, g.shape, settings["groups"]
+    fits = samples == N and C_in % groups == 0 == C_out % groups
+    assert fits, _mismatch("conv1d_weight_grad", x, g, groups)
+    settings = _effective(K, length, settings)
+    form = _form(WEIGHT_GRAD, C_in // groups, C_out // groups, K, length, settings)
+    return _bilinear(
+        lambda x, g: form(x, g, K, **settings),
+        lambda v, x, g: (
+            _conv_transpose1d(g, v, L, **settings),
+            _conv1d(x, v, length, **settings),
+        ),
+        (C_out, C_in // groups, K),
+        x,
+        g,
+    )
 
-    def value(x: mx.array, g: mx.array) -> mx.array:
-        return dense.weight_grad(x, g, kernel_size=kernel_size, **settings)
 
-    def derivative(v: mx.array, x: mx.array, g: mx.array) -> tuple[mx.array, mx.array]:
-        return (
-            _conv_transpose1d(g, v, x.shape[-1], **settings),
-            _conv1d(x, v, g.shape[-1], **settings),
-        )
+def _effective(K: int, length: int, settings: dict[str, int]) -> dict[str, int]:
+    """Settings without the steps that are never taken, however large: between the taps of a kernel
+    of one tap, between the windows where there is only one."""
+    settings = {**settings, "dilation": 1} if K == 1 else settings
+    return {**settings, "stride": 1} if length == 1 else settings
 
-    return _bilinear(value, derivative, out, x, g)
+
+def _form(rules: Rules, Cg: int, Og: int, K: int, length: int, settings: dict[str, int]) -> Form:
+    sizes = {name: settings[name] for name in ("stride", "dilation", "groups")}
+    return choose(rules, Shape(Cg=Cg, Og=Og, K=K, length=length, **sizes))
 
 
 def _bilinear(
@@ -185,5 +193,5 @@ def _check(name: str, settings: dict[str, int], **arrays: mx.array) -> None:
         assert settings[key] >= 1, f"{name}: {key} must be at least 1, got {settings[key]}"
 
 
-def _mismatch(name: str, a: mx.array, b: mx.array, settings: dict[str, int]) -> str:
-    return f"{name}: shapes {a.shape} and {b.shape} do not fit with groups={settings['groups']}"
+def _mismatch(name: str, a: mx.array, b: mx.array, groups: int) -> str:
+    return f"{name}: shapes {a.shape} and {b.shape} do not fit with groups={groups}"

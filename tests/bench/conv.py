@@ -1,11 +1,11 @@
 """Convolution on the CPU beside PyTorch: forward, gradient of the input, gradient of the weight.
 
-Run as `python tests/bench/conv.py [part of a row's name]`. Milliseconds, best of a few; the ratio is
-ours / PyTorch's, so below 1 is faster. PyTorch's gradients come from one backward call each.
+Run as `python tests/bench/conv.py [part of a row's name]`. Milliseconds, best of a few; the ratio
+is ours / PyTorch's, so below 1 is faster. PyTorch's gradients come from one backward call each.
 """
 
+# ruff: noqa: E731
 import ctypes
-import ctypes.util
 import sys
 import time
 

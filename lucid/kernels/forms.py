@@ -1,0 +1,85 @@
+"""Which form of a convolution runs: the one table of rules, by shape.
+
+The first rule that holds decides. Milliseconds are the best of several on 2 cores of a Xeon with
+OpenBLAS (`tests/bench/conv.py`), written (N, C, L). A form stands here only where it is at least
+1.3 times faster than the next on shapes of published models.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import mlx.core as mx
+
+from lucid.kernels import conv1d, conv_transpose1d, depthwise_conv1d
+
+Form = Callable[..., mx.array]
+
+
+class Shape(NamedTuple):
+    """Sizes of the convolution x (N, groups*Cg, L) -> y (N, groups*Og, length) at hand, whichever
+    of x, w and y is the one to compute."""
+
+    Cg: int
+    Og: int
+    K: int
+    length: int
+    stride: int
+    dilation: int
+    groups: int
+
+    @property
+    def narrow(self) -> bool:
+        """Depthwise, or nearly: a matmul over channels would have next to nothing to sum."""
+        return self.Cg * self.Og <= 4
+
+    @property
+    def dense_in_time(self) -> bool:
+        """The Toeplitz matrix holds at most 8 zeros or so per tap; past that, taps or unfolding
+        win: K3 s2 on (4, 1090, 200) 1.7 ms, unfolded 1.0."""
+        block = depthwise_conv1d.block(self.K)
+        return self.dilation == 1 and block * self.stride <= 8 * self.K
+
+
+Rules = tuple[tuple[Callable[[Shape], bool], Form], ...]
+
+
+def always(_: Shape) -> bool:
+    return True
+
+
+CONV1D: Rules = (
+    # K13 on (64, 64, 100): 1.1 ms, unfolded 3.8, taps 2.9. K75 on (16, 512, 835): 51, 1200, 280.
+    (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz),
+    # K3 d32 on (8, 512, 4001): 35 ms, unfolded 52, Toeplitz after folding the dilation away 144.
+    (lambda s: s.narrow and s.K <= 8, depthwise_conv1d.taps),
+    # K29 d2 on (64, 64, 100): 2.3 ms, taps 6.7, unfolded 11.3.
+    (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz),
+    # One matmul per sample; without a window to copy (1x1) it is the plain matmul of x.
+    (always, conv1d.unfolded),
+)
+
+CONV_TRANSPOSE1D: Rules = (
+    # As above: the same matrices, transposed, so the stride is interleaved by the matmul itself.
+    (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_transposed),
+    (lambda s: s.narrow and s.K <= 8 and s.stride == 1, depthwise_conv1d.taps_transposed),
+    (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz_transposed),
+    # Fewer products than unfolded inputs. 512 -> 1 K16 s8 on (8, 512, 4001): 19 ms against 51;
+    # 32 -> 1 K7 on (16, 32, 24006): 15 against 88.
+    (lambda s: s.K * s.Cg < -(-s.K // s.stride) * s.Og, conv_transpose1d.multiply_first),
+    (always, conv_transpose1d.unfold_first),
+)
+
+WEIGHT_GRAD: Rules = (
+    (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
+    (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
+    # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
+    # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38.
+    (lambda s: s.Cg * s.K < s.length, conv1d.weight_grad_by_sample),
+    # Long kernels on short signals: one large matmul. 384 -> 768 K8 s4 on (8, 384, 1000) 35 ms.
+    (always, conv1d.weight_grad_at_once),
+)
+
+
+def choose(rules: Rules, shape: Shape) -> Form:
+    """The form of the first rule that holds."""
+    return next(form for holds, form in rules if holds(shape))

@@ -18,6 +18,7 @@ import json
 import math
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -109,10 +110,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     with open(path, "rb") as file:
         try:
             entries, metadata, start = _header(file)
-            arrays = {name: _read(file, start, name, entry) for name, entry in entries.items()}
             if "lucid" not in metadata:
-                return {name: _tensor(arrays[name], entry) for name, entry in entries.items()}
-            return _restored(metadata["lucid"], entries, arrays)
+                return {
+                    name: _tensor(_read(file, start, name, entry), entry)
+                    for name, entry in entries.items()
+                }
+            return _restored(
+                metadata["lucid"], entries, lambda name: _read(file, start, name, entries[name])
+            )
         except RecursionError:
             raise ValueError(f"cannot load {path}: its header is nested too deeply") from None
         except ValueError as error:
@@ -170,7 +175,7 @@ def _shown(place: tuple[Any, ...]) -> str:
     return "state" + "".join(f"[{key!r}]" for key in place)
 
 
-def _restored(text: str, entries: dict[str, _Entry], arrays: dict[str, np.ndarray]) -> Any:
+def _restored(text: str, entries: dict[str, _Entry], read: Callable[[str], np.ndarray]) -> Any:
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -195,8 +200,8 @@ def _restored(text: str, entries: dict[str, _Entry], arrays: dict[str, np.ndarra
         if tag == "$float":
             return float(inner)
         if tag == "$numpy":
-            return arrays[inner]
-        tensor = _tensor(arrays[inner], entries[inner])
+            return read(inner)
+        tensor = _tensor(read(inner), entries[inner])
         return {"$tensor": tensor, "$mlx": tensor.array}[tag]
 
     try:

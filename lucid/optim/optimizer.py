@@ -247,8 +247,13 @@ class Optimizer:
                 f"{list(state_dict) if isinstance(state_dict, dict) else type(state_dict).__name__}"
             )
         saved = state_dict["param_groups"]
-        if not all(isinstance(group, dict) and "params" in group for group in saved):
-            raise ValueError('every group of a saved state is a dict with the key "params"')
+        if not isinstance(state_dict["state"], dict) or not all(
+            isinstance(group, dict) and "params" in group for group in saved
+        ):
+            raise ValueError(
+                'in an optimizer\'s state, "state" is a dict, and every group of "param_groups" '
+                'is a dict with the key "params"'
+            )
         sizes = [len(group["params"]) for group in saved]
         own = [len(group["params"]) for group in self.param_groups]
         if sizes != own:

@@ -3,7 +3,8 @@
 A depthwise convolution has no matmul in it: tap by tap it is K passes over memory. So `block`
 neighbouring outputs of one channel are computed together, as a matmul of the R inputs that they
 meet with a Toeplitz matrix (R, block) that repeats the K taps along its diagonals: R/K times the
-arithmetic, at many times the speed. Few and dilated taps are cheaper one by one.
+arithmetic, at many times the speed. Few and dilated taps are cheaper one by one. The zeros of the
+matrix are multiplied too, so a NaN or an infinity reaches the whole of its block.
 
 Shapes as in `conv1d`, for G groups of Cg inputs and Og outputs, both small (Cg = 1 and Og = the
 depth multiplier, as a rule).

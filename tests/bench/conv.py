@@ -5,16 +5,12 @@ is ours / PyTorch's, so below 1 is faster. PyTorch's gradients come from one bac
 """
 
 # ruff: noqa: E731
-import ctypes
 import sys
 import time
 
-if sys.platform == "linux":  # what `import lucid` does
-    ctypes.CDLL("libopenblas.so.0", mode=ctypes.RTLD_GLOBAL)
-    libc = ctypes.CDLL("libc.so.6")
-    libc.mallopt(-4, 0)
-    libc.mallopt(-1, 1 << 30)
+import lucid  # noqa: F401  before mlx: it loads the BLAS
 
+# isort: split
 import mlx.core as mx
 import numpy as np
 import torch

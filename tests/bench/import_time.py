@@ -1,6 +1,6 @@
 """How long `import lucid` takes beside `import mlx.core, numpy`: best of many fresh processes.
 
-    python tests/bench/import_time.py
+python tests/bench/import_time.py
 """
 
 import subprocess

@@ -1,0 +1,87 @@
+"""Every form is right wherever it may be chosen, so the table of rules is free to change."""
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from lucid.kernels import conv1d, conv_transpose1d, depthwise_conv1d
+from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Shape, choose
+
+
+def one_step(stride, dilation):
+    return 1 in (stride, dilation)
+
+
+def no_stride(stride, dilation):
+    return stride == 1
+
+
+def any_steps(stride, dilation):
+    return True
+
+
+FORMS = {
+    conv1d.unfolded: any_steps,
+    depthwise_conv1d.taps: any_steps,
+    depthwise_conv1d.toeplitz: one_step,
+    conv_transpose1d.unfold_first: any_steps,
+    conv_transpose1d.multiply_first: any_steps,
+    depthwise_conv1d.taps_transposed: no_stride,
+    depthwise_conv1d.toeplitz_transposed: one_step,
+    conv1d.weight_grad_by_sample: any_steps,
+    conv1d.weight_grad_at_once: any_steps,
+    depthwise_conv1d.toeplitz_weight_grad: one_step,
+}
+
+
+def forms(table):
+    return {form for _, form in table}
+
+
+def test_every_form_is_tested():
+    assert forms(CONV1D) | forms(CONV_TRANSPOSE1D) | forms(WEIGHT_GRAD) == set(FORMS)
+
+
+@pytest.mark.parametrize("block", [None, 2])  # 2: many blocks even in a short signal
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_every_form_equals_its_definition(form, seed, block, definition, monkeypatch):
+    if block:
+        monkeypatch.setattr(depthwise_conv1d, "block", lambda K: block)
+    rng = np.random.default_rng(seed)
+    N, G, Cg, Og = (int(rng.integers(1, 4)) for _ in range(4))
+    L, length, K = int(rng.integers(1, 90)), int(rng.integers(1, 90)), int(rng.integers(1, 12))
+    stride, dilation = int(rng.integers(1, 6)), int(rng.integers(1, 6))
+    if not FORMS[form](stride, dilation):
+        stride, dilation = (1, dilation) if seed % 2 or FORMS[form] is no_stride else (stride, 1)
+    x, w, g = (
+        rng.integers(-3, 4, shape)
+        for shape in ((N, G * Cg, L), (G * Og, Cg, K), (N, G * Og, length))
+    )
+    X, W, Y = (mx.array(a, mx.float32) for a in (x, w, g))
+    place = {"stride": stride, "left": int(rng.integers(-3, 12)), "dilation": dilation, "groups": G}
+    if form in forms(CONV1D):
+        got, expected = form(X, W, length, **place), definition.conv1d(x, w, length, **place)
+    elif form in forms(CONV_TRANSPOSE1D):
+        got, expected = form(Y, W, L, **place), definition.conv_transpose1d(g, w, L, **place)
+    else:
+        got, expected = form(X, Y, K, **place), definition.weight_grad(x, g, K, **place)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(
+    ("table", "sizes", "form"),
+    [
+        (CONV1D, (1, 1, 13, 100, 1, 1, 64), depthwise_conv1d.toeplitz),
+        (CONV1D, (1, 1, 3, 4001, 1, 32, 512), depthwise_conv1d.taps),
+        (CONV1D, (1, 1, 29, 100, 1, 2, 64), depthwise_conv1d.toeplitz),
+        (CONV1D, (1, 64, 16, 999, 8, 1, 1), conv1d.unfolded),
+        (CONV_TRANSPOSE1D, (1, 64, 16, 999, 8, 1, 1), conv_transpose1d.multiply_first),
+        (CONV_TRANSPOSE1D, (128, 256, 16, 256, 8, 1, 1), conv_transpose1d.unfold_first),
+        (CONV_TRANSPOSE1D, (1, 1, 12, 4106, 2, 1, 384), depthwise_conv1d.toeplitz_transposed),
+        (WEIGHT_GRAD, (128, 512, 1, 4001, 1, 1, 1), conv1d.weight_grad_by_sample),
+        (WEIGHT_GRAD, (384, 768, 8, 249, 4, 1, 1), conv1d.weight_grad_at_once),
+    ],
+)
+def test_the_table_chooses_what_it_says(table, sizes, form):
+    assert choose(table, Shape(*sizes)) is form

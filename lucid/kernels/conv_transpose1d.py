@@ -42,7 +42,7 @@ def multiply_first(
     x = window(x, first - (M - 1) * step, count + (M - 1) * step)
     w = w.transpose(0, 4, 2, 3, 1).reshape(groups, M * Og * P, -1)
     z = (w @ x.reshape(N, groups, C_in // groups, -1)).reshape(N, groups, M, Og, P, -1)
-    z = _sum(*(z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
+    z = reduce(add, (z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
     z = z.reshape(N, groups * Og, P, count)
     return interleave(z, length, stride, left - first * stride, dilation)
 
@@ -86,8 +86,3 @@ def interleave(z: mx.array, length: int, stride: int, left: int, dilation: int) 
         z = mx.pad(z, [(0, 0)] * (z.ndim - 2) + [(0, stride - P), (0, 0)])
     y = z.swapaxes(-1, -2).reshape(*z.shape[:-2], Q * stride)
     return window(y, left, length)
-
-
-@mx.compile
-def _sum(*terms: mx.array) -> mx.array:
-    return reduce(add, terms)

@@ -72,8 +72,9 @@ def test_precision(seed, dtype, tolerance, definition):
     np.testing.assert_allclose(gw, expected, rtol=tolerance, atol=tolerance * 10)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("seed", "compiled"), [*((seed, False) for seed in range(10)), (0, True), (1, True)]
+)
 def test_derivatives_of_every_order(seed, compiled, definition):
     """First and second order through mx.grad, against the trilinear form they must equal."""
     rng = np.random.default_rng(seed)

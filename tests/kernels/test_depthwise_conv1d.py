@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lucid.kernels.convolution import conv1d, conv1d_weight_grad, conv_transpose1d
+from lucid.kernels.depthwise_conv1d import taps
 
 
 def random_settings(rng):
@@ -66,8 +67,9 @@ def test_precision(seed, dtype, tolerance, definition):
         np.testing.assert_allclose(y, value, rtol=tolerance, atol=tolerance * 10)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("seed", "compiled"), [*((seed, False) for seed in range(6)), (0, True), (1, True)]
+)
 def test_second_derivatives(seed, compiled, definition):
     rng = np.random.default_rng(seed)
     sizes, padding, place = random_settings(rng)
@@ -100,6 +102,17 @@ def test_a_sample_with_nan_leaves_the_others_alone():
     assert not np.isnan(y[[0, 2]]).any()
     assert not np.isnan(y[1, 1]).any()
     assert np.isnan(y[1, 0, 7])
+
+
+def test_taps_fused_over_a_large_signal():
+    """Past 2**18 values mx.compile fuses the taps: 11 of them, in passes of 8 and 3."""
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(-3, 4, (1, 4, 70_000)), rng.integers(-3, 4, (4, 1, 11))
+    X, W = mx.array(x, mx.float32), mx.array(w, mx.float32)
+    y = taps(X, W, 70_000, stride=1, left=15, dilation=3, groups=4)
+    padded = np.pad(x, ((0, 0), (0, 0), (15, 15)))
+    expected = sum(w[:, 0, k, None] * padded[:, :, 3 * k : 3 * k + 70_000] for k in range(11))
+    np.testing.assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize("step", [10**6, 2**31 - 1])

@@ -11,6 +11,7 @@ from operator import add
 
 import mlx.core as mx
 
+from lucid.kernels import conv1d
 from lucid.kernels.conv1d import unfold, window
 
 
@@ -45,6 +46,32 @@ def multiply_first(
     z = reduce(add, (z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
     z = z.reshape(N, groups * Og, P, count)
     return interleave(z, length, stride, left - first * stride, dilation)
+
+
+def shifted(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same for stride 1, as `conv1d.shifted`."""
+    left = (w.shape[2] - 1) * dilation - left
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return conv1d.shifted(x, flip(w, groups), length, **place)
+
+
+def multiply_first_conv1d(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The ordinary convolution of stride 1, as `multiply_first` of the flipped kernel."""
+    assert stride == 1, f"multiply_first_conv1d: stride must be 1, got {stride}"
+    left = (w.shape[2] - 1) * dilation - left
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return multiply_first(x, flip(w, groups), length, **place)
+
+
+def flip(w: mx.array, groups: int) -> mx.array:
+    """The weight of the ordinary convolution that a transposed one of stride 1 is; and back."""
+    C_in, Cg, K = w.shape
+    w = w.reshape(groups, C_in // groups, Cg, K)[..., ::-1]
+    return w.swapaxes(1, 2).reshape(groups * Cg, C_in // groups, K)
 
 
 def phases(w: mx.array, stride: int, dilation: int) -> tuple[mx.array, int]:

@@ -16,6 +16,7 @@ from operator import add
 import mlx.core as mx
 
 from lucid.kernels.conv1d import unfold, window
+from lucid.kernels.conv_transpose1d import flip
 
 
 def toeplitz(
@@ -109,10 +110,8 @@ def taps_transposed(
 ) -> mx.array:
     """As `toeplitz_transposed`, for stride 1: the taps of the flipped kernel."""
     assert stride == 1, f"taps_transposed: stride must be 1, got {stride}"
-    C_in, Cg, K = w.shape
-    w = w.reshape(groups, C_in // groups, Cg, K)[..., ::-1].swapaxes(1, 2)
-    left = (K - 1) * dilation - left
-    w = w.reshape(groups * Cg, C_in // groups, K)
+    left = (w.shape[2] - 1) * dilation - left
+    w = flip(w, groups)
     return taps(x, w, length, stride=1, left=left, dilation=dilation, groups=groups)
 
 

@@ -39,6 +39,13 @@ class Shape(NamedTuple):
         block = depthwise_conv1d.block(self.K)
         return self.dilation == 1 and block * self.stride <= 8 * self.K
 
+    @property
+    def long_taps(self) -> bool:
+        """Seven taps or more at stride 1, on a signal that dwarfs them: unfolding writes K copies
+        of x, where K matmuls that add up in place waste only the few columns between rows."""
+        reach = (self.K - 1) * self.dilation
+        return self.stride == 1 and self.K >= 7 and 16 * reach <= self.length
+
 
 Rules = tuple[tuple[Callable[[Shape], bool], Form], ...]
 
@@ -54,6 +61,15 @@ CONV1D: Rules = (
     (lambda s: s.narrow and s.K <= 8, depthwise_conv1d.taps),
     # K29 d2 on (64, 64, 100): 2.3 ms, taps 6.7, unfolded 11.3.
     (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz),
+    # Many channels to few, as at the end of a vocoder. 32 -> 1 K7 on (16, 32, 8192): 12 ms, shifted
+    # 22, unfolded 68; 64 -> 8 on (8, 64, 4096): 9, 19, 41. At 32 -> 16 no gain.
+    (
+        lambda s: s.stride == 1 and s.K >= 3 and 8 * s.Og <= s.Cg,
+        conv_transpose1d.multiply_first_conv1d,
+    ),
+    # K11 d5 on (4, 32, 8192): 10 ms, unfolded 17. K7 d9 on (1, 96, 16896): 21, 32. With 3 taps or
+    # 256 samples unfolding wins.
+    (lambda s: s.long_taps and s.Og <= s.Cg, conv1d.shifted),
     # One matmul per sample; without a window to copy (1x1) it is the plain matmul of x.
     (always, conv1d.unfolded),
 )
@@ -66,6 +82,7 @@ CONV_TRANSPOSE1D: Rules = (
     # Fewer products than unfolded inputs. 512 -> 1 K16 s8 on (8, 512, 4001): 19 ms against 51;
     # 32 -> 1 K7 on (16, 32, 24006): 15 against 88.
     (lambda s: s.K * s.Cg < -(-s.K // s.stride) * s.Og, conv_transpose1d.multiply_first),
+    (lambda s: s.long_taps and s.Cg <= s.Og, conv_transpose1d.shifted),
     (always, conv_transpose1d.unfold_first),
 )
 

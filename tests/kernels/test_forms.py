@@ -22,10 +22,13 @@ def any_steps(stride, dilation):
 
 FORMS = {
     conv1d.unfolded: any_steps,
+    conv_transpose1d.multiply_first_conv1d: no_stride,
+    conv1d.shifted: no_stride,
     depthwise_conv1d.taps: any_steps,
     depthwise_conv1d.toeplitz: one_step,
     conv_transpose1d.unfold_first: any_steps,
     conv_transpose1d.multiply_first: any_steps,
+    conv_transpose1d.shifted: no_stride,
     depthwise_conv1d.taps_transposed: no_stride,
     depthwise_conv1d.toeplitz_transposed: one_step,
     conv1d.weight_grad_by_sample: any_steps,
@@ -44,7 +47,7 @@ def test_every_form_is_tested():
 
 @pytest.mark.parametrize("block", [None, 2])  # 2: many blocks even in a short signal
 @pytest.mark.parametrize("seed", range(25))
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.__module__}.{form.__name__}")
 def test_every_form_equals_its_definition(form, seed, block, definition, monkeypatch):
     if block:
         monkeypatch.setattr(depthwise_conv1d, "block", lambda K: block)
@@ -75,6 +78,10 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         (CONV1D, (1, 1, 13, 100, 1, 1, 64), depthwise_conv1d.toeplitz),
         (CONV1D, (1, 1, 3, 4001, 1, 32, 512), depthwise_conv1d.taps),
         (CONV1D, (1, 1, 29, 100, 1, 2, 64), depthwise_conv1d.toeplitz),
+        (CONV1D, (32, 1, 7, 8192, 1, 1, 1), conv_transpose1d.multiply_first_conv1d),
+        (CONV1D, (32, 32, 11, 8192, 1, 5, 1), conv1d.shifted),
+        (CONV1D, (32, 32, 3, 8192, 1, 5, 1), conv1d.unfolded),
+        (CONV1D, (1, 32, 7, 24000, 1, 1, 1), conv1d.unfolded),
         (CONV1D, (1, 64, 16, 999, 8, 1, 1), conv1d.unfolded),
         (CONV_TRANSPOSE1D, (1, 64, 16, 999, 8, 1, 1), conv_transpose1d.multiply_first),
         (CONV_TRANSPOSE1D, (128, 256, 16, 256, 8, 1, 1), conv_transpose1d.unfold_first),

@@ -88,6 +88,8 @@ def scan(folder: str | os.PathLike[str], *, labelled: bool = True) -> Scan:
         named = _labels(folder) if labelled else [(path, "") for path in _audio_below(folder)]
     except PermissionError as error:
         raise ValueError(f"{folder}: cannot be read: {error}") from error
+    if not named:
+        raise ValueError(f"{folder}: holds no audio files ({', '.join(SUFFIXES)})")
     clips: list[Clip] = []
     skipped: list[tuple[Path, str]] = []
     for path, label in named:

@@ -19,15 +19,15 @@ def relu(x, /):
     Tensor([0., 2.], grad=None)
     """
     y = mx.maximum(x, mx.array(0, x.dtype))
-    return y, lambda g: g * mx.sign(y)  # mx.where on signs at random is six times slower
+    return y, lambda g: mx.where(y > 0, g, mx.zeros_like(g))
 
 
 @op
 def leaky_relu(x, /, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
-    positive = mx.maximum(x, 0)
-    y = positive + negative_slope * mx.minimum(x, 0)
-    return y, lambda g: g * (negative_slope + (1 - negative_slope) * mx.sign(positive))
+    return mx.where(x > 0, x, negative_slope * x), (
+        lambda g: mx.where(x > 0, g, negative_slope * g)
+    )
 
 
 @op
@@ -89,13 +89,12 @@ def prelu(x, weight, /):
     if weight.size == 1:
         w = weight.reshape([1] * x.ndim)
 
-    positive, negative = mx.maximum(x, 0), mx.minimum(x, 0)
-
     def rule(g):
-        slope = w + (1 - w) * mx.sign(positive)
-        return g * slope, sum_to(g * negative, w.shape).reshape(weight.shape)
+        zero = mx.zeros_like(g)
+        dw = mx.where(x > 0, zero, g * x)
+        return mx.where(x > 0, g, g * w), sum_to(dw, w.shape).reshape(weight.shape)
 
-    return positive + w * negative, rule
+    return mx.where(x > 0, x, x * w), rule
 
 
 @op

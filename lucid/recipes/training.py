@@ -1,0 +1,109 @@
+"""The training loop that all recipes share."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from lucid import nn
+from lucid.recipes import checkpoint
+from lucid.recipes.job import Job, Row
+from lucid.recipes.progress import Progress
+from lucid.recipes.run import Run
+from lucid.tensor import Tensor
+
+
+def fit(job: Job, run: Run, *, resume: bool = False) -> list[Row]:
+    """Train `job` to its end in the folder `run`; returns the rows of `metrics.csv`.
+
+    Each epoch ends with a test and a checkpoint. All randomness comes from the seed, the epoch and
+    the item, or is part of the checkpoint: with `resume=True` the training goes on from the last
+    finished epoch, and ends with the same bits as if it had never stopped.
+
+    Raises:
+        FloatingPointError: the loss is not finite. The last checkpoint is kept.
+        ValueError: the checkpoint does not fit the job.
+        OSError: the disk does not take a checkpoint. The last one is kept.
+        KeyboardInterrupt: after saying how to go on.
+    """
+    history = checkpoint.restore(run.checkpoint, job) if resume else []
+    step = int(history[-1]["step"]) if history else 0
+    per_epoch = len(job.loader)
+    epochs = -(-job.steps // per_epoch)
+    progress = Progress(job.steps, step)
+    try:
+        for epoch in range(len(history), epochs):
+            title = f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
+            job.loader.set_epoch(epoch)
+            count = min(per_epoch, job.steps - step)
+            losses: list[float] = []
+            shown = {job.score: history[-1][job.score]} if history else {}
+            for loss in take_steps(job, count):
+                step += 1
+                if not math.isfinite(loss):
+                    raise FloatingPointError(_diverged(loss, step, epoch, run))
+                losses.append(loss)
+                recent = losses[-20:]
+                values = {"loss": sum(recent) / len(recent), **shown}
+                progress.step(title, step, len(losses) / count, values)
+            job.model.eval()
+            row: Row = {"epoch": epoch + 1, "step": step, "loss": sum(losses) / len(losses)}
+            row |= job.evaluate()
+            history.append(row)
+            _keep(job, run, history)
+            progress.epoch(
+                title, {name: row[name] for name in row if name not in ("epoch", "step")}
+            )
+    except KeyboardInterrupt:
+        progress.line(f"stopped; {_left_behind(job.recipe, run)}")
+        raise
+    return history
+
+
+def take_steps(job: Job, count: int) -> Iterator[float]:
+    """Make `count` steps; yields the loss of each.
+
+    A loss is read one step late, when the next step has been handed to MLX: Python prepares one
+    step while MLX computes the one before.
+    """
+    job.model.train()
+    pending: Tensor | None = None
+    for batch in itertools.islice(job.loader, count):
+        job.optimizer.zero_grad()
+        loss = job.loss(batch)
+        loss.backward()
+        if job.clip is not None:
+            nn.utils.clip_grad_norm_(job.model.parameters(), job.clip)
+        job.optimizer.step()
+        job.schedule.step()
+        if pending is not None:
+            yield pending.item()
+        pending = loss.detach()
+    if pending is not None:
+        yield pending.item()
+
+
+def _keep(job: Job, run: Run, history: list[Row]) -> None:
+    """Write the checkpoint, then what can be made from it."""
+    try:
+        checkpoint.save(run.checkpoint, job, history)
+        if all(history[-1][job.score] > row[job.score] for row in history[:-1]):
+            checkpoint.save(run.best, job, history)
+        run.write_metrics(history)
+    except OSError as error:
+        reason = f"{error.strerror or error}; {_left_behind(job.recipe, run)}, once there is room"
+        raise OSError(error.errno, reason) from error
+
+
+def _diverged(loss: float, step: int, epoch: int, run: Run) -> str:
+    kept = f"the checkpoint of epoch {epoch} is kept in {run.checkpoint}" if epoch else (
+        "no epoch was finished, so there is no checkpoint"
+    )  # fmt: skip
+    return f"the loss is {loss} at step {step} (epoch {epoch + 1}); {kept}; try a lower --lr"
+
+
+def _left_behind(recipe: str, run: Run) -> str:
+    if run.checkpoint.exists():
+        return f"go on with: lucid train {recipe} --resume {run.path}"
+    return "no epoch was finished, so there is nothing to resume"

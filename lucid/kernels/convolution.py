@@ -34,7 +34,7 @@ def conv1d(
     >>> conv1d(mx.array([[[1.0, 2.0, 3.0]]]), mx.array([[[1.0, 0.5]]]), padding=(1, 1))
     array([[[0.5, 2, 3.5, 3]]], dtype=float32)
     """
-    _check("conv1d", {"stride": stride, "dilation": dilation, "groups": groups}, x=x, w=w)
+    _check("conv1d", stride, dilation, groups, x=x, w=w)
     left, right = padding
     reach = dilation * (w.shape[-1] - 1) + 1
     length = max((x.shape[-1] + left + right - reach) // stride + 1, 0)
@@ -59,6 +59,7 @@ def conv_transpose1d(
     >>> conv_transpose1d(mx.array([[[1.0, 2.0]]]), mx.array([[[1.0, 10.0]]]), length=5, stride=2)
     array([[[1, 10, 2, 20, 0]]], dtype=float32)
     """
+    _check("conv_transpose1d", stride, dilation, groups, x=x, w=w)
     return _conv_transpose1d(
         x, w, length, stride=stride, left=padding, dilation=dilation, groups=groups
     )
@@ -82,12 +83,13 @@ def conv1d_weight_grad(
     >>> conv1d_weight_grad(x, g, kernel_size=2, padding=1)
     array([[[6, 6]]], dtype=float32)
     """
+    _check("conv1d_weight_grad", stride, dilation, groups, x=x, g=g)
     return _weight_grad(
         x, g, kernel_size, stride=stride, left=padding, dilation=dilation, groups=groups
     )
 
 
-# The same three with one signature: (a, b, size of what is summed over, settings), where every
+# The same three with one signature, (a, b, size of the result's last axis, settings), where every
 # setting passes through unchanged. A custom_function costs 0.4 us to build, so one is built per
 # call, closing over them.
 
@@ -183,14 +185,14 @@ def _bilinear(
     return y
 
 
-def _check(name: str, settings: dict[str, int], **arrays: mx.array) -> None:
+def _check(name: str, stride: int, dilation: int, groups: int, **arrays: mx.array) -> None:
     """Facts that the layers above have made sure of; a broken one would end the process in MLX."""
     (first, a), (second, b) = arrays.items()
     for label, array in arrays.items():
         assert array.ndim == 3, f"{name}: {label} must be 3-dimensional, got {array.shape}"
     assert a.dtype == b.dtype, f"{name}: {first} is {a.dtype} but {second} is {b.dtype}"
-    for key in ("stride", "dilation", "groups"):
-        assert settings[key] >= 1, f"{name}: {key} must be at least 1, got {settings[key]}"
+    for key, value in (("stride", stride), ("dilation", dilation), ("groups", groups)):
+        assert value >= 1, f"{name}: {key} must be at least 1, got {value}"
 
 
 def _mismatch(name: str, a: mx.array, b: mx.array, groups: int) -> str:

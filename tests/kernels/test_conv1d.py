@@ -148,6 +148,8 @@ def test_views_and_transposes_are_read_right(definition):
         (lambda x, w: conv1d(x, w, groups=2), "do not fit with groups=2"),
         (lambda x, w: conv1d_weight_grad(x, x[:1], kernel_size=1), "do not fit"),
         (lambda x, w: conv_transpose1d(x, w, length=3), "do not fit"),
+        (lambda x, w: conv_transpose1d(x, w, length=3, dilation=0), "dilation must be at least 1"),
+        (lambda x, w: conv1d_weight_grad(x, x, kernel_size=1, groups=0), "groups must be at least"),
     ],
 )
 def test_what_would_end_the_process_is_asserted(call, message):

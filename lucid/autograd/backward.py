@@ -8,7 +8,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd import laziness
-from lucid.autograd.tape import Edge, Traced, walk
+from lucid.autograd.tape import PLACES, Edge, Traced, walk
 
 
 def backward(
@@ -41,13 +41,13 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     outputs = _several(tensors)
     if inputs is None:
-        roots = _roots(outputs, gradients, create_graph)
+        roots = _roots(tensors, gradients, create_graph)
         leaves = walk(roots, None, retain_graph=retain, create_graph=create_graph)
         laziness.settle([*outputs, *(leaf.grad for leaf in leaves.values())])
         return
     wanted = _several(inputs)
     found = grad(
-        outputs,
+        tensors,
         wanted,
         gradients,
         retain_graph=retain,
@@ -93,7 +93,7 @@ def grad(
     """
     roots = _roots(outputs, grad_outputs, create_graph)
     wanted = _several(inputs)
-    targets = {}
+    targets: dict[tuple[int, int], int] = {}
     for position, x in enumerate(wanted):
         edge = x._edge() if isinstance(x, Traced) else None
         if edge is None:
@@ -125,7 +125,8 @@ def _several(tensors: Any) -> list[Any]:
 def _roots(tensors: Any, gradients: Any, recorded: bool) -> list[tuple[Edge, Any]]:
     """Each tensor's edge with the gradient to start from."""
     outputs = _several(tensors)
-    seeds = [None] * len(outputs) if gradients is None else _several(gradients)
+    several = isinstance(tensors, Sequence)
+    seeds = list(gradients) if several and gradients is not None else [gradients] * len(outputs)
     if len(seeds) != len(outputs):
         raise ValueError(f"got {len(seeds)} gradients for {len(outputs)} tensors; give one each")
     roots = []
@@ -143,7 +144,7 @@ def _roots(tensors: Any, gradients: Any, recorded: bool) -> list[tuple[Edge, Any
 
 def _seed(y: Traced, seed: Any, recorded: bool) -> Any:
     if seed is None:
-        array = mx.ones_like(y.array)
+        array = mx.ones(y.array.shape, y.array.dtype, stream=PLACES[y._device])
         return y._wrap(array, y._device) if recorded else array
     array = seed.array if isinstance(seed, Traced) else mx.array(seed)
     if array.shape != y.array.shape:

@@ -72,9 +72,8 @@ class Function:
         # a new tensor each: forward may return one of its inputs
         results = [y._wrap(y.array, y._device) for y in outs]
         if recording.get() and any(edges):
-            node = FunctionNode(
-                cls.__name__, edges, [y.array for y in outs], type(results[0]), outs[0]._device
-            )
+            kinds = [(y.array.shape, y.array.dtype) for y in outs]
+            node = FunctionNode(cls.__name__, edges, kinds, type(results[0]), outs[0]._device)
             node.function, node.context = cls, context
             for index, y in enumerate(results):
                 if mx.issubdtype(y.array.dtype, mx.inexact):
@@ -86,9 +85,11 @@ class FunctionNode(Node):
     """A recorded `Function`."""
 
     __slots__ = ("context", "function")
+    function: type[Function] | None
+    context: Context | None
 
     def _backward(self, gradients: Sequence[Any]) -> list[Any]:
-        if self.function is None:
+        if self.function is None or self.context is None:
             raise self.spent()
         found = self.function.backward(self.context, *gradients)
         found = list(found) if isinstance(found, tuple | list) else [found]

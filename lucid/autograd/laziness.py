@@ -1,13 +1,15 @@
-"""Keep MLX's laziness out of sight: a pending graph never grows without bound.
+"""Keep MLX's laziness out of sight: pending work never grows without bound.
 
-MLX computes nothing until somebody asks. A loop such as `total = total + loss(model(x), y)` would
-therefore hold every batch until `total` is read. So each tensor knows when the oldest pending
-operation behind it was issued; once that is more than `HORIZON` operations ago, the tensor is
-evaluated in the background. Nobody has to call `eval()`.
+MLX computes nothing until somebody asks. A loop such as `total = total + loss(model(x), y)`, or
+one that collects `model(x).detach()`, would therefore hold every batch until the results are
+read. So every `HORIZON` operations all tensors that came into being since, and that somebody
+still holds, are evaluated in the background. Nobody has to call `eval()`.
 """
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,46 +18,43 @@ import mlx.core as mx
 
 HORIZON = 256
 
-_clock = 0
-_tracing = 0
+
+class _Recent(threading.local):  # MLX evaluates in the thread that recorded
+    def __init__(self) -> None:
+        self.tensors: list[weakref.ref] = []
+        self.tracing = 0
 
 
-def tick() -> int:
-    """The serial number of the next operation."""
-    global _clock
-    _clock += 1
-    return _clock
+_recent = _Recent()
 
 
-def watch(tensors: Sequence[Any], born: int, now: int) -> None:
-    """Note the age of what is behind new tensors; start computing where it is too old."""
-    if now - born > HORIZON and not _tracing:
-        mx.async_eval([t.array for t in tensors])
-    else:
-        for t in tensors:
-            t._born = born
+def watch(tensor: Any) -> None:
+    """Remember a new result; now and then, start computing those that are still held."""
+    if _recent.tracing:
+        return
+    recent = _recent.tensors
+    recent.append(weakref.ref(tensor))
+    if len(recent) >= HORIZON:
+        _recent.tensors = []
+        settle([t for t in (reference() for reference in recent) if t is not None])
 
 
 def settle(tensors: Sequence[Any]) -> None:
     """Start computing `tensors` now, and let go of the graph behind them."""
-    if _tracing or not tensors:
-        return
-    mx.async_eval([t.array for t in tensors])
-    for t in tensors:
-        t._born = None
+    if tensors and not _recent.tracing:
+        mx.async_eval([t.array for t in tensors])
 
 
 def is_tracing() -> bool:
     """True while MLX traces a function: values cannot be read."""
-    return _tracing > 0
+    return _recent.tracing > 0
 
 
 @contextmanager
 def tracing() -> Iterator[None]:
     """While MLX traces a function (compile, vmap, grad) nothing may be evaluated."""
-    global _tracing
-    _tracing += 1
+    _recent.tracing += 1
     try:
         yield
     finally:
-        _tracing -= 1
+        _recent.tracing -= 1

@@ -19,6 +19,7 @@ import mlx.core as mx
 from lucid.autograd.mode import set_grad_enabled
 
 Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
+PLACES = {"cpu": mx.cpu, "gpu": mx.gpu}
 
 
 class Traced:
@@ -30,7 +31,6 @@ class Traced:
     _node: Node | None = None  # None: a leaf, or a constant
     _index: int = 0  # which output of the node
     _hooks: list[Callable] | None = None  # of a leaf; a recorded tensor's hooks are its node's
-    _born: int | None = None  # age of the oldest pending op behind it; see `ops.op`
     _device: str
 
     @classmethod
@@ -52,12 +52,12 @@ class Node:
         self,
         name: str,
         edges: Sequence[Edge | None],
-        outputs: Sequence[mx.array],
+        outputs: Sequence[tuple[tuple[int, ...], mx.Dtype]],
         cls: type[Traced],
         device: str,
     ) -> None:
-        self.name, self.edges, self.cls, self.device = name, edges, cls, device
-        self.outputs = [(y.shape, y.dtype) for y in outputs]
+        self.name, self.edges, self.outputs = name, edges, outputs
+        self.cls, self.device = cls, device
         self.hooks: dict[int, list[Callable]] | None = None
 
     def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
@@ -240,7 +240,7 @@ def _pull(node: Node, gradients: list[Any], recorded: bool) -> Sequence[Any]:
         return [None] * len(node.edges)
     for index, gradient in enumerate(gradients):
         if gradient is None:
-            zeros = mx.zeros(*node.outputs[index])
+            zeros = mx.zeros(*node.outputs[index], stream=PLACES[node.device])
             gradients[index] = node.cls._wrap(zeros, node.device) if recorded else zeros
     return node.pull_recorded(*gradients) if recorded else node.pull(*gradients)
 
@@ -250,13 +250,21 @@ def _add(pending: dict[int, list[Any]], source: Any, index: int, gradient: Any) 
     if slots is None:
         slots = [None] * (len(source.outputs) if isinstance(source, Node) else 1)
         pending[id(source)] = slots
-    slots[index] = gradient if slots[index] is None else slots[index] + gradient
+    before = slots[index]
+    device = source.device if isinstance(source, Node) else source._device
+    slots[index] = gradient if before is None else _plus(before, gradient, device)
+
+
+def _plus(a: Any, b: Any, device: str) -> Any:
+    """The sum of two gradients, where their tensor lies."""
+    return mx.add(a, b, stream=PLACES[device]) if isinstance(a, mx.array) else a + b
 
 
 def _accumulate(leaf: Traced, gradient: Any, recorded: bool) -> None:
-    if recorded:
-        leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
-    elif leaf.grad is None:
-        leaf.grad = leaf._wrap(gradient, leaf._device)
+    before = leaf.grad
+    if before is None:
+        leaf.grad = gradient if recorded else leaf._wrap(gradient, leaf._device)
+    elif recorded or before.requires_grad:
+        leaf.grad = before + (gradient if recorded else leaf._wrap(gradient, leaf._device))
     else:  # the same Tensor goes on, as in torch: whoever holds `x.grad` sees the sum
-        leaf.grad.array = leaf.grad.array + gradient
+        before.array = _plus(before.array, gradient, leaf._device)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid.tensor import Tensor
+
 
 def integer(layer: str, name: str, value: Any, least: int) -> int:
     """An int of at least `least`; a bool is none."""
@@ -26,3 +28,13 @@ def single(layer: str, name: str, value: Any, least: int = 1) -> int:
             raise ValueError(f"{layer}: {name} must be an int or a 1-tuple, got {value!r}")
         (value,) = value
     return integer(layer, name, value, least)
+
+
+def floating(name: str, x: Any) -> None:
+    """A Tensor of floating point numbers."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{name} expects a Tensor, got {type(x).__name__}; wrap it with lucid.tensor(...)"
+        )
+    if not x.is_floating_point():
+        raise TypeError(f"{name} expects a floating point Tensor, got {x.dtype}; use x.float()")

@@ -8,6 +8,7 @@ import mlx.core as mx
 
 from lucid import ops
 from lucid.autograd import laziness
+from lucid.nn.check import floating
 from lucid.nn.convolution import conv1d, conv_transpose1d
 from lucid.nn.loss import (
     binary_cross_entropy_with_logits,
@@ -51,6 +52,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> lucid.nn.functional.linear(lucid.ones(1, 2), lucid.ones(3, 2))
     Tensor([[2., 2., 2.]], grad=None)
     """
+    floating("linear", x)
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
         raise ValueError(
             f"linear expects x of shape (..., {weight.shape[-1]}), got {x.shape}; the features "
@@ -188,6 +190,7 @@ def batch_norm(
         ValueError: another number of channels, fewer than two values per channel in training, or
             no running statistics outside it.
     """
+    floating("batch_norm", x)
     if x.ndim < 2:
         raise ValueError(f"batch_norm expects x of shape (N, C, ...), got {x.shape}")
     channels = x.shape[1]
@@ -234,6 +237,7 @@ def layer_norm(
     >>> lucid.nn.functional.layer_norm(lucid.tensor([1.0, 3.0]), 2)
     Tensor([-1.,  1.], grad=None)
     """
+    floating("layer_norm", x)
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(
@@ -258,6 +262,7 @@ def group_norm(
 
     Shapes: x (N, C, ...); weight and bias (C,).
     """
+    floating("group_norm", x)
     if x.ndim < 2:
         raise ValueError(f"group_norm expects x of shape (N, C, ...), got {x.shape}")
     channels = x.shape[1]
@@ -276,6 +281,7 @@ def instance_norm(
 
     Shapes: x (N, C, L); weight and bias (C,).
     """
+    floating("instance_norm", x)
     if x.ndim < 3:
         raise ValueError(f"instance_norm expects x of shape (N, C, L), got {x.shape}")
     if x.numel() == x.shape[0] * x.shape[1]:

@@ -12,7 +12,7 @@ from lucid.tensor import Tensor
 
 
 def _fill(tensor: Tensor, values: mx.array) -> Tensor:
-    tensor.array, tensor._born = values.astype(tensor.dtype), None
+    tensor.array = values.astype(tensor.dtype)
     return tensor
 
 

@@ -75,51 +75,55 @@ class Module:
                     f"assigns {name!r}"
                 )
             own[name] = value
-        elif isinstance(value, Parameter):
-            self._forget(name)
-            self._parameters[name] = value
-        elif isinstance(value, Module):
-            self._forget(name)
-            self._modules[name] = value
-        elif name in self._parameters:
-            self._check_slot(name, value, None, "parameter", "nn.Parameter")
-            self._parameters[name] = value
-        elif name in self._modules:
-            self._check_slot(name, value, None, "child module", "nn.Module")
-            self._modules[name] = value
-        elif name in self._buffers:
-            self._check_slot(name, value, Tensor, "buffer", "Tensor")
-            self._buffers[name] = value
+        elif registered:
+            self._put("_parameters" if isinstance(value, Parameter) else "_modules", name, value)
         else:
+            for slot in _SLOTS:
+                if name in own[slot]:
+                    self._check_slot(slot, name, value)
+                    own[slot][name] = value
+                    return
             object.__setattr__(self, name, value)
 
-    def _check_slot(self, name: str, value: Any, kind: Any, slot: str, expected: str) -> None:
-        if value is not None and (kind is None or not isinstance(value, kind)):
+    def _check_slot(self, slot: str, name: str, value: Any) -> None:
+        kind, what, expected = _SLOTS[slot]
+        if value is not None and not isinstance(value, kind):
             raise TypeError(
-                f"{name!r} is a {slot} of {type(self).__name__} and takes a {expected} or None, "
+                f"{name!r} is a {what} of {type(self).__name__} and takes a {expected} or None, "
                 f"got {type(value).__name__}"
                 + ("; wrap it: nn.Parameter(tensor)" if isinstance(value, Tensor) else "")
             )
 
-    def _forget(self, name: str) -> None:
-        for names in (self.__dict__, self._parameters, self._buffers, self._modules):
+    def _register(self, slot: str, name: str, value: Any) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"a name must be a string that is not empty, without '.', got {name!r}")
+        if hasattr(self, name) and not any(name in self.__dict__[s] for s in _SLOTS):
+            raise KeyError(f"{type(self).__name__} already has an attribute {name!r}")
+        self._check_slot(slot, name, value)
+        self._put(slot, name, value)
+
+    def _put(self, slot: str, name: str, value: Any) -> None:
+        """Under `slot` and nowhere else; a name that was there keeps its place in the order."""
+        own = self.__dict__
+        for names in (own, *(own[s] for s in _SLOTS if s != slot)):
             names.pop(name, None)
         self._transient.discard(name)
+        own[slot][name] = value
 
     def __getattr__(self, name: str) -> Any:  # only where ordinary look-up found nothing
         own = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
-            if kind in own and name in own[kind]:
-                return own[kind][name]
-        if name in ("_parameters", "_buffers", "_modules", "_pre_hooks"):
+        for slot in _SLOTS:
+            if slot in own and name in own[slot]:
+                return own[slot][name]
+        if name in (*_SLOTS, "_pre_hooks"):
             raise AttributeError(f"{type(self).__name__}.__init__ must call super().__init__()")
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        for names in (self._parameters, self._buffers, self._modules):
-            if name in names:
-                del names[name]
+        for slot in _SLOTS:
+            if name in self.__dict__[slot]:
                 self._transient.discard(name)
+                del self.__dict__[slot][name]
                 return
         object.__delattr__(self, name)
 
@@ -129,35 +133,17 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter under a name; None keeps the name for an absent one."""
-        self._check_name(name)
-        self._check_slot(name, parameter, Parameter, "parameter", "nn.Parameter")
-        self._forget(name)
-        self._parameters[name] = parameter
+        self._register("_parameters", name, parameter)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not trained; `persistent=False`: not in state_dict."""
-        self._check_name(name)
-        self._check_slot(name, tensor, Tensor, "buffer", "Tensor")
-        self._forget(name)
-        self._buffers[name] = tensor
+        self._register("_buffers", name, tensor)
         if not persistent:
             self._transient.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child under a name."""
-        self._check_name(name)
-        self._check_slot(name, module, Module, "child module", "nn.Module")
-        self._forget(name)
-        self._modules[name] = module
-
-    register_module = add_module
-
-    def _check_name(self, name: Any) -> None:
-        if not isinstance(name, str) or not name or "." in name:
-            raise KeyError(f"a name must be a string that is not empty, without '.', got {name!r}")
-        slots = (self._parameters, self._buffers, self._modules)
-        if hasattr(self, name) and not any(name in names for names in slots):
-            raise KeyError(f"{type(self).__name__} already has an attribute {name!r}")
+        self._register("_modules", name, module)
 
     # Walking the tree -----------------------------------------------------------------------
 
@@ -183,8 +169,11 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly below, with names, each once."""
-        unique = {id(m): (n, m) for n, m in reversed(self._modules.items()) if m is not None}
-        return iter(reversed(unique.values()))
+        unique: dict[int, tuple[str, Module]] = {}
+        for name, module in self._modules.items():
+            if module is not None:
+                unique.setdefault(id(module), (name, module))
+        return iter(unique.values())
 
     def children(self) -> Iterator[Module]:
         """The modules directly below, each once."""
@@ -329,10 +318,6 @@ class Module:
         """Floating parameters and buffers in float32."""
         return self.to(dtype="float32")
 
-    def bfloat16(self) -> Module:
-        """Floating parameters and buffers in bfloat16."""
-        return self.to(dtype="bfloat16")
-
     def cpu(self) -> Module:
         """On the CPU."""
         return self.to(device="cpu")
@@ -383,13 +368,8 @@ class Module:
         Args:
             inputs: what `forward` takes: Tensors, or shapes such as (1, 1, 16000).
 
-        >>> from lucid import nn
-        >>> nn.Sequential(nn.Linear(4, 3), nn.ReLU()).summary((2, 4))
-        layer       kind        output  parameters
-        (model)     Sequential  (2, 3)
-        0           Linear      (2, 3)          15
-        1           ReLU        (2, 3)           0
-        total 15 parameters, 15 trainable, 0.06 kB
+        >>> print(Module().summary().splitlines()[-1])
+        total 0 parameters, 0 trainable, 0.00 kB
         """
         return summarise(self, inputs)
 
@@ -398,7 +378,10 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {_indent(repr(child))}" for name, child in self._modules.items()]
+        children = [
+            (name, repr(child).replace("\n", "\n  ")) for name, child in self._modules.items()
+        ]
+        lines = [f"({name}): {text}" for name, text in children]
         extra = self.extra_repr()
         if not lines:
             return f"{type(self).__name__}({extra})"
@@ -406,9 +389,12 @@ class Module:
         return f"{type(self).__name__}(\n{body})"
 
 
+_SLOTS = {  # where each kind of attribute lives, what it is called, what it takes
+    "_parameters": (Parameter, "parameter", "nn.Parameter"),
+    "_buffers": (Tensor, "buffer", "Tensor"),
+    "_modules": (Module, "child module", "nn.Module"),
+}
+
+
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n  ")

@@ -6,7 +6,7 @@ from typing import Any
 
 from lucid.autograd import laziness
 from lucid.nn import functional as F
-from lucid.nn.check import positive
+from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
 from lucid.tensor import Tensor
@@ -85,31 +85,25 @@ class BatchNorm1d(_Affine):
             self.num_batches_tracked.data = Tensor.zeros_like(self.num_batches_tracked)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"BatchNorm1d expects a Tensor, got {type(x).__name__}")
+        floating("BatchNorm1d", x)
         if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
             raise ValueError(
                 f"BatchNorm1d expects x of shape (N, {self.num_features}) or "
                 f"(N, {self.num_features}, L), got {x.shape}"
             )
         mean, var = self.running_mean, self.running_var
-        momentum: Any = self.momentum
+        training = self.training or mean is None
+        momentum: Any = 0.0 if self.momentum is None else self.momentum
+        count = None
         if self.training and mean is not None:
-            count = self.num_batches_tracked
-            count.array = count.array + 1
-            laziness.settle([count])
-            if momentum is None:
-                momentum = 1 / count.array.astype(mean.dtype)
-        return F.batch_norm(
-            x,
-            mean,
-            var,
-            self.weight,
-            self.bias,
-            self.training or mean is None,
-            0.0 if momentum is None else momentum,
-            self.eps,
-        )
+            count = self.num_batches_tracked.array + 1
+            if self.momentum is None:
+                momentum = 1 / count.astype(mean.dtype)
+        y = F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
+        if count is not None:
+            self.num_batches_tracked.array = count
+            laziness.settle([self.num_batches_tracked])
+        return y
 
     def extra_repr(self) -> str:
         return (
@@ -189,6 +183,7 @@ class GroupNorm(_Affine):
         self._affine((num_channels,), affine, affine, {"device": device, "dtype": dtype})
 
     def forward(self, x: Tensor) -> Tensor:
+        floating("GroupNorm", x)
         if x.ndim < 2 or x.shape[1] != self.num_channels:
             raise ValueError(
                 f"GroupNorm expects x of shape (N, {self.num_channels}, ...), got {x.shape}"
@@ -219,6 +214,7 @@ class InstanceNorm1d(_Affine):
         self._affine((num_features,), affine, affine, {"device": device, "dtype": dtype})
 
     def forward(self, x: Tensor) -> Tensor:
+        floating("InstanceNorm1d", x)
         if x.ndim not in (2, 3) or x.shape[-2] != self.num_features:
             raise ValueError(
                 f"InstanceNorm1d expects x of shape (N, {self.num_features}, L) or "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lucid.nn.check import single
+from lucid.nn.check import floating, single
 from lucid.nn.module import Module
 from lucid.ops import pool
 from lucid.tensor import Tensor
@@ -30,10 +30,7 @@ def _settings(
 
 
 def _check(name: str, x: Any) -> None:
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} expects a Tensor, got {type(x).__name__}")
-    if not x.is_floating_point():
-        raise TypeError(f"{name} expects a floating point Tensor, got {x.dtype}; use x.float()")
+    floating(name, x)
     if x.ndim not in (2, 3) or x.shape[-1] == 0:
         raise ValueError(
             f"{name} expects x of shape (N, C, L) or (C, L) with L at least 1, got {x.shape}"

@@ -65,7 +65,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool) -> Keys:
         )
     mx.eval(list(arrays.values()))  # a file that breaks off shows here, before any change
     for name, array in arrays.items():
-        own[name].array, own[name]._born = array, None
+        own[name].array = array
     return Keys(missing, unexpected)
 
 

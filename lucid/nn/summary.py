@@ -17,7 +17,16 @@ class Summary(str):
 
 
 def summarise(module: Any, inputs: tuple[Any, ...]) -> Summary:
-    """One line per module: name, kind, output shape, own parameters."""
+    """One line per module: name, kind, output shape, own parameters.
+
+    >>> from lucid import nn
+    >>> nn.Sequential(nn.Linear(4, 3), nn.ReLU()).summary((2, 4))
+    layer       kind        output  parameters
+    (model)     Sequential  (2, 3)
+    0           Linear      (2, 3)          15
+    1           ReLU        (2, 3)           0
+    total 15 parameters, 15 trainable, 0.06 kB
+    """
     shapes = _output_shapes(module, inputs) if inputs else {}
     rows = [("layer", "kind", "output", "parameters")]
     counted: set[int] = set()

@@ -73,5 +73,5 @@ def clone(x, /):
 def constant_like(value: Any, x: Any) -> Any:
     """`value`, a Tensor or anything that makes one, as a Tensor of the dtype of `x`."""
     if isinstance(value, Traced):
-        return value if value.dtype == x.dtype else astype(value, x.dtype)
+        return value if value.array.dtype == x.dtype else astype(value, x.dtype)
     return x._wrap(mx.array(np.asarray(value)).astype(x.dtype), x._device)

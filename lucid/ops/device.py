@@ -55,6 +55,11 @@ def resolve(device: Any) -> str:
     return name
 
 
+def is_default(device: str) -> bool:
+    """True where MLX runs operations on `device` without being told."""
+    return device == _default
+
+
 def on_device(device: str) -> AbstractContextManager:
     """Run MLX operations on `device`; nothing to do where it is MLX's default."""
     return _NOTHING if device == _default else mx.stream(mx.Device(_KINDS[device]))

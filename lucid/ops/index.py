@@ -257,11 +257,9 @@ def _checked(index: Any, n: int, axis: int) -> mx.array:
     if laziness.is_tracing():
         index = mx.clip(index.astype(mx.int64), -n, n - 1)
     else:
-        low, high = mx.min(index), mx.max(index)
-        mx.eval(low, high)
-        for k in (low.item(), high.item()):
-            _in_range(k, n, axis)
-        if low.item() >= 0:
+        low, high = (int(k) for k in np.array(mx.stack([mx.min(index), mx.max(index)])))
+        _in_range(low, n, axis), _in_range(high, n, axis)
+        if low >= 0:
             return index.astype(mx.int32 if n <= 1 << 31 else mx.int64)
     index = index.astype(mx.int32 if n <= 1 << 31 else mx.int64)
     return mx.where(index < 0, index + n, index)

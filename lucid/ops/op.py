@@ -25,10 +25,13 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lucid.autograd import laziness
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, specification
-from lucid.ops.device import on_device
+from lucid.ops.device import is_default, on_device
+from lucid.ops.memory import check_size
+from lucid.ops.promotion import promoted
+
+DIFFERENTIABLE = frozenset([mx.float32, mx.float16, mx.bfloat16, mx.float64, mx.complex64])
 
 
 def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = False) -> Any:
@@ -42,10 +45,10 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
     """
     if function is None:
         return functools.partial(op, broadcasts=broadcasts, linear=linear)
-    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
-    count = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+    parameters = inspect.signature(function).parameters.values()
+    count = [p.kind for p in parameters].count(inspect.Parameter.POSITIONAL_ONLY)
     variadic = count == 0  # f(*arrays): no parameter before a slash
-    name = function.__name__
+    name = function.__name__.lstrip("_")
 
     @functools.wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
@@ -53,43 +56,49 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
         values: list[Any] = []
         edges: list[Edge | None] = []
         first: Traced | None = None
-        born = now = laziness.tick()
+        recorded = False
         for x in inputs:
-            if isinstance(x, Traced):
-                if first is None:
-                    first = x
-                elif x._device != first._device:
-                    raise _mixed_devices(name, first, x)
-                values.append(x.array)
-                edges.append(x._edge())
-                if x._born is not None and x._born < born:
-                    born = x._born
-            else:
-                values.append(_constant(name, x))
+            if not isinstance(x, Traced):
+                values.append(x if type(x) is float else _constant(name, x, inputs))
                 edges.append(None)
+                continue
+            if first is None:
+                first = x
+            elif x._device != first._device:
+                raise _mixed_devices(name, first, x)
+            values.append(x.array)
+            edge = x._edge()
+            edges.append(edge)
+            recorded = recorded or edge is not None
         if first is None:
             raise TypeError(
                 f"{name} expects a Tensor, got {', '.join(type(x).__name__ for x in inputs)}; "
                 "wrap the data with lucid.tensor(...)"
             )
+        if broadcasts:
+            values = promoted(values)
         cls, device = type(first), first._device
-        with on_device(device):
-            try:
+        try:
+            if is_default(device):
                 out, rule = function(*values, *rest, **settings)
-            except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
-                raise _explained(name, values, error) from error
-        record = rule is not None and any(edges) and recording.get()
+            else:
+                with on_device(device):
+                    out, rule = function(*values, *rest, **settings)
+        except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
+            raise _explained(name, values, error) from error
         several = isinstance(out, tuple | list)
         outs = out if several else (out,)
+        kinds = [(y.shape, y.dtype) for y in outs]
+        for shape, dtype in kinds:
+            check_size(name, shape, dtype)
         node = None
-        if record:
-            node = OpNode(name, edges, outs, cls, device)
+        if recorded and rule is not None and recording.get():
+            node = OpNode(name, edges, kinds, cls, device)
             node.rule, node.broadcasts, node.linear = rule, broadcasts, linear
             if not linear:
                 node.function, node.values, node.rest = function, values, rest
                 node.settings = settings
         results = _results(outs, node, cls, device)
-        laziness.watch(results, born, now)
         return tuple(results) if several else results[0]
 
     call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
@@ -99,12 +108,11 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
 def _results(
     outs: Sequence[mx.array], node: Node | None, cls: type[Traced], device: str
 ) -> list[Any]:
-    results = []
-    for index, y in enumerate(outs):
-        tensor = cls._wrap(y, device)
-        if node is not None and mx.issubdtype(y.dtype, mx.inexact):
-            tensor.requires_grad, tensor._node, tensor._index = True, node, index
-        results.append(tensor)
+    results = [cls._wrap(y, device) for y in outs]
+    if node is not None:
+        for index, (tensor, (_, dtype)) in enumerate(zip(results, node.outputs, strict=True)):
+            if dtype in DIFFERENTIABLE:
+                tensor.requires_grad, tensor._node, tensor._index = True, node, index
     return results
 
 
@@ -112,12 +120,20 @@ class OpNode(Node):
     """A recorded `@op`."""
 
     __slots__ = ("broadcasts", "function", "linear", "rest", "rule", "settings", "values")
+    rule: Callable | None
+    broadcasts: bool
+    linear: bool
+    # what to call again for a second derivative; a linear op's rule is enough
+    function: Callable
+    values: Sequence[Any]
+    rest: Sequence[Any]
+    settings: dict[str, Any]
 
     def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
         if self.rule is None:
             raise self.spent()
+        specifications = [e and specification(e) for e in self.edges]
         with on_device(self.device):
-            specifications = [e and specification(e) for e in self.edges]
             return fit(self.name, self.rule(*gradients), specifications, broadcasts=self.broadcasts)
 
     def pull_recorded(self, *gradients: Any) -> Sequence[Any]:
@@ -133,7 +149,8 @@ class OpNode(Node):
             outs, rule = function(*arrays)
         node = None
         if any(edges):
-            node = OpNode(name, edges, outs, self.cls, self.device)
+            kinds = [(y.shape, y.dtype) for y in outs]
+            node = OpNode(name, edges, kinds, self.cls, self.device)
             node.rule, node.broadcasts, node.linear = rule, False, False
             node.function, node.values, node.rest, node.settings = function, arrays, (), {}
         results: list[Any] = [None] * len(self.edges)
@@ -142,10 +159,9 @@ class OpNode(Node):
         return results
 
     def release(self) -> None:
-        if self.linear:
-            return
-        self.rule = self.function = self.values = self.rest = self.settings = None
-        self.edges = ()
+        if not self.linear:
+            self.rule, self.edges = None, ()
+            del self.function, self.values, self.rest, self.settings
 
 
 def _derivative(node: OpNode, wanted: list[int]) -> Callable:
@@ -153,30 +169,22 @@ def _derivative(node: OpNode, wanted: list[int]) -> Callable:
 
     Its own rule is MLX's derivative of it, so that any order follows.
     """
-    name, linear, broadcasts = node.name, node.linear, node.broadcasts
+    name, broadcasts = node.name, node.broadcasts
     specifications = [e and specification(e) for e in node.edges]
-    if linear:
-        linear_rule, count = node.rule, 0
-    else:
-        function, rest, settings, count = node.function, node.rest, node.settings, len(node.values)
+    rule_of, count = _rule_of(node)
 
-    def gradients(*arrays: Any) -> list[mx.array]:
-        if linear:
-            rule = linear_rule
-        else:
-            _, rule = function(*arrays[:count], *rest, **settings)
+    def gradients(*arrays: Any) -> list[Any]:
+        rule = rule_of(*arrays[:count])
         fitted = fit(name, rule(*arrays[count:]), specifications, broadcasts=broadcasts)
-        pairs = [(fitted[i], specifications[i]) for i in wanted]
-        return [mx.zeros(*s) if g is None else g for g, s in pairs]
+        zeros = [mx.zeros(*s) if s else None for s in specifications]
+        return [zeros[i] if fitted[i] is None else fitted[i] for i in wanted]
 
-    def derivative(*arrays: Any) -> tuple[list[mx.array], Callable]:
+    def derivative(*arrays: Any) -> tuple[list[Any], Callable]:
         active = [
-            i
-            for i, a in enumerate(arrays)
-            if isinstance(a, mx.array) and mx.issubdtype(a.dtype, mx.inexact)
+            i for i, a in enumerate(arrays) if isinstance(a, mx.array) and a.dtype in DIFFERENTIABLE
         ]
 
-        def of_active(*some: mx.array) -> list[mx.array]:
+        def of_active(*some: mx.array) -> list[Any]:
             merged = list(arrays)
             for i, a in zip(active, some, strict=True):
                 merged[i] = a
@@ -194,14 +202,26 @@ def _derivative(node: OpNode, wanted: list[int]) -> Callable:
     return derivative
 
 
-def _constant(name: str, x: Any) -> Any:
+def _rule_of(node: OpNode) -> tuple[Callable, int]:
+    """The function from a node's values to its rule, and how many values it takes."""
+    if node.linear:
+        linear_rule = node.rule
+        return (lambda: linear_rule), 0
+    function, rest, settings = node.function, node.rest, node.settings
+    return (lambda *values: function(*values, *rest, **settings)[1]), len(node.values)
+
+
+def _constant(name: str, x: Any, inputs: Sequence[Any]) -> Any:
     """An input that is not a tensor: numbers stay weakly typed, arrays become `mx.array`."""
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, int) and not -(1 << 63) <= x < 1 << 63:
+        raise OverflowError(f"{name}: the int {x} does not fit into 64 bits; write it as a float")
     if x is None or isinstance(x, bool | int | float | complex | mx.array):
         return x
-    if isinstance(x, np.generic):
-        return x.item()
     if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
-        return mx.array(x)
+        wide = any(isinstance(t, Traced) and t.array.dtype == mx.float64 for t in inputs)
+        return mx.array(x, mx.float64 if wide and x.dtype == np.float64 else None)
     if isinstance(x, numbers.Real):
         return float(x)
     raise TypeError(f"{name} expects Tensors, arrays or numbers, got {type(x).__name__}: {x!r:.60}")

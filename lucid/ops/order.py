@@ -11,7 +11,7 @@ from lucid.ops.cast import clone
 from lucid.ops.index import take_along_dim
 from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
-from lucid.ops.reduce import amax, amin, axes_of, refuse_empty
+from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
 from lucid.ops.shape import squeeze, unsqueeze
 
 
@@ -75,9 +75,11 @@ def argmin(x, /, dim=None, keepdim=False):
 
 def _arg_extreme(name: str, find: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
     axes = axes_of(x.ndim, dim)
-    refuse_empty(name, x.shape, axes)
+    refuse_empty(x.shape, axes)
     if dim is not None and isinstance(dim, tuple | list):
         raise TypeError(f"{name} expects one dim, got {dim!r}")
+    if x.size == 0:
+        return mx.zeros(reduced_shape(x.shape, axes, keepdim), mx.int64), None
     y = find(x, axis=None if x.ndim == 0 else dim, keepdims=keepdim)
     return y.astype(mx.int64), None
 

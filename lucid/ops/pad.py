@@ -46,7 +46,7 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
                              zip(x.shape, sides, strict=True)))  # fmt: skip
         sides = [(max(0, lo), max(0, hi)) for lo, hi in sides]
     if mode == "constant":
-        return _constant(x, sides=sides, value=value)
+        return _padded(x, sides=sides, value=value)
     for axis, (lo, hi) in enumerate(sides):
         if lo or hi:
             x = _mirrored(x, axis=axis, lo=lo, hi=hi, mode=mode)
@@ -67,7 +67,7 @@ def _check(shape: tuple[int, ...], sides: list[tuple[int, int]], mode: str) -> N
 
 
 @op(linear=True)
-def _constant(x, /, *, sides, value):
+def _padded(x, /, *, sides, value):
     inner = tuple(slice(lo, lo + n) for n, (lo, _) in zip(x.shape, sides, strict=True))
     return mx.pad(x, sides, constant_values=mx.array(value, x.dtype)), lambda g: g[inner]
 

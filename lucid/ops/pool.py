@@ -34,20 +34,25 @@ def _padded(x: mx.array, K: int, s: int, p: int, d: int, count: int, value: floa
     return mx.pad(x, [(0, 0)] * (x.ndim - 1) + [(p, missing)], constant_values=value)
 
 
-def _unsliced(
-    parts: list[mx.array], L: int, K: int, s: int, p: int, d: int, length: int
-) -> mx.array:
-    """The transpose of pad and slice: every part added where its slice came from."""
+def _unsliced(parts: list[mx.array], L: int, s: int, p: int, d: int) -> mx.array:
+    """The transpose of pad and slice: every part added where its slice came from.
+
+    Positions that agree modulo the stride form a phase; a phase is a sum of shifted parts, and
+    the phases interleaved are the result.
+    """
     count = parts[0].shape[-1]
-    if d == 1 and s == K:  # windows side by side
-        joined = mx.stack(parts, axis=-1).reshape(*parts[0].shape[:-1], count * K)
-        rest = max(0, length - count * K)
-        joined = mx.pad(joined, [(0, 0)] * (joined.ndim - 1) + [(0, rest)])
-        return joined[..., p : p + L]
-    total = mx.zeros((*parts[0].shape[:-1], length), parts[0].dtype)
+    lead = [(0, 0)] * (parts[0].ndim - 1)
+    length = count + d * (len(parts) - 1) // s
+    phases = [mx.zeros((*parts[0].shape[:-1], length), parts[0].dtype)] * s
+    used = set()
     for k, part in enumerate(parts):
-        total = total.at[..., k * d : k * d + s * (count - 1) + 1 : s].add(part)
-    return total[..., p : p + L]
+        shift, phase = divmod(k * d, s)
+        part = mx.pad(part, [*lead, (shift, length - count - shift)])
+        phases[phase] = phases[phase] + part if phase in used else part
+        used.add(phase)
+    joined = mx.stack(phases, axis=-1).reshape(*parts[0].shape[:-1], length * s)
+    missing = max(0, p + L - length * s)
+    return mx.pad(joined, [*lead, (0, missing)])[..., p : p + L]
 
 
 @op
@@ -63,9 +68,9 @@ def max_pool(x, /, *, K, s, p, d, count):
         parts, free = [], mx.array(True)  # free: no earlier element of the window was the largest
         for part in slices:
             hit = part == y
-            parts.append(mx.where(mx.logical_and(hit, free), g, mx.zeros_like(g)))
+            parts.append(g * mx.logical_and(hit, free))
             free = mx.logical_and(free, mx.logical_not(hit))
-        return _unsliced(parts, x.shape[-1], K, s, p, d, padded.shape[-1])
+        return _unsliced(parts, x.shape[-1], s, p, d)
 
     return y, rule
 
@@ -78,8 +83,8 @@ def sum_pool(x, /, *, K, s, p, count):
     y = slices[0]
     for part in slices[1:]:
         y = y + part
-    L, length = x.shape[-1], padded.shape[-1]
-    return y, lambda g: _unsliced([g] * K, L, K, s, p, 1, length)
+    L = x.shape[-1]
+    return y, lambda g: _unsliced([g] * K, L, s, p, 1)
 
 
 def mean_pool(x, /, *, K, s, p, count, count_include_pad):

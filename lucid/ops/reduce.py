@@ -84,18 +84,22 @@ def mean(x, /, dim=None, keepdim=False):
 @op
 def amax(x, /, dim=None, keepdim=False):
     """The largest value over `dim`; ties share the gradient."""
-    return _extreme("amax", mx.max, x, dim, keepdim)
+    return _extreme(mx.max, x, dim, keepdim)
 
 
 @op
 def amin(x, /, dim=None, keepdim=False):
     """The smallest value over `dim`; ties share the gradient."""
-    return _extreme("amin", mx.min, x, dim, keepdim)
+    return _extreme(mx.min, x, dim, keepdim)
 
 
-def _extreme(name: str, reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
+def _extreme(reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
     axes, shape = axes_of(x.ndim, dim), x.shape
-    refuse_empty(name, shape, axes)
+    refuse_empty(shape, axes)
+    if x.size == 0:
+        return mx.zeros(reduced_shape(shape, axes, keepdim), x.dtype), (
+            lambda g: mx.zeros(shape, g.dtype)
+        )
     y = reduce(x, axis=axes, keepdims=keepdim) if axes else x
 
     def rule(g):
@@ -105,11 +109,11 @@ def _extreme(name: str, reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> An
     return y, rule
 
 
-def refuse_empty(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+def refuse_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
     """Raise where nothing would be reduced to something."""
     if 0 in (shape[a] for a in axes):  # `any` is an op here
         raise ValueError(
-            f"{name} of nothing: the input of shape {shape} has no elements along "
+            f"expected something to reduce: the input of shape {shape} has no elements along "
             f"the reduced dimensions {axes}"
         )
 
@@ -178,7 +182,7 @@ def norm(x, /, p=2, dim=None, keepdim=False):
     axes, shape = axes_of(x.ndim, dim), x.shape
     size = mx.abs(x)
     if math.isinf(p):
-        y, pull = _extreme("norm", mx.max if p > 0 else mx.min, size, dim, keepdim)
+        y, pull = _extreme(mx.max if p > 0 else mx.min, size, dim, keepdim)
         return y, lambda g: pull(g) * mx.sign(x)
     if p == 0:
         return total((x != 0).astype(x.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
@@ -240,16 +244,18 @@ def _others(x: mx.array) -> mx.array:
 
 @op
 def logsumexp(x, /, dim, keepdim=False):
-    """log(sum(exp(x))) over `dim`, without overflow."""
+    """log(sum(exp(x))) over `dim`, without overflow; of nothing it is -inf."""
     axes, shape = axes_of(x.ndim, dim), x.shape
-    refuse_empty("logsumexp", shape, axes)
+    if x.size == 0:
+        nothing = mx.full(reduced_shape(shape, axes, keepdim), -math.inf, x.dtype)
+        return nothing, lambda g: mx.zeros(shape, g.dtype)
     y = precise.logsumexp(x, axis=axes, keepdims=keepdim)
-    return (
-        y,
-        lambda g: (
-            _spread(g, shape, axes) * precise.exp(x - y.reshape(reduced_shape(shape, axes, True)))
-        ),
-    )
+
+    def rule(g):
+        top = mx.where(y == -math.inf, mx.zeros_like(y), y)  # else -inf - -inf would be NaN
+        return _spread(g, shape, axes) * precise.exp(x - _spread(top, shape, axes))
+
+    return y, rule
 
 
 @op

@@ -151,7 +151,7 @@ class Optimizer:
         ]
         changed = []
         for p, array, state in updates:
-            p.array, p._born = array, None
+            p.array = array
             self.state[p] = state
             changed += [p, *(t for t in state.values() if isinstance(t, Tensor))]
         laziness.settle(changed)

@@ -11,6 +11,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid import ops
+from lucid.autograd import laziness
 from lucid.autograd.mode import recording
 from lucid.tensor.operators import Operators
 
@@ -37,7 +38,8 @@ class InPlace(Operators):
                     "use x = x + y instead of x += y, or x.float() first"
                 )
             result = ops.astype(result, dtype)
-        self.array, self._born = result.array, result._born
+        self.array = result.array
+        laziness.watch(self)
         if result._node is not None:
             self._node, self._index = result._node, result._index
             self.requires_grad = True
@@ -45,18 +47,6 @@ class InPlace(Operators):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._rebind(ops.setitem(self, key, value))
-
-    def __iadd__(self, other: Any) -> Any:
-        return self._rebind(ops.add(self, other))
-
-    def __isub__(self, other: Any) -> Any:
-        return self._rebind(ops.sub(self, other))
-
-    def __imul__(self, other: Any) -> Any:
-        return self._rebind(ops.mul(self, other))
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._rebind(ops.div(self, other))
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Any:
         """x += alpha * other."""
@@ -73,6 +63,11 @@ class InPlace(Operators):
     def div_(self, other: Any) -> Any:
         """x /= other."""
         return self._rebind(ops.div(self, other))
+
+    __iadd__ = add_
+    __isub__ = sub_
+    __imul__ = mul_
+    __itruediv__ = div_
 
     def clamp_(self, min: Any = None, max: Any = None) -> Any:
         """Limit the values to [min, max]."""

@@ -11,6 +11,7 @@ import mlx.core as mx
 import numpy as np
 
 from lucid import ops
+from lucid.autograd import laziness
 from lucid.autograd.backward import backward
 from lucid.autograd.tape import Node, Traced
 from lucid.ops.device import resolve
@@ -42,6 +43,7 @@ class Tensor(Creation, Conversion, InPlace):
     Tensor([2., 4., 6.], grad=None)
     """
 
+    _retains = False  # `retain_grad` was called
     __array_ufunc__ = None  # so that `ndarray * tensor` comes to us
 
     def __init__(
@@ -60,6 +62,7 @@ class Tensor(Creation, Conversion, InPlace):
         tensor = Tensor.__new__(Tensor)
         tensor.array = array
         tensor._device = device
+        laziness.watch(tensor)
         return tensor
 
     # What it is ---------------------------------------------------------------------------
@@ -165,7 +168,6 @@ class Tensor(Creation, Conversion, InPlace):
     def eval(self) -> Tensor:
         """Compute now instead of when the values are needed. No one has to call it."""
         mx.eval(self.array)
-        self._born = None
         return self
 
     def detach(self) -> Tensor:
@@ -244,8 +246,9 @@ class Tensor(Creation, Conversion, InPlace):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this result in `.grad` too, not only those of the leaves."""
-        if self._node is None:
+        if self._node is None or self._retains:
             return
+        self._retains = True
         reference = weakref.ref(self)
 
         def keep(gradient: Tensor) -> None:

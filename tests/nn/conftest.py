@@ -62,3 +62,51 @@ def parity() -> Parity:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def gradcheck() -> Any:
+    """Compares gradients, first and second order, with central differences in float64."""
+    return _gradcheck
+
+
+def _gradcheck(function: Any, *arrays: np.ndarray, tol: float = 1e-7) -> None:
+    rng = np.random.default_rng(1)
+
+    def leaves() -> list[Any]:
+        return [lucid.tensor(a, dtype="float64", requires_grad=True) for a in arrays]
+
+    start = leaves()
+    y = function(*start)
+    seed = lucid.tensor(rng.normal(size=y.shape), dtype="float64")
+    directions = [lucid.tensor(rng.normal(size=a.shape), dtype="float64") for a in arrays]
+
+    def value(*tensors: Any) -> Any:
+        return (function(*tensors) * seed).sum()
+
+    def slope(*tensors: Any) -> Any:  # a scalar made of first derivatives
+        found = lucid.autograd.grad(value(*tensors), tensors, create_graph=True, allow_unused=True)
+        parts = [(g * d).sum() for g, d in zip(found, directions, strict=True) if g is not None]
+        return sum(parts[1:], parts[0])
+
+    for what, scalar in (("first", value), ("second", slope)):
+        tensors = leaves()
+        z = scalar(*tensors)
+        if not z.requires_grad:  # a linear function has no second derivative
+            continue
+        analytic = lucid.autograd.grad(z, tensors, allow_unused=True)
+        for i, a in enumerate(arrays):
+            numeric = np.zeros_like(a)
+            for at in np.ndindex(a.shape):
+                ends = []
+                for h in (1e-6, -1e-6):
+                    moved = [b.copy() for b in arrays]
+                    moved[i][at] += h
+                    shifted = [lucid.tensor(b, dtype="float64", requires_grad=True) for b in moved]
+                    ends.append(scalar(*shifted).item())
+                numeric[at] = (ends[0] - ends[1]) / 2e-6
+            found = np.zeros_like(a) if analytic[i] is None else analytic[i].numpy()
+            scale = max(1.0, np.abs(numeric).max())
+            np.testing.assert_allclose(
+                found, numeric, atol=tol * scale, err_msg=f"{what} derivative in input {i}"
+            )

@@ -1,0 +1,132 @@
+"""`Function`: operations with a derivative of one's own."""
+
+import pytest
+
+import lucid
+
+
+class Scale(lucid.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        ctx.save_for_backward(x)
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.factor, None
+
+
+class Both(lucid.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * y, x + y
+
+    @staticmethod
+    def backward(ctx, product, total):
+        x, y = ctx.saved_tensors
+        return product * y + total, product * x + total
+
+
+def test_gradients_and_settings():
+    x = lucid.tensor([1.0, 2.0], requires_grad=True)
+    y = Scale.apply(x, 3.0)
+    assert y.tolist() == [3.0, 6.0]
+    assert not y.is_leaf
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_several_outputs_of_which_one_is_used():
+    x = lucid.tensor(2.0, requires_grad=True)
+    y = lucid.tensor(5.0, requires_grad=True)
+    product, total = Both.apply(x, y)
+    product.backward()
+    assert (x.grad.item(), y.grad.item()) == (5.0, 2.0)
+    assert total.item() == 7.0
+
+
+def test_second_order():
+    x = lucid.tensor(2.0, requires_grad=True)
+    y = lucid.tensor(5.0, requires_grad=True)
+    (dx,) = lucid.autograd.grad(Both.apply(x, y)[0] * x, x, create_graph=True)
+    assert dx.item() == 20.0
+    assert [g.item() for g in lucid.autograd.grad(dx, [x, y])] == [10.0, 4.0]
+
+
+def test_forward_may_return_its_input():
+    class Same(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return -gradient
+
+    x = lucid.tensor(2.0, requires_grad=True)
+    y = Same.apply(x)
+    assert y is not x
+    y.backward()
+    assert x.grad.item() == -1.0
+
+
+def test_nothing_is_recorded_without_need():
+    assert not Scale.apply(lucid.ones(2), 3.0).requires_grad
+    with lucid.no_grad():
+        assert not Scale.apply(lucid.ones(2, requires_grad=True), 3.0).requires_grad
+
+
+def test_needs_input_grad():
+    seen = []
+
+    class Ask(Scale):
+        @staticmethod
+        def backward(ctx, gradient):
+            seen.append(ctx.needs_input_grad)
+            return gradient, None
+
+    Ask.apply(lucid.ones(2, requires_grad=True), 2.0).sum().backward()
+    assert seen == [(True, False)]
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "message"),
+    [
+        ((1, 2, 3), RuntimeError, "returned 3 gradients for 1 arguments"),
+        (1.0, TypeError, "must return Tensors or None, got float"),
+        (lucid.ones(3), RuntimeError, r"gradient of shape \(3,\) for input 0 of shape \(2,\)"),
+    ],
+)
+def test_a_wrong_backward(result, error, message):
+    class Wrong(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return result
+
+    with pytest.raises(error, match=message):
+        Wrong.apply(lucid.ones(2, requires_grad=True)).sum().backward()
+
+
+def test_a_wrong_forward():
+    class Wrong(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 3.0
+
+    with pytest.raises(TypeError, match=r"Wrong.forward must return a Tensor .* got float"):
+        Wrong.apply(lucid.ones(2))
+    with pytest.raises(NotImplementedError, match="needs a static method forward"):
+        lucid.autograd.Function.apply(lucid.ones(2))
+
+
+def test_a_second_backward():
+    y = Scale.apply(lucid.ones(2, requires_grad=True), 3.0)
+    y.backward()
+    with pytest.raises(RuntimeError, match="through 'Scale' a second time"):
+        y.backward()

@@ -60,6 +60,9 @@ class Node:
         self.cls, self.device = cls, device
         self.hooks: dict[int, list[Callable]] | None = None
 
+    def __repr__(self) -> str:
+        return f"<{self.name} backward>"
+
     def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
         """Gradients of the outputs to gradients of the inputs, one per edge."""
         raise NotImplementedError

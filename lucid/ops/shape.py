@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import mlx.core as mx
@@ -14,10 +15,9 @@ def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
     """Sizes given one by one or as one tuple: f(2, 3) and f((2, 3)) mean the same."""
     if len(args) == 1 and isinstance(args[0], tuple | list):
         args = tuple(args[0])
-    for n in args:
-        if isinstance(n, bool) or not isinstance(n, int):
-            raise TypeError(f"sizes must be ints, got {args!r}")
-    return tuple(args)
+    if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in args):
+        raise TypeError(f"sizes must be ints, got {args!r}")
+    return tuple(operator.index(n) for n in args)
 
 
 @op(linear=True)

@@ -24,6 +24,10 @@ from lucid.tensor.text import text
 class Tensor(Creation, Conversion, InPlace):
     """An n-dimensional array of numbers that can be differentiated.
 
+    Arrays are immutable, so no two tensors share memory: slices, views and `detach()` are values
+    of their own, and assigning to one (`part[0] = 1`, `part += 1`) leaves the others as they
+    were. In torch a view writes through.
+
     Args:
         data: numbers, nested lists, NumPy, an `mx.array`, DLPack, or another Tensor. Floats
             become float32 and Python ints int64.

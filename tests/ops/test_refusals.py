@@ -1,0 +1,139 @@
+"""Bad input to operations: a clear error, never a crash, a hang or garbage."""
+
+import numpy as np
+import pytest
+
+import lucid
+
+BIG = 2**20
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: x + lucid.ones(4), ValueError, r"add: .* float32\[2, 3\], float32\[4\]"),
+        (
+            lambda x: lucid.add(x, [1, 2, 3]),
+            TypeError,
+            r"add expects Tensors, arrays or numbers, got list",
+        ),
+        (lambda x: x * "a", TypeError, "mul expects Tensors, arrays or numbers, got str"),
+        (lambda x: lucid.exp(2.0), TypeError, "exp expects a Tensor, got float"),
+        (lambda x: x + 2**70, OverflowError, "does not fit into 64 bits"),
+        (lambda x: x @ x, ValueError, r"matmul: .*float32\[2, 3\], float32\[2, 3\]"),
+        (lambda x: x.sum(2), IndexError, "dim 2 is out of range: .* takes -2 to 1"),
+        (lambda x: x.sum((0, -2)), ValueError, "names a dimension twice"),
+        (lambda x: x.sum(1.5), TypeError, "dim must be an int"),
+        (lambda x: x.long().mean(), TypeError, "mean expects a floating point tensor"),
+        (lambda x: x.long().std(), TypeError, "expected a floating point tensor"),
+        (lambda x: x[:0].max(), ValueError, r"shape \(0, 3\) has no elements along"),
+        (lambda x: x[:0].argmin(0), ValueError, r"shape \(0, 3\) has no elements along"),
+        (lambda x: x.argmax((0, 1)), TypeError, r"argmax expects one dim, got \(0, 1\)"),
+        (lambda x: x.topk(4), ValueError, "k from 0 to 3, the size of dim -1, got 4"),
+        (lambda x: x.reshape(4), ValueError, r"reshape: .*float32\[2, 3\]"),
+        (lambda x: x.reshape("a"), TypeError, "sizes must be ints"),
+        (lambda x: x.permute(0), ValueError, "permute needs all 2 dimensions"),
+        (lambda x: x.expand(3), ValueError, "expand cannot drop dimensions"),
+        (lambda x: x.expand(4, 3), ValueError, "expand: "),
+        (lambda x: x.flatten(1, 0), ValueError, "start_dim 1 comes after end_dim 0"),
+        (lambda x: x.movedim((0, 1), 0), ValueError, "as many sources as destinations"),
+        (lambda x: x.repeat(2), ValueError, "a count for each of the 2 dimensions"),
+        (lambda x: x.tile(-1), ValueError, "negative number of times"),
+        (lambda x: x.repeat_interleave(-1), ValueError, "a number of times >= 0"),
+        (lambda x: lucid.cat([]), TypeError, "cat expects a list or tuple of one or more"),
+        (lambda x: lucid.cat(x), TypeError, "cat expects a list or tuple"),
+        (lambda x: lucid.cat([x, lucid.ones(2)]), ValueError, "cat: "),
+        (lambda x: lucid.stack([x, x[0]]), ValueError, "stack: "),
+        (lambda x: x.split([1, 1], 1), ValueError, r"add up to 3, the size of dim 1, got \[1, 1\]"),
+        (lambda x: x.split(0), ValueError, "a positive size, got 0"),
+        (lambda x: x.chunk(0), ValueError, "a positive number of parts, got 0"),
+        (lambda x: lucid.pad(x, (1,)), ValueError, "got 1 numbers"),
+        (lambda x: lucid.pad(x, (1, 1), "mirror"), ValueError, "mode must be one of constant"),
+        (
+            lambda x: lucid.pad(x, (3, 0), "reflect"),
+            ValueError,
+            r"\(3, 0\) is too long .* at most 2",
+        ),
+        (lambda x: lucid.pad(x, (4, 0), "circular"), ValueError, "at most 3"),
+        (lambda x: lucid.pad(x, (-2, -2)), ValueError, "cuts off more than dimension 1 of size 3"),
+        (lambda x: lucid.pad(x, (1.0, 1)), TypeError, "pad expects ints"),
+        (lambda x: x.clamp(), ValueError, "clamp needs min, max or both"),
+        (lambda x: lucid.outer(x, x), ValueError, "two 1-D tensors"),
+        (lambda x: x.long() ** -1, ValueError, "negative power -1"),
+        (lambda x: x.long() // 0, ZeroDivisionError, "integers cannot be divided by 0"),
+        (lambda x: x.long() % x.long().zero_(), ZeroDivisionError, "cannot be divided by 0"),
+        (lambda x: lucid.einsum("ij->k", x), ValueError, "each letter of the output"),
+        (lambda x: lucid.einsum("ij,jk", x), ValueError, "describes 2 operands, got 1"),
+        (lambda x: lucid.einsum("ijk", x), ValueError, r"'ijk' needs 3 dimensions, operand 0 has"),
+        (lambda x: lucid.einsum("ij,ij->j", x, x.T), ValueError, "dimension 'i' is 2 in one .* 3"),
+        (lambda x: lucid.einsum("i1", x), ValueError, "terms have letters"),
+        (lambda x: lucid.einsum("ii", x), ValueError, "dimension 'i' is 2|not square"),
+        (lambda x: lucid.ones(1, 1).expand(BIG, BIG), MemoryError, "expand: .* this machine has"),
+        (lambda x: lucid.ones(BIG)[:, None] < lucid.ones(BIG), MemoryError, "lt: "),
+        (lambda x: lucid.ones(2).tile(BIG, BIG), MemoryError, "this machine has"),
+        (lambda x: lucid.ones(BIG, 1) @ lucid.ones(1, BIG), MemoryError, "matmul: "),
+        (lambda x: lucid.outer(lucid.ones(BIG), lucid.ones(BIG)), MemoryError, "mul: "),
+        (
+            lambda x: lucid.ones(1, 1, 1, 1).expand(1 << 16, 1 << 16, 1 << 16, 1 << 16),
+            MemoryError,  # 2^64 elements: the product wraps to 0 in MLX
+            "expand: ",
+        ),
+    ],
+)
+def test_refusals(call, error, message):
+    with pytest.raises(error, match=message):
+        call(lucid.ones(2, 3))
+
+
+EMPTY_SHAPES = [((0, 1, 3), (0, 10, 3)), ((0,), (1,)), ((0, 3), (1, 3)), ((2, 0, 1), (2, 1, 4))]
+BINARY = [
+    *("add", "sub", "mul", "div", "pow", "maximum", "minimum", "atan2", "remainder"),
+    *("floor_divide", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or"),
+]
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("shapes", EMPTY_SHAPES)
+def test_operations_on_nothing(name, shapes):
+    a, b = (lucid.zeros(*s, requires_grad=True) for s in shapes)
+    for x, y in ((a, b), (b, a)):
+        z = getattr(lucid, name)(x, y)
+        assert z.shape == z.numpy().shape == np.broadcast_shapes(*shapes)
+        if z.requires_grad:
+            z.sum().backward()
+            assert a.grad.tolist() == np.zeros(shapes[0]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sum", 0),
+        ("prod", 1),
+        ("norm", 0),
+        ("logsumexp", -np.inf),
+        ("mean", np.nan),
+        ("var", np.nan),
+    ],
+)
+def test_reductions_of_nothing(name, value):
+    x = lucid.zeros(0, 3, requires_grad=True)
+    for dim, shape in ((0, (3,)), (1, (0,)), ((0, 1), ())):
+        y = getattr(x, name)(dim=dim)
+        np.testing.assert_array_equal(y.numpy(), np.full(shape, value, np.float32))
+        (g,) = lucid.autograd.grad(y, x, create_graph=True)
+        assert g.shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["amax", "amin", "argmax", "sort", "argsort", "cumsum", "softmax"])
+def test_along_a_dimension_that_has_elements(name):
+    y = getattr(lucid.zeros(0, 3), name)(1)
+    y = y[0] if isinstance(y, tuple) else y
+    assert y.shape in ((0,), (0, 3))
+
+
+def test_the_lowest_integer_divided_by_minus_one():
+    for dtype, low in ((lucid.int32, -(2**31)), (lucid.int64, -(2**63)), (lucid.int8, -128)):
+        x, minus = lucid.tensor([low], dtype=dtype), lucid.tensor([-1], dtype=dtype)
+        for y in (minus, -1):  # it wraps round, as in NumPy and torch
+            assert (x // y).tolist() == [low]
+            assert (x % y).tolist() == [0]

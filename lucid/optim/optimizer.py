@@ -50,7 +50,7 @@ class Optimizer:
     >>> (w * w).sum().backward()
     >>> optimizer.step()
     >>> w
-    Tensor([0., 0.], grad=Tensor(2,), requires_grad=True)
+    Tensor([0., 0.], grad=[2., 4.], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:

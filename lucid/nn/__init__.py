@@ -47,3 +47,4 @@ from lucid.nn.module import Module
 from lucid.nn.norm import BatchNorm1d, GroupNorm, InstanceNorm1d, LayerNorm
 from lucid.nn.parameter import Parameter
 from lucid.nn.pooling import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
+from lucid.nn.separable import SeparableConv1d

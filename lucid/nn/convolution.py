@@ -63,8 +63,8 @@ def conv_transpose1d(
     (N, C_out, L_out) with L_out = (L-1)s - 2p + d(K-1) + output_padding + 1.
 
     Raises:
-        ValueError: shapes that do not fit, an output of negative length, or an output_padding that is
-            not smaller than both stride and dilation.
+        ValueError: shapes that do not fit, an output of negative length, or an output_padding
+            that is not smaller than stride or dilation.
         TypeError: dtypes that differ.
 
     >>> import lucid

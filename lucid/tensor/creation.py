@@ -97,7 +97,6 @@ class Creation(Traced):
         shape = _shape(size if isinstance(size, tuple | list) else (size,))
         value = fill_value.item() if hasattr(fill_value, "item") else fill_value
         dtype = dtype_of(type(value) if dtype is None else dtype)
-        dtype = mx.float32 if dtype == mx.float64 and fill_value is value else dtype
         make = lambda: mx.full(shape, value, dtype)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 

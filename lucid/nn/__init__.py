@@ -45,6 +45,13 @@ from lucid.nn.loss import (
 )
 from lucid.nn.module import Module
 from lucid.nn.norm import BatchNorm1d, GroupNorm, InstanceNorm1d, LayerNorm
+from lucid.nn.padding import (
+    CircularPad1d,
+    ConstantPad1d,
+    ReflectionPad1d,
+    ReplicationPad1d,
+    ZeroPad1d,
+)
 from lucid.nn.parameter import Parameter
 from lucid.nn.pooling import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
 from lucid.nn.separable import SeparableConv1d

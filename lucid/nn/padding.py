@@ -37,8 +37,8 @@ class _Pad(Module):
 class ConstantPad1d(_Pad):
     """Pads with one value.
 
-    >>> import lucid.nn.padding
-    >>> lucid.nn.padding.ConstantPad1d((1, 0), 5.0)(lucid.ones(1, 2)).tolist()
+    >>> import lucid
+    >>> lucid.nn.ConstantPad1d((1, 0), 5.0)(lucid.ones(1, 2)).tolist()
     [[5.0, 1.0, 1.0]]
     """
 

@@ -38,6 +38,8 @@ X = lucid.ones(2, 3, 8)
         (lambda: F.glu(X, 1), ValueError, r"even size along dim 1, got x of shape \(2, 3, 8\)"),
         (lambda: F.glu(X, 3), IndexError, "dim 3 is out of range"),
         (lambda: nn.Unflatten(5, (1, 2))(X), IndexError, "dim 5 is out of range"),
+        (lambda: nn.ZeroPad1d((1, 2, 3)), ValueError, r"int or \(before, after\), got"),
+        (lambda: nn.ReflectionPad1d(9)(X), ValueError, "reflect"),
     ],
 )
 def test_refusal(call, error, message):

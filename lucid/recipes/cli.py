@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.set_defaults(command=_train_denoise)
     clean.add_argument("--data", metavar="FOLDER", help="speech; default: speech of our own")
     clean.add_argument("--noise", metavar="FOLDER", help="noise, with --data")
-    clean.add_argument("--steps", type=int, help="default 4158, without --data 300")
+    clean.add_argument("--steps", type=int, help="default 4158, without --data 480")
     _training_options(clean, "denoise", batch_size=8)
 
     predict = commands.add_parser("predict", help="recognise the words in audio files")

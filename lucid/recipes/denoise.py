@@ -21,6 +21,8 @@ from lucid.recipes.training import fit
 from lucid.tensor import Tensor
 
 _TEST_SEED = 0  # of the test mixes, which are the same for every seed of the training
+_PAUSE = 1e-2  # the share of a noise's mean energy below which a part of it is a pause
+_TRIES = 20
 _PIECE = 8  # seconds that `enhance` gives to the network at a time
 
 
@@ -75,8 +77,9 @@ class Config:
 
 # Without recordings: small enough for two minutes on two slow cores without OpenBLAS.
 DEMO = Config(
-    steps=300,
+    steps=480,
     epoch_steps=60,
+    learning_rate=1e-2,
     test_mixes=60,
     seconds=0.75,
     features=32,
@@ -112,10 +115,19 @@ class Mixes(Dataset):
     def draw(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         length = self.config.length
         clean = audio.crop_or_pad(self.speech[index % len(self.speech)], length, rng)
-        noise = self.noise[int(rng.integers(len(self.noise)))]
-        noise = audio.crop_or_pad(noise, length, rng, repeat=True)
         snr = rng.uniform(self.config.min_snr, self.config.max_snr)
-        return audio.mix(clean, noise, snr)[None], clean[None]
+        return audio.mix(clean, self._noise(rng), snr)[None], clean[None]
+
+    def _noise(self, rng: np.random.Generator) -> np.ndarray:
+        """A random part of a random noise, but no pause: a dog does not bark all the time."""
+        length = self.config.length
+        for _ in range(_TRIES):
+            noise = self.noise[int(rng.integers(len(self.noise)))]
+            part = audio.crop_or_pad(noise, length, rng, repeat=True)
+            if np.square(part).mean() > _PAUSE * np.square(noise).mean():
+                return part
+        part = recordings.loudest(noise, length)
+        return audio.crop_or_pad(part, length, rng, repeat=True)
 
 
 @dataclass(frozen=True)

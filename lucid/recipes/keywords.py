@@ -134,7 +134,7 @@ def _synthesised(config: Config) -> Data:
         return _words([u.samples for u in made], numbers, config, augment=part == 0)
 
     text = "spoken digits of our own (no --data); tested on 10 voices that training never hears"
-    return Data(labels, words(16, 4, part=0), words(10, 2, part=1), text)
+    return Data(labels, words(16, 2, part=0), words(10, 2, part=1), text)
 
 
 def _words(
@@ -309,16 +309,7 @@ def predict(
         raise ValueError(f"{path}: holds samples that are NaN or infinite")
     if not samples.any():
         raise ValueError(f"{path}: is silent, there is no word in it")
-    x = audio.crop_or_pad(_loudest(samples, config.length), config.length)
+    x = audio.crop_or_pad(recordings.loudest(samples, config.length), config.length)
     with lucid.no_grad():
         shares = model(lucid.tensor(x[None, None])).softmax(-1)[0].tolist()
     return sorted(zip(labels, shares, strict=True), key=lambda pair: -pair[1])
-
-
-def _loudest(samples: np.ndarray, length: int) -> np.ndarray:
-    """The part of `length` samples with the most energy."""
-    if len(samples) <= length:
-        return samples
-    energy = np.concatenate([[0], np.cumsum(np.square(samples, dtype=np.float64))])
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return samples[start : start + length]

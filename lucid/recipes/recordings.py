@@ -101,3 +101,16 @@ def split(
         held |= {paths[i] for i in rng.permutation(len(paths))[:count]}
     train, test = audio.split(clips, lambda clip: clip.path in held)
     return train, test, f"a tenth of each class, drawn with seed {seed}, is the test set"
+
+
+def loudest(samples: np.ndarray, length: int) -> np.ndarray:
+    """The part of `length` samples with the most energy; a shorter recording as it is.
+
+    >>> loudest(np.array([0.0, 1.0, 3.0, 2.0, 0.0]), 2)
+    array([3., 2.])
+    """
+    if len(samples) <= length:
+        return samples
+    energy = np.concatenate([[0], np.cumsum(np.square(samples, dtype=np.float64))])
+    start = int(np.argmax(energy[length:] - energy[:-length]))
+    return samples[start : start + length]

@@ -119,6 +119,9 @@ def word(
         envelope = _stretch(_glide(hiss[number] * (which == number), 3), length)
         y += envelope * _band(rng, length, phones[number].band, voice.tract, sample_rate)
     y += rng.normal(0, 0.002, length)  # the room
+    edge = np.linspace(0, 1, round(_FRAME * sample_rate))
+    y[: len(edge)] *= edge  # no clicks
+    y[-len(edge) :] *= edge[::-1]
     return (0.5 * y / np.abs(y).max()).astype(np.float32)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -206,6 +207,7 @@ class Denoise(Job):
     """The job that `fit` trains: -SI-SNR of the first output against the clean speech."""
 
     recipe, score = "denoise", "si_snr_improvement"
+    units: ClassVar = {"si_snr": "dB", "si_snr_improvement": "dB"}
 
     def __init__(self, config: Config, data: Data) -> None:
         lucid.manual_seed(config.seed)

@@ -16,6 +16,7 @@ class Job:
 
     recipe: ClassVar[str]  # "keywords"
     score: ClassVar[str]  # the metric that should become large
+    units: ClassVar[dict[str, str]]  # of the metrics
     config: Any  # a dataclass of plain values
     data: dict[str, Any]  # what the model needs to know of the data; part of the checkpoint
     model: nn.Module

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -182,6 +183,7 @@ class Keywords(Job):
     """The job that `fit` trains."""
 
     recipe, score, clip = "keywords", "accuracy", None
+    units: ClassVar = {"accuracy": "%"}
 
     def __init__(self, config: Config, data: Data) -> None:
         lucid.manual_seed(config.seed)

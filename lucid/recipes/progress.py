@@ -18,15 +18,23 @@ class Progress:
     Args:
         steps: of the whole training.
         done: steps that an earlier run made.
+        units: what to write behind some of the values.
         stream: where to write; the bar is drawn only where that is a terminal.
 
-    >>> bar = Progress(steps=20)
+    >>> bar = Progress(steps=20, units={"accuracy": "%"})
     >>> bar.epoch("epoch 1/2", {"loss": 0.5, "accuracy": 97.5})  # doctest: +ELLIPSIS
-    epoch 1/2  loss 0.5  accuracy 97.5  ...
+    epoch 1/2  loss 0.5  accuracy 97.5 %  ...
     """
 
-    def __init__(self, steps: int, done: int = 0, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        steps: int,
+        done: int = 0,
+        units: Mapping[str, str] | None = None,
+        stream: TextIO | None = None,
+    ) -> None:
         self.steps, self._done_before = steps, done
+        self.units = units or {}
         self.stream = sys.stdout if stream is None else stream
         self._live = self.stream.isatty()
         self._start = self._epoch_start = time.monotonic()
@@ -41,13 +49,13 @@ class Progress:
         self._drawn = now
         bar = ("#" * round(part * _WIDTH)).ljust(_WIDTH, ".")
         left = (now - self._start) / max(1, step - self._done_before) * (self.steps - step)
-        self._draw(f"{title} [{bar}] {_text(values)}  {clock(left)} left")
+        self._draw(f"{title} [{bar}] {self._text(values)}  {clock(left)} left")
 
     def epoch(self, title: str, values: Mapping[str, float]) -> None:
         """One line that stays, after an epoch."""
         now = time.monotonic()
         seconds, self._epoch_start = now - self._epoch_start, now
-        self.line(f"{title}  {_text(values)}  {clock(seconds)}")
+        self.line(f"{title}  {self._text(values)}  {clock(seconds)}")
 
     def line(self, text: str) -> None:
         """A line that stays."""
@@ -62,6 +70,12 @@ class Progress:
         self.stream.flush()
         self._length = len(text)
 
+    def _text(self, values: Mapping[str, float]) -> str:
+        return "  ".join(
+            f"{name.replace('_', ' ')} {value:.4g} {self.units.get(name, '')}".rstrip()
+            for name, value in values.items()
+        )
+
 
 def clock(seconds: float) -> str:
     """Seconds as a clock shows them.
@@ -72,7 +86,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _text(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items())

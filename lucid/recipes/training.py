@@ -31,7 +31,7 @@ def fit(job: Job, run: Run, *, resume: bool = False) -> list[Row]:
     step = int(history[-1]["step"]) if history else 0
     per_epoch = len(job.loader)
     epochs = -(-job.steps // per_epoch)
-    progress = Progress(job.steps, step)
+    progress = Progress(job.steps, step, job.units)
     try:
         for epoch in range(len(history), epochs):
             title = f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ class Line(Job):
     """A linear fit; its loss draws from lucid's stream, as dropout does."""
 
     recipe, score, clip = "line", "score", 1.0
+    units: ClassVar = {"score": "points"}
 
     def __init__(self, size=3, epochs=4):
         lucid.manual_seed(3)
@@ -80,7 +82,7 @@ def test_a_training_leaves_rows_and_a_checkpoint(run, capsys):
     lines = (run.path / "metrics.csv").read_text().splitlines()
     assert len(lines) == 5
     assert lines[1] == f"1,3,{history[0]['loss']},{history[0]['score']}"
-    assert capsys.readouterr().out.count("epoch") == 4
+    assert capsys.readouterr().out.count(" points  0:00") == 4
     state = checkpoint.load(run.path, "line")
     assert state["history"] == history
     assert state["config"] == {"size": 3, "epochs": 4}

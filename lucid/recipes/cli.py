@@ -86,7 +86,7 @@ def _training_options(parser: argparse.ArgumentParser, recipe: str, batch_size: 
     parser.add_argument("--seed", type=int, help="default 0")
     parser.add_argument("--sample-rate", type=int, metavar="HZ", help="default 8000")
     parser.add_argument(
-        "--run", metavar="FOLDER", help=f"a new folder for the results; default runs/{recipe}-001"
+        "--run", metavar="FOLDER", help=f"a new folder for the results; default runs/{recipe}-1"
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
 

@@ -17,7 +17,7 @@ from lucid.recipes import checkpoint, plots, recordings, report, synthesis
 from lucid.recipes.job import Job, Row
 from lucid.recipes.losses import si_snr
 from lucid.recipes.run import Run
-from lucid.recipes.settings import check
+from lucid.recipes.settings import as_text, check
 from lucid.recipes.training import fit
 from lucid.tensor import Tensor
 
@@ -39,8 +39,10 @@ class Config:
     4158
     """
 
-    data: str | None = None  # folder of speech; None makes speech and noise of our own
-    noise: str | None = None  # folder of noise
+    data: str | os.PathLike[str] | None = (
+        None  # folder of speech; None makes speech and noise of our own
+    )
+    noise: str | os.PathLike[str] | None = None  # folder of noise
     steps: int = 4158
     batch_size: int = 8
     learning_rate: float = 1e-3  # at the start
@@ -61,6 +63,7 @@ class Config:
     stacks: int = 2  # R
 
     def __post_init__(self) -> None:
+        as_text(self, "data", "noise")
         sizes = ("features", "bottleneck", "hidden", "layers", "stacks")
         check(self, ("steps", "test_mixes", "epoch_steps", *sizes))
         if self.clip <= 0:
@@ -154,14 +157,14 @@ def prepare(config: Config) -> Data:
 
 
 def _read(
-    folder: str, config: Config, what: str
+    folder: str | os.PathLike[str], config: Config, what: str
 ) -> tuple[tuple[list[np.ndarray], list[np.ndarray]], str]:
     """The samples to train on and those to test on, and a text about them."""
     found = recordings.read(folder, config.sample_rate, labelled=False)
     train, test, how = recordings.split(found.clips, config.seed)
     samples = dict(zip(found.clips, found.samples, strict=True))
     parts = [samples[clip] for clip in train], [samples[clip] for clip in test]
-    return parts, f"{what}: {found.report(folder)}; {how}"
+    return parts, f"{what}: {found.report(str(folder))}; {how}"
 
 
 def _synthesised(config: Config) -> Data:

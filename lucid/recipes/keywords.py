@@ -16,7 +16,7 @@ from lucid.data import DataLoader, Dataset
 from lucid.recipes import checkpoint, plots, recordings, report, synthesis
 from lucid.recipes.job import Job, Row
 from lucid.recipes.run import Run
-from lucid.recipes.settings import check
+from lucid.recipes.settings import as_text, check
 from lucid.recipes.training import fit
 from lucid.tensor import Tensor
 
@@ -31,7 +31,7 @@ class Config:
     15
     """
 
-    data: str | None = None  # folder of recordings; None makes words of our own
+    data: str | os.PathLike[str] | None = None  # folder of recordings; None makes words of our own
     input: str = "mel"  # or "raw"
     epochs: int = 15
     batch_size: int = 64
@@ -47,6 +47,7 @@ class Config:
     repeats: int = 1
 
     def __post_init__(self) -> None:
+        as_text(self, "data")
         if self.input not in ("mel", "raw"):
             raise ValueError(f"input must be 'mel' or 'raw', got {self.input!r}")
         check(self, ("epochs", "channels", "blocks", "repeats"))
@@ -122,7 +123,7 @@ def prepare(config: Config) -> Data:
         numbers = [labels.index(clip.label) for clip in clips]
         return _words([samples[clip] for clip in clips], numbers, config, augment)
 
-    text = f"{found.report(config.data)}\n{len(labels)} classes; {how}"
+    text = f"{found.report(str(config.data))}\n{len(labels)} classes; {how}"
     return Data(labels, words(train, True), words(test, False), text)
 
 

@@ -95,7 +95,7 @@ def _numbered(root: Path, recipe: str) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
-        path = root / f"{recipe}-{number:03}"
+        path = root / f"{recipe}-{number}"
         try:
             path.mkdir()
             return path

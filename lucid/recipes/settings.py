@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 
@@ -19,3 +20,11 @@ def check(config: Any, counts: tuple[str, ...]) -> None:
         raise ValueError(f"sample_rate must be from 4000 to 192000 Hz, got {config.sample_rate}")
     if not 0.1 <= config.seconds <= 60:
         raise ValueError(f"seconds must be from 0.1 to 60, got {config.seconds}")
+
+
+def as_text(config: Any, *folders: str) -> None:
+    """Turn paths among the settings into text, which a checkpoint can hold."""
+    for name in folders:
+        path = getattr(config, name)
+        if path is not None:
+            object.__setattr__(config, name, os.fspath(path))  # the dataclass is frozen

@@ -79,7 +79,7 @@ def test_keywords(speech, capsys, kind):
     assert out.count("epoch ") == 2
     assert re.search(r"^one +2 ", out, re.M)
     assert re.search(r"^all +4 ", out, re.M)
-    run = Path("runs/keywords-001")
+    run = Path("runs/keywords-1")
     assert {p.name for p in run.iterdir()} - {"best.safetensors"} == KEYWORDS - {"best.safetensors"}
     with open(run / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
@@ -98,7 +98,7 @@ def test_denoise(speech, noise, capsys, monkeypatch):
     assert f"speech: {speech}: 16 recordings" in out
     assert f"noise: {noise}: 6 recordings" in out
     assert re.search(r"^all +6 ", out, re.M)
-    run = Path("runs/denoise-001")
+    run = Path("runs/denoise-1")
     assert {p.name for p in run.iterdir()} == DENOISE
     described = [audio.info(run / f"{name}.wav") for name in ("noisy", "enhanced", "clean")]
     assert {(i.sample_rate, i.frames) for i in described} == {(8000, 8000)}
@@ -107,7 +107,7 @@ def test_denoise(speech, noise, capsys, monkeypatch):
 def test_a_second_run_gets_the_next_number(speech):
     for _ in range(2):
         assert main(["train", "keywords", "--data", str(speech), "--epochs", "1"]) == 0
-    assert sorted(p.name for p in Path("runs").iterdir()) == ["keywords-001", "keywords-002"]
+    assert sorted(p.name for p in Path("runs").iterdir()) == ["keywords-1", "keywords-2"]
 
 
 def test_without_matplotlib_there_are_no_pictures_and_a_hint(speech, capsys, monkeypatch):
@@ -116,7 +116,7 @@ def test_without_matplotlib_there_are_no_pictures_and_a_hint(speech, capsys, mon
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["train", "keywords", "--data", str(speech), "--epochs", "1"]) == 0
     assert 'pip install "lucid[plot]"' in capsys.readouterr().err
-    assert not list(Path("runs/keywords-001").glob("*.png"))
+    assert not list(Path("runs/keywords-1").glob("*.png"))
 
 
 def test_predict(words_run, speech, capsys):

@@ -1,7 +1,6 @@
 """Processes that are killed, interrupted, or run out of disk, and what a resume makes of them."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -27,7 +26,7 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def start(*command, **options):
+def start(*command):
     root = Path(lucid.__file__).parents[1]
     return subprocess.Popen(
         [sys.executable, *command],
@@ -35,14 +34,13 @@ def start(*command, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
 
 
-def train(recipe, run, folders, **options):
+def train(recipe, run, folders):
     config = SMALL[recipe].format(**folders)
     code = f"from lucid.recipes import {recipe} as r; r.train(r.Config({config}), {run!r})"
-    return start("-c", code, **options)
+    return start("-c", code)
 
 
 def finish(process, status=0):
@@ -84,13 +82,15 @@ def test_ctrl_c_says_how_to_go_on(speech):
 
 
 def test_a_full_disk_keeps_what_there_is(speech):
-    """No file may pass 100 kB here, so the first checkpoint cannot be written."""
-
-    def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
+    """No file may pass 100 kB there, so the first checkpoint cannot be written."""
     command = ["train", "keywords", "--data", str(speech), "--epochs", "2", "--run", "mine"]
-    _, err = finish(start("-m", "lucid.recipes", *command, preexec_fn=small_disk), status=2)
+    code = f"""
+import resource
+from lucid.recipes.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+raise SystemExit(main({command}))
+"""
+    _, err = finish(start("-c", code), status=2)
     assert "Traceback" not in err
     assert "could not save" in err
     assert "no epoch was finished, so there is nothing to resume" in err

@@ -9,9 +9,9 @@ def test_numbers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = [Run.create(name).path for name in ("keywords", "keywords", "denoise")]
     assert [str(p) for p in paths] == [
-        "runs/keywords-001",
-        "runs/keywords-002",
-        "runs/denoise-001",
+        "runs/keywords-1",
+        "runs/keywords-2",
+        "runs/denoise-1",
     ]
 
 

@@ -23,10 +23,10 @@ def array_of(data: Any, dtype: Any, device: str) -> mx.array:
     """
     wanted = None if dtype is None else dtype_of(dtype)
     with on_device(device):
+        if hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray | mx.array):
+            data = _from_dlpack(data)
         if isinstance(data, mx.array):
             return data if wanted is None else data.astype(wanted)
-        if hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray):
-            data = np.from_dlpack(data)
         given = data if isinstance(data, np.ndarray | np.generic) else _numpy(data)
         if given.dtype.kind not in "biufc":
             raise TypeError(
@@ -44,8 +44,20 @@ def _numpy(data: Any) -> np.ndarray:
         return np.asarray(_plain(data))
     except ValueError as error:
         raise ValueError(
-            f"cannot make a Tensor of {type(data).__name__}: its rows differ in length ({error}); "
+            f"cannot make a Tensor of {type(data).__name__}: its rows differ in length; "
             "pad them to one length first"
+        ) from error
+
+
+def _from_dlpack(data: Any) -> Any:
+    try:
+        return np.from_dlpack(data)
+    except RuntimeError:  # bfloat16, which NumPy does not know
+        return mx.array(data)
+    except BufferError as error:
+        raise TypeError(
+            f"cannot take over {type(data).__name__} of dtype {getattr(data, 'dtype', None)}: "
+            f"{error}; convert it first, e.g. to float32 on the CPU, detached"
         ) from error
 
 
@@ -97,6 +109,8 @@ class Creation(Traced):
         shape = _shape(size if isinstance(size, tuple | list) else (size,))
         value = fill_value.item() if hasattr(fill_value, "item") else fill_value
         dtype = dtype_of(type(value) if dtype is None else dtype)
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            raise OverflowError(f"the int {value} does not fit into 64 bits; write it as a float")
         make = lambda: mx.full(shape, value, dtype)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 
@@ -229,7 +243,7 @@ class Creation(Traced):
     ) -> Any:
         """The identity matrix of n rows and m (default n) columns."""
         shape = _shape((n, n if m is None else m))
-        return cls._make(lambda: mx.eye(*shape), dtype, device, requires_grad, shape)
+        return cls._make(lambda: mx.eye(shape[0], shape[1]), dtype, device, requires_grad, shape)
 
     @classmethod
     def randn(

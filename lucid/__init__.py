@@ -45,4 +45,10 @@ zeros_like, ones_like, full_like = Tensor.zeros_like, Tensor.ones_like, Tensor.f
 arange, linspace, eye = Tensor.arange, Tensor.linspace, Tensor.eye
 randn, rand, randint, randperm = Tensor.randn, Tensor.rand, Tensor.randint, Tensor.randperm
 randn_like, rand_like = Tensor.randn_like, Tensor.rand_like
-float, long, double, half = float32, int64, float64, float16  # torch's names of the dtypes
+float, int, long, double, half = (
+    float32,
+    int32,
+    int64,
+    float64,
+    float16,
+)  # torch's names of the dtypes

@@ -1,15 +1,12 @@
-"""Random numbers: one stream, seeded once.
-
-MLX keeps a stream per thread; draw random numbers in the thread that seeded it.
-"""
+"""Random numbers: one stream for all threads, seeded once."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import mlx.core as mx
 import numpy as np
 
+from lucid.ops import keys
 from lucid.tensor import Tensor
 
 randn = Tensor.randn
@@ -29,7 +26,7 @@ def manual_seed(seed: int) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
         raise ValueError(f"a seed must be an int from 0 to 2**64 - 1, got {seed!r}")
-    mx.random.seed(seed)
+    keys.set_state(seed)
 
 
 seed = manual_seed
@@ -44,7 +41,8 @@ def get_state() -> np.ndarray:
     >>> bool((a == b).all())
     True
     """
-    return np.array(mx.random.state[0])  # type: ignore[index]
+    high, low = divmod(keys.get_state(), 1 << 32)
+    return np.array([high, low], np.uint32)
 
 
 def set_state(state: Any) -> None:
@@ -60,4 +58,4 @@ def set_state(state: Any) -> None:
             f"{words.dtype} of shape {words.shape}"
         )
     high, low = words.tolist()
-    mx.random.seed(high << 32 | low)  # MLX keeps the two halves of the seed as its state
+    keys.set_state(high << 32 | low)

@@ -35,6 +35,7 @@ from lucid.ops import (
     tanh,
 )
 from lucid.ops.device import on_device
+from lucid.ops.keys import next_key
 from lucid.ops.normalization import channel_norm
 from lucid.ops.normalization import layer_norm as _layer_norm
 from lucid.tensor import Tensor
@@ -161,7 +162,7 @@ def _dropped(name: str, x: Tensor, p: float, training: bool, shape: tuple[int, .
     if p == 1:
         return x * 0.0
     with on_device(x.device):
-        mask = mx.random.bernoulli(1 - p, shape).astype(x.dtype) * (1 / (1 - p))
+        mask = mx.random.bernoulli(1 - p, shape, key=next_key()).astype(x.dtype) * (1 / (1 - p))
     return x * mask
 
 

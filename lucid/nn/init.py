@@ -7,12 +7,15 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd import laziness
 from lucid.ops.device import on_device
+from lucid.ops.keys import next_key
 from lucid.tensor import Tensor
 
 
 def _fill(tensor: Tensor, values: mx.array) -> Tensor:
     tensor.array = values.astype(tensor.dtype)
+    laziness.settle([tensor])  # what is pending could only be computed in this thread
     return tensor
 
 
@@ -36,7 +39,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     if tensor.numel() == 0:
         return tensor
     with on_device(tensor.device):
-        return _fill(tensor, mx.random.uniform(a, b, tensor.shape))
+        return _fill(tensor, mx.random.uniform(a, b, tensor.shape, key=next_key()))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
@@ -47,7 +50,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     if tensor.numel() == 0:
         return tensor
     with on_device(tensor.device):
-        return _fill(tensor, mx.random.normal(tensor.shape) * std + mean)
+        return _fill(tensor, mx.random.normal(tensor.shape, key=next_key()) * std + mean)
 
 
 def trunc_normal_(
@@ -61,7 +64,7 @@ def trunc_normal_(
         return tensor
     with on_device(tensor.device):
         low, high = mx.array((a - mean) / std), mx.array((b - mean) / std)
-        values = mx.random.truncated_normal(low, high, tensor.shape) * std + mean
+        values = mx.random.truncated_normal(low, high, tensor.shape, key=next_key()) * std + mean
         return _fill(tensor, mx.clip(values, a, b))
 
 
@@ -153,7 +156,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
     with on_device("cpu"):  # MLX has the QR decomposition on the CPU only
-        drawn = mx.random.normal((max(rows, columns), min(rows, columns)))
+        drawn = mx.random.normal((max(rows, columns), min(rows, columns)), key=next_key())
         q, r = mx.linalg.qr(drawn)
         q = q * mx.where(mx.diag(r) < 0, -1.0, 1.0)  # makes the distribution uniform
         q = q.T if rows < columns else q

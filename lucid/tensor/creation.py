@@ -12,6 +12,7 @@ import numpy as np
 from lucid.autograd.tape import Traced
 from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device, resolve
+from lucid.ops.keys import next_key
 from lucid.ops.memory import check_size
 from lucid.ops.shape import sizes
 
@@ -256,7 +257,7 @@ class Creation(Traced):
         (1, 4, 5)
         """
         shape = _shape(size)  # drawn in float32: MLX has no more
-        make = lambda: mx.random.normal(shape) if 0 not in shape else mx.zeros(shape)  # noqa: E731
+        make = lambda: _drawn(mx.random.normal, shape)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 
     @classmethod
@@ -265,7 +266,7 @@ class Creation(Traced):
     ) -> Any:
         """Numbers from the uniform distribution on [0, 1)."""
         shape = _shape(size)
-        make = lambda: mx.random.uniform(shape=shape) if 0 not in shape else mx.zeros(shape)  # noqa: E731
+        make = lambda: _drawn(mx.random.uniform, shape)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 
     @classmethod
@@ -302,7 +303,7 @@ class Creation(Traced):
             if 0 in shape:
                 return mx.zeros(shape, mx.int64)
             # 63 random bits from three draws: MLX draws at most 24, by way of float32
-            a, b, c = mx.random.randint(0, 1 << 21, (3, *shape)).astype(mx.int64)
+            a, b, c = mx.random.randint(0, 1 << 21, (3, *shape), key=next_key()).astype(mx.int64)
             return ((a << 42) + (b << 21) + c) % span + low
 
         return cls._make(make, mx.int64 if dtype is None else dtype, device, False, shape)
@@ -311,8 +312,12 @@ class Creation(Traced):
     def randperm(cls, n: int, *, device: Any = None) -> Any:
         """The numbers 0 to n - 1 in random order."""
         shape = _shape((n,))
-        make = lambda: mx.random.permutation(n) if n else mx.zeros(shape)  # noqa: E731
+        make = lambda: mx.random.permutation(n, key=next_key()) if n else mx.zeros(shape)  # noqa: E731
         return cls._make(make, mx.int64, device, False, shape)
+
+
+def _drawn(draw: Callable, shape: tuple[int, ...]) -> mx.array:
+    return mx.zeros(shape) if 0 in shape else draw(shape=shape, key=next_key())
 
 
 def _shape(size: Any) -> tuple[int, ...]:

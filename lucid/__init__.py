@@ -7,6 +7,8 @@
 Tensor([2., 4., 6.], grad=None)
 """
 
+import importlib as _importlib
+
 from lucid import _linux
 
 blas = _linux.prepare()  # before the first import of mlx; None: MLX has its own
@@ -45,10 +47,18 @@ zeros_like, ones_like, full_like = Tensor.zeros_like, Tensor.ones_like, Tensor.f
 arange, linspace, eye = Tensor.arange, Tensor.linspace, Tensor.eye
 randn, rand, randint, randperm = Tensor.randn, Tensor.rand, Tensor.randint, Tensor.randperm
 randn_like, rand_like = Tensor.randn_like, Tensor.rand_like
-float, int, long, double, half = (
-    float32,
-    int32,
-    int64,
-    float64,
-    float16,
-)  # torch's names of the dtypes
+# torch's names of the dtypes
+float, int, long, double, half = float32, int32, int64, float64, float16
+
+_ON_FIRST_USE = ("audio", "data", "models", "recipes")
+
+
+def __getattr__(name: str) -> object:
+    """`lucid.audio` and its like load when they are first named, so that `import lucid` is quick."""
+    if name in _ON_FIRST_USE:
+        return _importlib.import_module(f"lucid.{name}")
+    raise AttributeError(f"module 'lucid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ON_FIRST_USE])

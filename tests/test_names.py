@@ -1,0 +1,22 @@
+"""The names of `import lucid`."""
+
+import subprocess
+import sys
+
+import pytest
+
+import lucid
+
+
+def test_heavy_packages_load_on_first_use():
+    code = (
+        "import sys, lucid; assert not {'lucid.audio', 'lucid.recipes'} & set(sys.modules);"
+        "lucid.audio.log_mel; lucid.data.DataLoader; lucid.models.ConvTasNet; lucid.recipes;"
+        "assert 'audio' in dir(lucid)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'lucid' has no attribute 'nope'"):
+        _ = lucid.nope

@@ -54,7 +54,7 @@ _ON_FIRST_USE = ("audio", "data", "models", "recipes")
 
 
 def __getattr__(name: str) -> object:
-    """`lucid.audio` and its like load when they are first named, so that `import lucid` is quick."""
+    """`lucid.audio` and its like load when first named, so that `import lucid` is quick."""
     if name in _ON_FIRST_USE:
         return _importlib.import_module(f"lucid.{name}")
     raise AttributeError(f"module 'lucid' has no attribute {name!r}")

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["predict", "no-such-run", "yes.wav"])
     2
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return options.command(options)
     except KeyboardInterrupt:
@@ -43,9 +43,10 @@ def _complain(error: object) -> None:
     print(f"lucid: {error}", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("lucid", description="Train 1-D audio networks.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    root = argparse.ArgumentParser("lucid", description="Train 1-D audio networks.")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train a model")
     recipes = train.add_subparsers(required=True, metavar="RECIPE")
 
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     enhance.add_argument("run", metavar="RUN", help="the folder of a denoise run")
     enhance.add_argument("file", metavar="FILE")
     enhance.add_argument("-o", "--output", metavar="OUT.wav", required=True)
-    return parser
+    return root
 
 
 def _training_options(parser: argparse.ArgumentParser, recipe: str, batch_size: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lucid.recipes import denoise, keywords
+from lucid.recipes.report import Result
 
 _INTERRUPTED, _FAULT, _DIVERGED = 130, 2, 1
 _FAULTS = (OSError, ValueError, ImportError, MemoryError)  # of use, of data, of the machine
@@ -113,7 +114,7 @@ def _train_denoise(options: argparse.Namespace) -> int:
     return _finish(denoise.train(config, options.run, resume=options.resume))
 
 
-def _finish(result: keywords.Result | denoise.Result) -> int:
+def _finish(result: Result) -> int:
     print(f"\n{result.table}\n\neverything is in {result.run}:")
     print("  " + ", ".join(sorted(path.name for path in result.run.iterdir())))
     return 0

@@ -249,21 +249,12 @@ class Denoise(Job):
         return np.array(before), np.array(after)
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training came to: its folder, one row per epoch, and a table to print."""
-
-    run: Path
-    history: list[Row]
-    table: str
-
-
 def train(
     config: Config | None = None,
     run: str | os.PathLike[str] | None = None,
     *,
     resume: str | os.PathLike[str] | None = None,
-) -> Result:
+) -> report.Result:
     """Train a denoiser; prints its progress.
 
     Args:
@@ -293,7 +284,7 @@ def train(
         lambda: plots.learning_curve(folder.path / "learning_curve.png", history, job.score, "dB"),
         lambda: plots.spectrograms(folder.path / "spectrograms.png", signals, config.sample_rate),
     )
-    return Result(folder.path, history, _table(before, after))
+    return report.Result(folder.path, history, _table(before, after))
 
 
 def _example(job: Denoise, test: Mixes, before: np.ndarray) -> dict[str, np.ndarray]:

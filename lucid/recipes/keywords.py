@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -225,21 +224,12 @@ class Keywords(Job):
         return counts
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training came to: its folder, one row per epoch, and a table to print."""
-
-    run: Path
-    history: list[Row]
-    table: str
-
-
 def train(
     config: Config | None = None,
     run: str | os.PathLike[str] | None = None,
     *,
     resume: str | os.PathLike[str] | None = None,
-) -> Result:
+) -> report.Result:
     """Train a keyword recogniser; prints its progress.
 
     Args:
@@ -266,7 +256,7 @@ def train(
         lambda: plots.learning_curve(folder.path / "learning_curve.png", history, "accuracy", "%"),
         lambda: plots.confusion_matrix(folder.path / "confusion_matrix.png", counts, job.labels),
     )
-    return Result(folder.path, history, _table(counts, job.labels))
+    return report.Result(folder.path, history, _table(counts, job.labels))
 
 
 def _table(counts: np.ndarray, labels: Sequence[str]) -> str:

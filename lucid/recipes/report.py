@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from lucid.recipes.job import Job
+from lucid.recipes.job import Job, Row
 from lucid.recipes.run import Run
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training came to: its folder, one row per epoch, and a table to print."""
+
+    run: Path
+    history: list[Row]
+    table: str
 
 
 def start(job: Job, run: Run) -> str:

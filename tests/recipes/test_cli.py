@@ -212,6 +212,17 @@ def test_data_that_cannot_be_used(tmp_path, speech, noise, capsys):
     assert not Path("runs").exists()  # nothing was begun
 
 
+def test_bad_files_among_good_ones_are_named_skipped_and_counted(speech, capsys):
+    (speech / "one_ann_9.wav").write_bytes((speech / "one_ann_7.wav").read_bytes()[:40])
+    (speech / "one_bob_9.wav").write_bytes(b"")
+    assert main(["train", "keywords", "--data", str(speech), "--epochs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "16 recordings" in out
+    assert "2 files skipped" in out
+    assert re.search(r"skipped .*one_ann_9.wav: \w+", out)
+    assert re.search(r"skipped .*one_bob_9.wav: the file is empty", out)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_without_permission(speech, capsys):
     speech.chmod(0)

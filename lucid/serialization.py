@@ -83,6 +83,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
         ) from None
     mx.eval([a for a in found.values() if isinstance(a, mx.array)])
     header, arrays = _laid_out(found, {"format": "lucid", "lucid": structure})
+    if target.exists() and not target.is_file() and not target.is_dir():
+        raise OSError(errno.EINVAL, f"could not save {target}: it is a device or a pipe")
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         _write(temporary, header, arrays)

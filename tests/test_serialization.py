@@ -355,3 +355,12 @@ def test_a_training_goes_on_bit_for_bit(path):
     train(*resumed, 5)
     assert raw(resumed[0]) == raw(parts[0])
     assert resumed[2].get_last_lr() == parts[2].get_last_lr()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="it is a device or a pipe"):
+        lucid.save({}, pipe)
+    assert pipe.is_fifo()

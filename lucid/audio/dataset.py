@@ -108,7 +108,8 @@ def scan(folder: str | os.PathLike[str], *, labelled: bool = True) -> Scan:
 def _labels(folder: Path) -> list[tuple[Path, str | None]]:
     """Each audio file with its label; None where the name of the file has to tell it."""
     direct = [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES]
-    below = {child: _audio_below(child) for child in _visible(folder) if child.is_dir()}
+    above = frozenset([os.path.realpath(folder)])
+    below = {child: _audio_below(child, above) for child in _visible(folder) if child.is_dir()}
     classes = {child: paths for child, paths in below.items() if paths}
     if direct and classes:
         raise ValueError(
@@ -131,12 +132,18 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _audio_below(folder: Path) -> list[Path]:
-    """Audio files at any depth, sorted; hidden ones (.DS_Store, ._name) are left alone."""
-    found = []
+def _audio_below(folder: Path, above: frozenset[str] = frozenset()) -> list[Path]:
+    """Audio files at any depth, sorted; hidden ones (.DS_Store, ._name) are left alone.
+
+    A link to one of the folders `above` it would lead round in circles, and is left alone too.
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        return []
+    found: list[Path] = []
     for path in _visible(folder):
         if path.is_dir():
-            found += _audio_below(path)
+            found += _audio_below(path, above | {real})
         elif path.suffix.lower() in SUFFIXES:
             found.append(path)
     return found

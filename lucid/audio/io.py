@@ -1,7 +1,7 @@
 """Load and save audio files as float32 NumPy arrays of shape (channels, frames).
 
 WAV is read here; FLAC, Ogg, MP3 and WAV codecs such as MS-ADPCM go through `soundfile`
-(`pip install "lucid[audio]"`), which is imported only when such a file is met.
+(`pip install soundfile`), which is imported only when such a file is met.
 """
 
 from __future__ import annotations
@@ -181,6 +181,12 @@ def _samples(audio: Any) -> np.ndarray:
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"save: {path} is a folder, expected the name of a WAV file")
+    if path.exists() and not path.is_file():  # renaming would put a file in its place
+        raise ValueError(f"save: {path} is a device or a pipe, expected the name of a WAV file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: {path}: there is no folder {path.parent}")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -215,6 +221,8 @@ def _wav_header(path: Path) -> wav.WavHeader | None:
         raise IsADirectoryError(f"{path}: is a folder, expected an audio file")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such audio file")
+    if not path.is_file():  # reading a pipe would wait for a writer for ever
+        raise ValueError(f"{path}: is a device or a pipe, expected an audio file")
     with open(path, "rb") as file:
         start = file.read(12)
     if not start:
@@ -265,7 +273,7 @@ def _import_soundfile(path: Path, name: str) -> ModuleType:
         import soundfile
     except (ImportError, OSError) as error:  # OSError: the package is there, libsndfile is not
         raise ImportError(
-            f'{path}: reading {name} needs soundfile: pip install "lucid[audio]", or convert the '
-            f"file to one of {', '.join(wav.SUPPORTED)} with: ffmpeg -i in -c:a pcm_s16le out.wav"
+            f"{path}: reading {name} needs soundfile: pip install soundfile, or convert the file "
+            f"to one of {', '.join(wav.SUPPORTED)} with: ffmpeg -i in -c:a pcm_s16le out.wav"
         ) from error
     return soundfile

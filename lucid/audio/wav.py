@@ -172,8 +172,15 @@ def _decode(raw: np.ndarray, encoding: str) -> np.ndarray:
 def encode(audio: np.ndarray, sample_rate: int, encoding: str) -> bytes:
     """A whole WAV file as bytes from float `audio` (channels, frames) within [-1, 1]."""
     channels = audio.shape[0]
+    if sample_rate * channels * _width(encoding) > 0xFFFFFFFF:
+        raise ValueError(
+            f"a WAV file holds at most 4 GB per second, not {channels} channels of {encoding} at "
+            f"{sample_rate} Hz"
+        )
     interleaved = np.ascontiguousarray(audio.T)
     if encoding == "float32":
+        if np.abs(interleaved).max(initial=0) > np.finfo(np.float32).max:
+            raise ValueError("samples beyond 3.4e38 do not fit into float32; scale the audio")
         tag, data = FLOAT, interleaved.astype("<f4").tobytes()
     elif encoding == "pcm16":
         tag, data = PCM, _quantise(interleaved, 16).astype("<i2").tobytes()

@@ -145,3 +145,13 @@ def test_real_folds(shared_data):
     assert len(found.classes) == 10
     train, test = split_fold(found.clips, 5)
     assert (len(train), len(test)) == (320, 80)
+
+
+def test_links_that_lead_back_end(tmp_path):
+    for label in ("no", "yes"):
+        (tmp_path / label).mkdir()
+        save(tmp_path / label / "a.wav", np.zeros(8), 8000)
+        (tmp_path / label / "up").symlink_to("..")
+    (tmp_path / "here").symlink_to(".")
+    for labelled in (True, False):
+        assert len(scan(tmp_path, labelled=labelled).clips) == 2

@@ -177,3 +177,31 @@ def test_a_failed_save_keeps_the_old_file_and_no_litter(tone, monkeypatch):
         save(tone, np.zeros(10), 8000)
     assert tone.read_bytes() == before
     assert [path.name for path in tone.parent.iterdir()] == ["tone.wav"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_a_pipe_is_neither_waited_for_nor_replaced(tmp_path):
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    for read in (info, load):
+        with pytest.raises(ValueError, match="is a device or a pipe, expected an audio file"):
+            read(pipe)
+    with pytest.raises(ValueError, match="is a device or a pipe, expected the name of a WAV"):
+        save(pipe, np.zeros(4), 8000)
+    assert pipe.is_fifo()
+
+
+def test_save_names_the_folder_that_is_wrong(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.wav is a folder, expected the name"):
+        save(tmp_path / "folder.wav", np.zeros(4), 8000)
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*missing"):
+        save(tmp_path / "missing" / "a.wav", np.zeros(4), 8000)
+
+
+def test_save_refuses_what_the_header_cannot_hold(tmp_path):
+    with pytest.raises(ValueError, match="1 channels of pcm16 at 2147483648 Hz"):
+        save(tmp_path / "a.wav", np.zeros(4), 2**31)
+    with pytest.raises(ValueError, match=r"beyond 3\.4e38 do not fit into float32"):
+        save(tmp_path / "a.wav", np.array([1e300]), 8000, encoding="float32")
+    assert not list(tmp_path.iterdir())

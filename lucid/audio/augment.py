@@ -49,11 +49,14 @@ def crop_or_pad(
 
 
 def gain(x: np.ndarray, db: float) -> np.ndarray:
-    """Scale `x` by `db` decibels: x * 10**(db/20).
+    """Scale `x`, floats, by `db` decibels: x * 10**(db/20).
+
+    Raises TypeError for integers, which would be cut off.
 
     >>> gain(np.array([1.0, -1.0]), 20.0)
     array([ 10., -10.])
     """
+    x = _floats("gain", x)
     return x * np.asarray(10 ** (db / 20), x.dtype)
 
 
@@ -75,11 +78,13 @@ def mix(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     not touched. Where speech or noise is all zeros no scale gives the ratio, and the speech is
     returned as it is.
 
-    Raises ValueError where the shapes differ: `crop_or_pad(noise, L, rng, repeat=True)` first.
+    Raises ValueError where the shapes differ: `crop_or_pad(noise, L, rng, repeat=True)` first;
+    TypeError for integers.
 
     >>> mix(np.array([1.0, -1.0]), np.array([3.0, 3.0]), snr_db=20.0)
     array([ 1.1, -0.9])
     """
+    speech, noise = _floats("mix", speech), _floats("mix", noise)
     if speech.shape != noise.shape:
         raise ValueError(
             f"mix: speech {speech.shape} and noise {noise.shape} differ in shape; bring the noise "
@@ -89,6 +94,16 @@ def mix(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     noise_energy = np.sum(np.square(noise, dtype=np.float64), axis=-1, keepdims=True)
     ratio = speech_energy / np.where(noise_energy > 0, noise_energy, 1) / 10 ** (snr_db / 10)
     return speech + noise * np.sqrt(ratio).astype(speech.dtype)
+
+
+def _floats(name: str, x: np.ndarray) -> np.ndarray:
+    x = np.asarray(x)
+    if not np.issubdtype(x.dtype, np.floating):
+        raise TypeError(
+            f"{name}: expects float samples, got {x.dtype}; divide integers by their full scale "
+            "first (int16: 32768)"
+        )
+    return x
 
 
 def time_mask(

@@ -9,6 +9,8 @@ import numpy as np
 
 # How many input samples are gathered at a time; bounds the memory that a long file takes.
 _CHUNK = 1 << 21
+# The largest filter, half a gigabyte: real rates need a thousandth, a damaged header can ask for TB
+_LARGEST_FILTER = 1 << 26
 
 
 def resample(
@@ -24,8 +26,8 @@ def resample(
     outside `x` lies silence. Source: J. O. Smith, "Digital Audio Resampling" (CCRMA, Stanford); the
     constants and the placement of samples are those of `torchaudio.functional.resample`.
 
-    Raises ValueError for rates below 1, TypeError for rates that are not ints or samples that are
-    not floats.
+    Raises ValueError for rates below 1 or too large, TypeError for rates that are not ints or
+    samples that are not floats.
 
     >>> resample(np.ones((2, 441), np.float32), 44100, 8000).shape
     (2, 80)
@@ -49,6 +51,11 @@ def resample(
     orig, new = int(orig // common), int(new // common)
     if orig == new:
         return x.copy()
+    if (2 * lowpass_filter_width / rolloff + 5) * max(orig, new) > _LARGEST_FILTER:
+        raise ValueError(
+            f"resample: {orig * common} to {new * common} Hz takes a filter of more than "
+            f"{_LARGEST_FILTER} weights; are these the rates?"
+        )
     if x.size == 0:
         return np.zeros((*x.shape[:-1], -(-new * x.shape[-1] // orig)), x.dtype)
     weights = _filters(orig, new, lowpass_filter_width, rolloff)

@@ -127,3 +127,11 @@ def test_the_same_generator_gives_the_same_result():
     )
     for a, b in zip(once, again, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_integers_are_refused():
+    whole = np.array([1000, -1000], np.int16)  # 1000 * int16(0.5) would be silence
+    with pytest.raises(TypeError, match="gain: expects float samples, got int16; divide"):
+        gain(whole, -6.0)
+    with pytest.raises(TypeError, match="mix: expects float samples, got int16; divide"):
+        mix(whole, whole, 0.0)

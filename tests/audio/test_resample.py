@@ -97,3 +97,13 @@ def test_coprime_rates_need_little_memory():
 def test_refuses(x, orig, new, error, message):
     with pytest.raises(error, match=message):
         resample(x, orig, new)
+
+
+@pytest.mark.parametrize("rates", [(4294967295, 8000), (8000, 4294967295)])
+def test_absurd_rates_are_refused_before_they_take_the_memory(rates):
+    with pytest.raises(ValueError, match="takes a filter of more than 67108864 weights"):
+        resample(np.zeros(10, np.float32), *rates)
+
+
+def test_rates_without_a_common_factor_are_fine():
+    assert resample(np.zeros(10, np.float32), 768000, 767999).shape == (10,)

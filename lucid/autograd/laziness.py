@@ -45,6 +45,17 @@ def settle(tensors: Sequence[Any]) -> None:
         mx.async_eval([t.array for t in tensors])
 
 
+def flush() -> None:
+    """Compute all that this thread recorded and somebody still holds; return when it is done.
+
+    Other threads may use the results then: MLX cannot evaluate in one what another recorded.
+    """
+    if not _recent.tracing:
+        held = [t for t in (reference() for reference in _recent.tensors) if t is not None]
+        _recent.tensors = []
+        mx.eval([t.array for t in held])
+
+
 def is_tracing() -> bool:
     """True while MLX traces a function: values cannot be read."""
     return _recent.tracing > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -209,6 +210,7 @@ def fresh_seed() -> int:
 
 def _checked(index: int, length: int) -> int:
     """`index`, counted from the end where negative. MLX itself would read outside the array."""
+    index = operator.index(index)
     if not -length <= index < length:
         raise IndexError(f"index {index} lies outside a dataset of {length} items")
-    return int(index) % length
+    return index % length

@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from lucid.autograd import laziness
+from lucid.autograd.mode import no_grad
 from lucid.data.collate import default_collate, evaluate
 from lucid.data.dataset import draw, fresh_seed, item_rng
+from lucid.ops.keys import branch
 
 
 class DataLoader:
@@ -33,8 +36,9 @@ class DataLoader:
             unless given.
 
     Workers are threads: NumPy, file reading and decoding run beside the training step, no process
-    is forked, and nothing needs to be picklable. What they hand over is evaluated. The order, and
-    every random number of an item, depend on the seed, the epoch and the index, not on the workers.
+    is forked, and nothing needs to be picklable. What they hand over is evaluated, and outside any
+    graph. The order, and every random number that an item draws (from its `rng` or with
+    `lucid.randn` and the like), depend on the seed, the epoch and the index, not on the workers.
 
     Each `for` over the loader is one epoch. `state_dict()` says where it stands, between epochs or
     inside one; a loader that loaded it goes on with the very next batch.
@@ -110,9 +114,13 @@ class DataLoader:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on where `state_dict` was called. Raises ValueError where a key is missing."""
+        if not isinstance(state, dict):
+            raise TypeError(f"DataLoader: a state is a dict, got {type(state).__name__}")
         missing = {"seed", "epoch", "batches"} - state.keys()
         if missing:
             raise ValueError(f"DataLoader: the state lacks {sorted(missing)}, has {sorted(state)}")
+        for name in ("seed", "epoch", "batches"):
+            _check_int(name, state[name], 0)
         self.seed = int(state["seed"])
         self._next = self._reached = (int(state["epoch"]), int(state["batches"]))
 
@@ -157,6 +165,7 @@ class DataLoader:
         self, epoch: int, numbered: Iterator[tuple[int, list[int]]]
     ) -> Iterator[tuple[int, Any]]:
         """Keep `num_workers * prefetch_factor` batches in the making, hand them over in order."""
+        laziness.flush()  # the dataset may hold Tensors that are not computed yet
         stop = threading.Event()
         pool = ThreadPoolExecutor(self.num_workers, thread_name_prefix="lucid-data")
         pending: deque[tuple[int, Future[Any]]] = deque()
@@ -175,12 +184,18 @@ class DataLoader:
 
     def _batch(self, epoch: int, indices: list[int], stop: threading.Event) -> Any:
         """Read and collate the items at `indices`; give up between two items once `stop` is set."""
+        with no_grad():
+            return self._read(epoch, indices, stop)
+
+    def _read(self, epoch: int, indices: list[int], stop: threading.Event) -> Any:
         items = []
         for index in indices:
             if stop.is_set():
                 return None  # nobody waits for it
             try:
-                items.append(draw(self.dataset, index, item_rng(self.seed, epoch, index)))
+                rng = item_rng(self.seed, epoch, index)
+                with branch(int(rng.bit_generator.seed_seq.generate_state(1, np.uint64)[0])):
+                    items.append(draw(self.dataset, index, rng))
             except Exception as error:
                 raise RuntimeError(
                     f"DataLoader: item {index} of {type(self.dataset).__name__} raised "

@@ -101,3 +101,8 @@ def test_what_a_subclass_forgot():
         len(Dataset())
     with pytest.raises(NotImplementedError, match="Dataset needs a __getitem__ or a draw"):
         Dataset()[0]
+
+
+def test_a_position_is_a_whole_number():
+    with pytest.raises(TypeError, match="float"):
+        TensorDataset(lucid.zeros(4))[1.5]

@@ -286,3 +286,60 @@ def test_exit_with_an_unfinished_iterator_is_clean():
 def test_refuses(arguments, error, message):
     with pytest.raises(error, match=message):
         DataLoader(**{"dataset": [1, 2], **arguments})
+
+
+def test_items_that_are_not_computed_yet_reach_the_workers():
+    dataset = [(lucid.ones(4) * n, n) for n in range(600)]  # more than one round of `laziness`
+    batches = list(DataLoader(dataset, 100, num_workers=3))
+    assert [batch[0][5, 0].item() for batch in batches] == [5, 105, 205, 305, 405, 505]
+
+
+class FromTheStream(Dataset):
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return lucid.randn(2)
+
+
+def test_the_stream_of_an_item_does_not_depend_on_the_workers():
+    epochs = []
+    for workers in (0, 1, 3):
+        loader = DataLoader(FromTheStream(), 4, num_workers=workers, seed=3)
+        lucid.manual_seed(7)
+        epochs.append([[batch.tolist() for batch in loader] for _ in range(2)])
+        after = lucid.randn(3)
+        lucid.manual_seed(7)
+        assert after.tolist() == lucid.randn(3).tolist()  # the loop's own stream goes on
+    assert epochs[0] == epochs[1] == epochs[2]
+    rows = [tuple(row) for epoch in epochs[0] for batch in epoch for row in batch]
+    assert len(set(rows)) == 24
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_outside_any_graph(workers):
+    weight = lucid.ones(3, requires_grad=True)
+
+    class Scaled(FromTheStream):
+        def __getitem__(self, index):
+            return weight * index
+
+    batches = list(DataLoader(Scaled(), 6, num_workers=workers))
+    assert [batch.requires_grad for batch in batches] == [False, False]
+    assert lucid.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        ({"seed": 1, "epoch": -1, "batches": 0}, ValueError, "epoch must be at least 0, got -1"),
+        ({"seed": 1, "epoch": 0, "batches": -2}, ValueError, "batches must be at least 0, got -2"),
+        ({"seed": "x", "epoch": 0, "batches": 0}, TypeError, "seed must be an int, got 'x'"),
+        (None, TypeError, "a state is a dict, got NoneType"),
+    ],
+)
+def test_a_bad_state_changes_nothing(state, error, message):
+    loader = DataLoader(range(4), seed=5)
+    with pytest.raises(error, match=message):
+        loader.load_state_dict(state)
+    assert loader.state_dict() == {"seed": 5, "epoch": 0, "batches": 0}

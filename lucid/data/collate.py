@@ -87,7 +87,8 @@ def pad_collate(items: Sequence[Any], *, multiple: int = 1, value: float = 0.0) 
         )
     lengths = [array.shape[-1] for array in arrays]
     longest = -(-max(lengths) // multiple) * multiple
-    padded = np.full((len(arrays), *shapes[0], longest), value, arrays[0].dtype)
+    dtype = np.result_type(*arrays, *([value] if value else []))  # a half among ints makes floats
+    padded = np.full((len(arrays), *shapes[0], longest), value, dtype)
     for row, array in zip(padded, arrays, strict=True):
         row[..., : array.shape[-1]] = array
     rest = () if bare else default_collate([tuple(item[1:]) for item in items])

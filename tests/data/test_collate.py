@@ -82,3 +82,12 @@ def test_pad_collate():
 def test_pad_collate_refuses(items, options, message):
     with pytest.raises(ValueError, match=message):
         pad_collate(items, **options)
+
+
+def test_pad_collate_cuts_no_fraction_off():
+    assert pad_collate([np.array([1, 2]), np.array([0.5])])[0].tolist() == [[1, 2], [0.5, 0]]
+    assert pad_collate([np.array([1, 2]), np.array([3])], value=0.5)[0].tolist() == [
+        [1, 2],
+        [3, 0.5],
+    ]
+    assert pad_collate([np.array([1, 2]), np.array([3])])[0].dtype == lucid.int64

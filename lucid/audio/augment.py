@@ -51,13 +51,13 @@ def crop_or_pad(
 def gain(x: np.ndarray, db: float) -> np.ndarray:
     """Scale `x`, floats, by `db` decibels: x * 10**(db/20).
 
-    Raises TypeError for integers, which would be cut off.
+    Raises TypeError for integers, which would be cut off, and ValueError beyond 600 dB.
 
     >>> gain(np.array([1.0, -1.0]), 20.0)
     array([ 10., -10.])
     """
     x = _floats("gain", x)
-    return x * np.asarray(10 ** (db / 20), x.dtype)
+    return x * np.asarray(10 ** (_decibels("gain", db) / 20), x.dtype)
 
 
 def random_gain(
@@ -92,8 +92,18 @@ def mix(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
         )
     speech_energy = np.sum(np.square(speech, dtype=np.float64), axis=-1, keepdims=True)
     noise_energy = np.sum(np.square(noise, dtype=np.float64), axis=-1, keepdims=True)
-    ratio = speech_energy / np.where(noise_energy > 0, noise_energy, 1) / 10 ** (snr_db / 10)
+    ratio = (
+        speech_energy
+        / np.where(noise_energy > 0, noise_energy, 1)
+        / 10 ** (_decibels("mix", snr_db) / 10)
+    )
     return speech + noise * np.sqrt(ratio).astype(speech.dtype)
+
+
+def _decibels(name: str, db: float) -> float:
+    if not -600 <= db <= 600:  # NaN too; beyond it the factor leaves float32
+        raise ValueError(f"{name}: expects decibels from -600 to 600, got {db}")
+    return db
 
 
 def _floats(name: str, x: np.ndarray) -> np.ndarray:

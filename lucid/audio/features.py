@@ -87,7 +87,7 @@ def log_mel(
     >>> log_mel(lucid.zeros(1, 8000), 8000, n_mels=40)[0, 0, 0].item()  # log(1e-5)
     -11.512925148010254
     """
-    if floor <= 0:
+    if not floor > 0:  # NaN too
         raise ValueError(f"log_mel: expects a floor above 0, got {floor}")
     mel = mel_spectrogram(x, sample_rate, n_fft, *args, **options)
     return mel.clamp(min=floor).log()

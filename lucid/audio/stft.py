@@ -203,6 +203,13 @@ def frame_settings(
     """The hop, and the window as (n_fft,), or None where it is all ones."""
     hop = n_fft // 4 if hop_length is None else hop_length
     size = n_fft if win_length is None else win_length
+    if not isinstance(x, Tensor) or x.ndim == 0:
+        given = "a Tensor of shape ()" if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"{name}: expects a Tensor with a last axis of time, got {given}")
+    if not all(isinstance(count, int | np.integer) for count in (n_fft, hop, size)):
+        raise TypeError(
+            f"{name}: n_fft, hop_length and win_length are ints, got {n_fft!r}, {hop!r}, {size!r}"
+        )
     if n_fft < 1 or hop < 1 or not 1 <= size <= n_fft:
         raise ValueError(
             f"{name}: expects n_fft >= 1, hop_length >= 1 and 1 <= win_length <= n_fft, got "

@@ -135,3 +135,11 @@ def test_integers_are_refused():
         gain(whole, -6.0)
     with pytest.raises(TypeError, match="mix: expects float samples, got int16; divide"):
         mix(whole, whole, 0.0)
+
+
+@pytest.mark.parametrize("db", [float("nan"), float("-inf"), 1e9])
+def test_absurd_decibels_are_refused(db):
+    with pytest.raises(ValueError, match="gain: expects decibels from -600 to 600, got"):
+        gain(np.ones(2), db)
+    with pytest.raises(ValueError, match="mix: expects decibels from -600 to 600, got"):
+        mix(np.ones(2), np.ones(2), db)

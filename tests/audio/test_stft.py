@@ -123,3 +123,15 @@ def test_istft_refuses():
         istft(z, 64, 16, length=0)
     with pytest.raises(ValueError, match="window as a constant"):
         istft(z, 64, 16, window=lucid.ones(64, requires_grad=True))
+
+
+def test_wrong_types_are_named():
+    x = lucid.zeros(800)
+    with pytest.raises(TypeError, match="expects a Tensor with a last axis of time, got ndarray"):
+        stft(x.numpy(), 200)
+    with pytest.raises(TypeError, match=r"got a Tensor of shape \(\)"):
+        stft(x.sum(), 200)
+    with pytest.raises(
+        TypeError, match=r"n_fft, hop_length and win_length are ints, got 200, 50\.5"
+    ):
+        stft(x, 200, 50.5)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lucid
 from lucid import random
 from lucid.recipes.job import Job, Row
 
+Settings = TypeVar("Settings")
 _KEYS = {"recipe", "config", "data", "model", "optimizer", "schedule", "random", "history"}
 
 
@@ -50,6 +51,18 @@ def load(path: str | os.PathLike[str], recipe: str) -> dict[str, Any]:
             f"{path}: is a checkpoint of a {state['recipe']!r} run, expected one of {recipe!r}"
         )
     return state
+
+
+def settings(path: str | os.PathLike[str], state: dict[str, Any], kind: type[Settings]) -> Settings:
+    """The settings of a checkpoint as an object of the dataclass `kind`.
+
+    Raises ValueError for settings that `kind` does not have: another version of Lucid wrote them.
+    """
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(state["config"].keys() - known)
+    if unknown:
+        raise ValueError(f"{path}: has settings unknown to this version: {', '.join(unknown)}")
+    return kind(**state["config"])
 
 
 def restore(path: Path, job: Job) -> list[Row]:

@@ -266,7 +266,8 @@ def train(
     """
     if resume is not None:
         folder = Run.find(resume)
-        config = Config(**checkpoint.load(folder.checkpoint, "denoise")["config"])
+        state = checkpoint.load(resume, "denoise")
+        config = checkpoint.settings(resume, state, Config)
     config = config or DEMO
     data = prepare(config)
     print(data.report)
@@ -318,7 +319,7 @@ def load(run: str | os.PathLike[str]) -> tuple[models.ConvTasNet, Config]:
     Raises FileNotFoundError; ValueError for a checkpoint of another kind or architecture.
     """
     state = checkpoint.load(run, "denoise")
-    config = Config(**state["config"])
+    config = checkpoint.settings(run, state, Config)
     model = network(config)
     checkpoint.load_model(run, model, state)
     model.eval()

@@ -241,7 +241,8 @@ def train(
     """
     if resume is not None:
         folder = Run.find(resume)
-        config = Config(**checkpoint.load(folder.checkpoint, "keywords")["config"])
+        state = checkpoint.load(resume, "keywords")
+        config = checkpoint.settings(resume, state, Config)
     config = config or Config()
     data = prepare(config)
     print(data.report)
@@ -280,7 +281,7 @@ def load(run: str | os.PathLike[str]) -> tuple[KeywordNet, tuple[str, ...]]:
     """
     state = checkpoint.load(run, "keywords")
     labels = tuple(state["data"]["labels"])
-    model = KeywordNet(Config(**state["config"]), len(labels))
+    model = KeywordNet(checkpoint.settings(run, state, Config), len(labels))
     checkpoint.load_model(run, model, state)
     model.eval()
     return model, labels

@@ -212,6 +212,19 @@ def test_data_that_cannot_be_used(tmp_path, speech, noise, capsys):
     assert not Path("runs").exists()  # nothing was begun
 
 
+def test_a_checkpoint_of_another_version(words_run, speech, capsys):
+    path = words_run / "checkpoint.safetensors"
+    state = lucid.load(path)
+    state["config"]["warp"] = 9
+    lucid.save(state, path)
+    capsys.readouterr()
+    message = fails(capsys, "predict", "words", speech / "one_ann_0.wav")
+    assert "words: has settings unknown to this version: warp" in message
+    assert "unknown to this version: warp" in fails(
+        capsys, "train", "keywords", "--resume", "words"
+    )
+
+
 def test_bad_files_among_good_ones_are_named_skipped_and_counted(speech, capsys):
     (speech / "one_ann_9.wav").write_bytes((speech / "one_ann_7.wav").read_bytes()[:40])
     (speech / "one_bob_9.wav").write_bytes(b"")

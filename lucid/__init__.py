@@ -7,7 +7,8 @@
 Tensor([2., 4., 6.], grad=None)
 """
 
-import importlib as _importlib
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from lucid import _linux
 
@@ -30,13 +31,12 @@ from mlx.core import (  # noqa: E402
 )
 from mlx.core import bool_ as bool  # noqa: E402
 
-from lucid import autograd, nn, optim, random  # noqa: E402
+from lucid import autograd, random  # noqa: E402
 from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
 from lucid.ops import fft  # noqa: E402
 from lucid.ops.device import default_device, set_default_device  # noqa: E402
 from lucid.random import manual_seed  # noqa: E402
-from lucid.serialization import load, save  # noqa: E402
 from lucid.tensor import Tensor  # noqa: E402
 
 __version__ = "0.1.0"
@@ -50,15 +50,22 @@ randn_like, rand_like = Tensor.randn_like, Tensor.rand_like
 # torch's names of the dtypes
 float, int, long, double, half = float32, int32, int64, float64, float16
 
-_ON_FIRST_USE = ("audio", "data", "models", "recipes")
+# What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
+_PACKAGES = ("audio", "data", "models", "nn", "optim", "recipes")
+_SERIALIZATION = ("load", "save")
+
+if TYPE_CHECKING:
+    from lucid import audio, data, models, nn, optim, recipes
+    from lucid.serialization import load, save
 
 
-def __getattr__(name: str) -> object:
-    """`lucid.audio` and its like load when first named, so that `import lucid` is quick."""
-    if name in _ON_FIRST_USE:
-        return _importlib.import_module(f"lucid.{name}")
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"lucid.{name}")
+    if name in _SERIALIZATION:
+        return getattr(import_module("lucid.serialization"), name)
     raise AttributeError(f"module 'lucid' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ON_FIRST_USE])
+    return sorted([*globals(), *_PACKAGES, *_SERIALIZATION])

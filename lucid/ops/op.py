@@ -188,10 +188,13 @@ def _derivative(node: OpNode, wanted: list[int]) -> Callable:
             merged = list(arrays)
             for i, a in zip(active, some, strict=True):
                 merged[i] = a
-            return gradients(*merged)
+            # A new array each: where one array is two outputs (as of x + y), mx.vjp drops all but
+            # one of their cotangents.
+            return [mx.expand_dims(g, 0) for g in gradients(*merged)]
 
         def rule(*cotangents: mx.array) -> list[mx.array | None]:
-            _, pulled = mx.vjp(of_active, [arrays[i] for i in active], list(cotangents))
+            expanded = [mx.expand_dims(c, 0) for c in cotangents]
+            _, pulled = mx.vjp(of_active, [arrays[i] for i in active], expanded)
             result: list[mx.array | None] = [None] * len(arrays)
             for i, g in zip(active, pulled, strict=True):
                 result[i] = g

@@ -90,6 +90,23 @@ def test_any_order():
     assert factors == [80.0, 160.0, 240.0, 240.0, 120.0]
 
 
+@pytest.mark.parametrize(
+    "function, expected",
+    [
+        (lambda x: x * x * x * x, [4, 12, 24, 24, 0]),
+        (lambda x: x**4 + x, [5, 12, 24, 24, 0]),
+        (lambda x: (2 * (x - 1)).exp(), [2, 4, 8, 16, 32]),
+        (lambda x: lucid.stack([x, x, x]) ** 3, [9, 18, 18, 0, 0]),
+    ],
+)
+def test_five_derivatives(function, expected):
+    x = lucid.tensor(1.0, dtype=lucid.float64, requires_grad=True)
+    y = function(x)
+    for value in expected:
+        (y,) = lucid.autograd.grad(y.sum(), x, create_graph=True)
+        assert y.item() == pytest.approx(value, abs=1e-9)
+
+
 def test_a_gradient_penalty_trains():
     w = leaf(1.5)
     x = leaf(2.0)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lucid.tensor import Tensor
 
 
 def integer(layer: str, name: str, value: Any, least: int) -> int:
-    """An int of at least `least`; a bool is none."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """An int of at least `least`, NumPy's too; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{layer}: {name} must be an int, got {type(value).__name__}: {value!r}")
-    if value < least:
-        raise ValueError(f"{layer}: {name} must be at least {least}, got {value}")
-    return value
+    if not least <= value < 1 << 31:  # sizes in MLX are 32-bit ints
+        bounds = f"at least {least}" if value < least else "below 2**31"
+        raise ValueError(f"{layer}: {name} must be {bounds}, got {value}")
+    return int(value)
 
 
 def positive(layer: str, name: str, value: Any) -> int:

@@ -38,11 +38,12 @@ class _Convolution(Module):
         self.stride = single(name, "stride", stride)
         self.dilation = single(name, "dilation", dilation)
         self.groups = positive(name, "groups", groups)
-        for label, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if channels % groups:
+        for label in ("in_channels", "out_channels"):
+            channels = getattr(self, label)
+            if channels % self.groups:
                 raise ValueError(
                     f"{name}: {label} must be divisible by groups, got {label}={channels} and "
-                    f"groups={groups}"
+                    f"groups={self.groups}"
                 )
         if not isinstance(bias, bool):
             raise TypeError(
@@ -222,7 +223,9 @@ class ConvTranspose1d(_Convolution):
 
     def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
         """Upsample; `output_size` (an int or a shape) picks one of the reachable lengths."""
-        extra = self.output_padding if output_size is None else self._extra(x, output_size)
+        extra = self.output_padding
+        if output_size is not None and isinstance(x, Tensor) and x.ndim:
+            extra = self._extra(x, output_size)
         return transpose_convolve(
             "ConvTranspose1d", x, self.weight, self.bias, stride=self.stride,
             padding=self.padding, output_padding=extra, dilation=self.dilation,
@@ -230,7 +233,8 @@ class ConvTranspose1d(_Convolution):
         )  # fmt: skip
 
     def _extra(self, x: Tensor, output_size: Any) -> int:
-        wanted = output_size[-1] if isinstance(output_size, tuple | list) else output_size
+        sizes = output_size if isinstance(output_size, tuple | list) else [output_size]
+        wanted = single("ConvTranspose1d", "output_size", list(sizes[-1:]))
         if isinstance(self.padding, str):
             raise ValueError("ConvTranspose1d: output_size needs a padding that is an int")
         least = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lucid import ops
-from lucid.nn.check import integer, single
+from lucid.nn.check import floating, integer, single
 from lucid.ops import conv
 from lucid.tensor import Tensor
 
@@ -83,9 +83,11 @@ def conv_transpose1d(
 
 
 def _kernel_size(name: str, weight: Any) -> int:
-    if not isinstance(weight, Tensor) or weight.ndim != 3:
-        got = getattr(weight, "shape", type(weight).__name__)
-        raise ValueError(f"{name} expects a weight of 3 dimensions, got {got}")
+    floating(name, weight)
+    if weight.ndim != 3 or weight.shape[-1] == 0:
+        raise ValueError(
+            f"{name} expects a weight of 3 dimensions with at least one tap, got {weight.shape}"
+        )
     return weight.shape[-1]
 
 
@@ -226,5 +228,10 @@ def check_input(
             f"{name} expects x of dtype {weight.dtype}, that of its weight, got {x.dtype}; "
             "convert one of them, e.g. x.to(layer.weight.dtype)"
         )
-    if bias is not None and bias.shape != (C_out,):
+    if bias is None:
+        return
+    if not isinstance(bias, Tensor) or bias.dtype != weight.dtype:
+        got = bias.dtype if isinstance(bias, Tensor) else type(bias).__name__
+        raise TypeError(f"{name} expects a bias Tensor of dtype {weight.dtype}, got {got}")
+    if bias.shape != (C_out,):
         raise ValueError(f"{name} expects a bias of shape ({C_out},), got {bias.shape}")

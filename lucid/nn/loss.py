@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mlx.core as mx
@@ -172,9 +173,9 @@ def _divided(name: str, losses: Tensor, weights: Any, reduction: str, dtype: Any
         return _reduced(name, losses, reduction, dtype)
     if isinstance(weights, mx.array):
         weights = weights.sum() if weights.size else 0.0  # MLX's sum of nothing can hang
-    if isinstance(weights, float) and weights == 0:
-        weights = mx.array(0.0)
-    mean = ops.sum(losses) / weights
+    weights = mx.array(weights)
+    nothing = weights == 0  # the mean of nothing is NaN, but it moves no parameter
+    mean = ops.sum(losses) / mx.where(nothing, 1, weights) + mx.where(nothing, math.nan, 0)
     return mean if mean.dtype == dtype else mean.to(dtype)
 
 

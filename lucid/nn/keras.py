@@ -10,8 +10,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from lucid import ops
 from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.tensor import Tensor
@@ -147,11 +149,16 @@ CONSTRAINTS: dict[str, Callable[..., Tensor]] = {
 
 # Activations: Tensor -> Tensor -----------------------------------------------------------------
 
-ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
-    "linear": lambda x: x,
+
+def _linear(x: Tensor) -> Tensor:
+    return x
+
+
+ACTIVATIONS: dict[str, Callable[..., Tensor]] = {  # no lambdas: a layer can be pickled
+    "linear": _linear,
     "relu": F.relu,
     "relu6": F.relu6,
-    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),  # Keras' slope; torch's is 0.01
+    "leaky_relu": partial(F.leaky_relu, negative_slope=0.2),  # Keras' slope; torch's is 0.01
     "elu": F.elu,
     "selu": F.selu,
     "gelu": F.gelu,
@@ -165,11 +172,11 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "hard_swish": F.hardswish,
     "hard_tanh": F.hardtanh,
     "tanh": F.tanh,
-    "softmax": lambda x: F.softmax(x, -1),
-    "log_softmax": lambda x: F.log_softmax(x, -1),
+    "softmax": partial(F.softmax, dim=-1),
+    "log_softmax": partial(F.log_softmax, dim=-1),
     "softplus": F.softplus,
     "softsign": F.softsign,
-    "exponential": lambda x: x.exp(),
+    "exponential": ops.exp,
 }
 
 _ALIASES = {"zero": "zeros", "one": "ones", "normal": "random_normal", "uniform": "random_uniform"}
@@ -197,7 +204,13 @@ def resolve(kind: str, table: Mapping[str, Callable], given: Any) -> Callable[..
     accepted = inspect.signature(function).parameters
     # Keras writes seeds and fan axes too; the stream of lucid.manual_seed takes the seeds' place
     settings = {k: v for k, v in settings.items() if k in accepted and v is not None}
-    return (lambda x: function(x, **settings)) if settings else function
+    return partial(function, **settings) if settings else function
+
+
+def variable_dtype(policy: Any) -> str | None:
+    """The dtype of the weights under a policy, given by name or as Keras' config writes it."""
+    name = policy["config"]["name"] if isinstance(policy, Mapping) else policy
+    return "float32" if isinstance(name, str) and name.startswith("mixed_") else name
 
 
 def _snake(name: str) -> str:

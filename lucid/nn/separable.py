@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lucid import ops
@@ -166,6 +167,10 @@ class SeparableConv1d(Module):
         total = max((outputs - 1) * s + d * (K - 1) + 1 - L, 0)
         return total // 2, total - total // 2
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle holds: not the activity of a call, with its graph."""
+        return {**self.__dict__, "_activity": None}
+
     def _regularization(self) -> Tensor | None:
         terms = [penalty(to_keras(p)) for p, to_keras, penalty in self._penalties]
         if self._activity is not None:
@@ -182,13 +187,12 @@ class SeparableConv1d(Module):
         return kernel.permute(1, 2, 0).reshape(-1, 1, kernel.shape[0])
 
     @classmethod
-    def from_keras(
-        cls, config: Mapping[str, Any], weights: Sequence[Any] | None = None
-    ) -> SeparableConv1d:
+    def from_keras(cls, config: Mapping[str, Any], weights: Sequence[Any]) -> SeparableConv1d:
         """The layer of a Keras layer's `get_config()` and `get_weights()`.
 
         Args:
             config: the dict; the data format is Keras', "channels_last" unless it says otherwise.
+                Parameters have the dtype that its policy gives to variables.
             weights: depthwise kernel (K, C_in, m), pointwise kernel (1, C_in*m, C_out), and the
                 bias (C_out,) where there is one.
 
@@ -202,6 +206,9 @@ class SeparableConv1d(Module):
         >>> lucid.nn.SeparableConv1d.from_keras(config, weights).in_channels
         2
         """
+        missing = [name for name in ("filters", "kernel_size") if name not in config]
+        if missing:
+            raise ValueError(f"SeparableConv1d.from_keras: the config lacks {', '.join(missing)}")
         renamed = {"filters": "out_channels", "strides": "stride", "dilation_rate": "dilation",
                    "use_bias": "bias"}  # fmt: skip
         kept = ("kernel_size", "padding", "depth_multiplier", "data_format", "activation",
@@ -213,17 +220,14 @@ class SeparableConv1d(Module):
         arguments |= {name: config[name] for name in kept if name in config}
         if arguments.get("data_format") is None:
             arguments["data_format"] = "channels_last"
-        for name in ("kernel_size", "stride", "dilation"):  # Keras' config after JSON holds lists
-            if isinstance(arguments.get(name), list):
-                arguments[name] = tuple(arguments[name])
+        arguments["dtype"] = keras.variable_dtype(config.get("dtype"))
         bias = arguments.get("bias", True)
-        if weights is None or len(weights) != 2 + bias:
-            got = "none" if weights is None else f"{len(weights)}"
+        if len(weights) != 2 + bias:
             raise ValueError(
                 f"SeparableConv1d.from_keras expects {2 + bias} weight arrays (depthwise, "
-                f"pointwise{', bias' if bias else ''}), got {got}"
+                f"pointwise{', bias' if bias else ''}), got {len(weights)}"
             )
-        arrays = [Tensor(w) for w in weights]
+        arrays = [Tensor(w, dtype=arguments["dtype"]) for w in weights]
         if arrays[0].ndim != 3:
             raise ValueError(
                 "SeparableConv1d.from_keras expects a depthwise kernel of shape "
@@ -273,7 +277,13 @@ def _constraint(given: Any, to_keras: Callable, from_keras: Callable) -> Callabl
     constrain = keras.resolve("constraint", keras.CONSTRAINTS, given)
     if constrain is None:
         return None
-    return lambda weight: from_keras(constrain(to_keras(weight)))
+    return partial(_constrained, constrain, to_keras, from_keras)
+
+
+def _constrained(
+    constrain: Callable, to_keras: Callable, from_keras: Callable, weight: Tensor
+) -> Tensor:
+    return from_keras(constrain(to_keras(weight)))
 
 
 def _pointwise_kernel(weight: Tensor) -> Tensor:

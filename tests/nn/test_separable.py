@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -112,6 +113,41 @@ def test_a_deep_copy_is_a_layer_of_its_own():
     assert layer.regularization_loss().item() == before
 
 
+@pytest.mark.parametrize("activation", ["leaky_relu", "linear", "softmax", "exponential"])
+def test_copies_and_pickles_work_after_a_call_with_all_settings(activation):
+    max_norm = {"class_name": "MaxNorm", "config": {"max_value": 0.1, "axis": 0}}
+    layer = nn.SeparableConv1d(
+        2, 3, 4, activation=activation, activity_regularizer="l2", depthwise_regularizer="l1_l2",
+        depthwise_constraint=max_norm, pointwise_constraint="unit_norm", bias_constraint="non_neg",
+    )  # fmt: skip
+    x = lucid.randn(1, 2, 9)
+    y = layer(x)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert twin(x).tolist() == y.tolist()
+        assert twin.regularization_loss().item() == layer.regularization_loss().item()
+        optimizer = optim.SGD(twin.parameters(), lr=1.0)
+        twin.regularization_loss().backward()
+        optimizer.step()
+        assert (np.linalg.norm(twin.depthwise.weight.numpy()[:, 0], axis=1) < 0.11).all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "dtype"),
+    [
+        (None, lucid.float32),
+        ("float64", lucid.float64),
+        ("mixed_float16", lucid.float32),
+        ({"class_name": "DTypePolicy", "config": {"name": "float16"}}, lucid.float16),
+    ],
+)
+def test_from_keras_takes_the_dtype_of_the_policy(policy, dtype):
+    config = {"name": "s", "filters": 4, "kernel_size": [3], "strides": [1], "dtype": policy}
+    weights = [np.full((3, 2, 1), 0.1), np.zeros((1, 2, 4)), np.zeros(4)]
+    layer = nn.SeparableConv1d.from_keras(config, weights)
+    assert {p.dtype for p in layer.parameters()} == {dtype}
+    assert layer.depthwise.weight[0, 0, 0].item() == lucid.tensor(0.1, dtype=dtype).item()
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -133,6 +169,8 @@ def test_settings_that_make_no_sense_are_refused(settings, error, message):
 
 def test_from_keras_refuses_weights_that_do_not_fit():
     config = {"filters": 4, "kernel_size": (3,), "padding": "same"}
+    with pytest.raises(ValueError, match="the config lacks filters"):
+        nn.SeparableConv1d.from_keras({"kernel_size": 3}, [])
     depthwise, pointwise = np.zeros((3, 2, 1)), np.zeros((1, 2, 4))
     with pytest.raises(ValueError, match=r"expects 3 weight arrays \(.*bias\), got 2"):
         nn.SeparableConv1d.from_keras(config, [depthwise, pointwise])

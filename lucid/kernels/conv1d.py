@@ -7,9 +7,12 @@ x[t*stride + k*dilation - left]; whatever lies outside x counts as zero.
 
 import mlx.core as mx
 
+from lucid.kernels.memory import check_size
+
 
 def window(x: mx.array, start: int, size: int) -> mx.array:
     """x[..., start : start + size], zero where that reaches outside of x."""
+    check_size("a padded signal", (*x.shape[:-1], size), x.dtype)
     low, high = max(start, 0), min(start + size, x.shape[-1])
     if low >= high:
         return mx.zeros((*x.shape[:-1], size), x.dtype)
@@ -37,6 +40,7 @@ def unfold(
     The windows that lie inside x are read from x itself, and only the few at its ends from a
     padded copy: half the traffic of padding all of x first.
     """
+    check_size("an unfolded signal", (*x.shape[:-1], kernel_size, length), x.dtype)
     L, reach = x.shape[-1], (kernel_size - 1) * dilation + 1
     order = order or tuple(range(x.ndim + 1))
     first = min(max(-(-left // stride), 0), length)

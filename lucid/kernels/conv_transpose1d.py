@@ -104,12 +104,18 @@ def interleave(z: mx.array, length: int, stride: int, left: int, dilation: int) 
     if dilation > 1:
         # Row r: the phase whose p*dilation is congruent to r, moved by the whole strides in it.
         Q += (P - 1) * dilation // stride
-        rows = [mx.zeros((*z.shape[:-2], Q), z.dtype)] * stride
-        for p in range(P):
+        parts, filled = [], 0
+        for p in sorted(range(P), key=lambda p: p * dilation % stride):
             late, r = divmod(p * dilation, stride)
-            rows[r] = window(z[..., p, :], -late, Q)
-        z = mx.stack(rows, axis=-2)
+            parts += [_silence(z, r - filled, Q), window(z[..., p : p + 1, :], -late, Q)]
+            filled = r + 1
+        z = mx.concatenate([*parts, _silence(z, stride - filled, Q)], axis=-2)
     elif stride > P:  # more stride than taps: nothing reaches the last phases
         z = mx.pad(z, [(0, 0)] * (z.ndim - 2) + [(0, stride - P), (0, 0)])
     y = z.swapaxes(-1, -2).reshape(*z.shape[:-2], Q * stride)
     return window(y, left, length)
+
+
+def _silence(z: mx.array, rows: int, Q: int) -> mx.array:
+    """Phases that no tap reaches; however many, one array."""
+    return mx.zeros((*z.shape[:-2], rows, Q), z.dtype)

@@ -95,7 +95,8 @@ class Conv1d(_Convolution):
         stride: s.
         padding: p samples on both sides; "valid" (0); "same" (the length stays, an odd sample to
             the right; stride 1 only); or "causal" (d(K-1) samples on the left, so that no output
-            sees a later input).
+            sees a later input). A NaN or an infinity may spread further, to the
+            outputs that are computed together: by up to 63*d, in its sample and group only.
         dilation: d, the distance between two taps.
         groups: channels are split into so many groups that do not see each other.
         bias: learn a bias.

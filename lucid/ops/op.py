@@ -27,8 +27,8 @@ import numpy as np
 
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, specification
+from lucid.kernels.memory import check_size
 from lucid.ops.device import is_default, on_device
-from lucid.ops.memory import check_size
 from lucid.ops.promotion import promoted
 
 DIFFERENTIABLE = frozenset([mx.float32, mx.float16, mx.bfloat16, mx.float64, mx.complex64])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid.kernels.memory import check_size
 from lucid.ops.join import stack
 from lucid.ops.linalg import matmul
 from lucid.ops.math import mul
@@ -109,6 +110,7 @@ def adaptive_bounds(L: int, count: int) -> list[tuple[int, int]]:
 def adaptive_mean(x, /, *, count):
     """The mean of `count` windows of nearly equal size."""
     L = x.shape[-1]
+    check_size("adaptive_avg_pool1d", (L, count), x.dtype)
     if L % count == 0:
         return mean(reshape(x, *x.shape[:-1], count, L // count), -1)
     bounds = adaptive_bounds(L, count)
@@ -116,12 +118,13 @@ def adaptive_mean(x, /, *, count):
     starts = mx.array([a for a, _ in bounds])
     ends = mx.array([b for _, b in bounds])
     inside = mx.logical_and(positions >= starts, positions < ends)
-    return matmul(x, (inside / (ends - starts)).astype(x.dtype))
+    return matmul(x, inside.astype(x.dtype) / (ends - starts).astype(x.dtype))
 
 
 def adaptive_largest(x, /, *, count):
     """The largest element of `count` windows of nearly equal size."""
     L = x.shape[-1]
+    check_size("adaptive_max_pool1d", (L, count), x.dtype)
     if L % count == 0:
         size = L // count
         return max_pool(x, K=size, s=size, p=0, d=1, count=count)

@@ -10,10 +10,10 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.autograd.tape import Traced
+from lucid.kernels.memory import check_size
 from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device, resolve
 from lucid.ops.keys import next_key
-from lucid.ops.memory import check_size
 from lucid.ops.shape import sizes
 
 

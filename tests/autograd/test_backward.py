@@ -91,7 +91,7 @@ def test_any_order():
 
 
 @pytest.mark.parametrize(
-    "function, expected",
+    ("function", "expected"),
     [
         (lambda x: x * x * x * x, [4, 12, 24, 24, 0]),
         (lambda x: x**4 + x, [5, 12, 24, 24, 0]),

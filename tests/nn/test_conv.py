@@ -196,3 +196,66 @@ def test_wrong_kinds_of_input_are_refused():
         nn.functional.conv1d(lucid.zeros(1, 1, 8), conv.weight, lucid.zeros(2))
     with pytest.raises(ValueError, match="weight of 3 dimensions"):
         nn.functional.conv1d(lucid.zeros(1, 1, 8), lucid.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda F, x, w: F.conv1d(x, w, lucid.zeros(4, dtype="float64")), TypeError, "bias Tensor"),
+        (lambda F, x, w: F.conv1d(x, w, np.zeros(4)), TypeError, "float32, got ndarray"),
+        (lambda F, x, w: F.conv1d(x, lucid.zeros(4, 2, 0)), ValueError, "at least one tap"),
+        (lambda F, x, w: F.conv_transpose1d(x, lucid.zeros(2, 4, 0)), ValueError, "one tap"),
+        (lambda F, x, w: F.conv1d(x.int(), w.int()), TypeError, "floating point Tensor"),
+        (lambda F, x, w: F.conv1d(x, w, stride=1 << 31), ValueError, r"stride .* below 2\*\*31"),
+    ],
+)
+def test_functions_refuse_what_would_give_garbage(call, error, message):
+    with pytest.raises(error, match=message):
+        call(nn.functional, lucid.randn(1, 2, 8), lucid.randn(4, 2, 3))
+
+
+@pytest.mark.parametrize("size", [9.0, "a", True, ()])
+def test_an_output_size_that_is_no_int_is_refused(size):
+    with pytest.raises((TypeError, ValueError), match="ConvTranspose1d: output_size must be"):
+        nn.ConvTranspose1d(1, 1, 3, stride=2)(lucid.zeros(1, 1, 4), output_size=size)
+
+
+def test_ints_of_numpy_are_ints():
+    conv = nn.Conv1d(np.int64(2), np.int32(4), np.int64(3), groups=np.int16(2))
+    assert repr(conv) == "Conv1d(2, 4, kernel_size=3, stride=1, groups=2)"
+
+
+def test_a_kernel_too_long_for_memory_is_an_error_and_not_the_end_of_the_process():
+    conv = nn.Conv1d(8, 8, 1_000_000, padding=1_000_000)
+    with pytest.raises(MemoryError, match="an unfolded signal: shape"):
+        conv(lucid.ones(1, 8, 4))
+
+
+def test_a_huge_stride_with_a_dilation_takes_no_time():
+    deconv = weigh(nn.ConvTranspose1d(1, 1, 2, 10**7, 10**7, dilation=3, bias=False), 1.0, 0.5)
+    y = deconv(lucid.tensor([[[1.0, 2.0, 3.0]]]))
+    assert y.shape == (1, 1, 4)
+    assert y.tolist() == [[[2.0, 0.0, 0.0, 1.0]]]
+
+
+@pytest.mark.parametrize("K", [3, 16, 40])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_values_out_of_reach_change_no_bit(K, dilation):
+    conv = nn.Conv1d(4, 4, K, padding="causal", dilation=dilation, groups=4)
+    x = np.random.default_rng(0).standard_normal((2, 4, 150)).astype("f")
+    y = conv(lucid.tensor(x)).numpy()
+    x[0, 1, 70:] = 3e38
+    after = conv(lucid.tensor(x)).numpy()
+    assert (after[0, 1, :70] == y[0, 1, :70]).all()
+    after[0, 1] = y[0, 1]
+    assert (after == y).all()
+
+
+def test_a_nan_stays_in_its_sample_and_channel():
+    conv = nn.Conv1d(4, 4, 9, padding="same", groups=4)
+    x = lucid.randn(2, 4, 150)
+    x[0, 1, 70] = float("nan")
+    bad = np.isnan(conv(x).numpy())
+    assert bad[0, 1, 66:75].all()
+    bad[0, 1, 64:80] = False  # the block of 16 outputs that one matmul computes
+    assert not bad.any()

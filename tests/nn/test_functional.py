@@ -58,3 +58,9 @@ def test_pooling_an_empty_batch():
     for y in (F.max_pool1d(x, 3, 2, 1), F.avg_pool1d(x, 2), F.adaptive_avg_pool1d(x, 3)):
         assert y.shape[:2] == (0, 3)
         y.backward()
+
+
+def test_adaptive_means_are_exact_in_float64():
+    x = lucid.arange(7, dtype=lucid.float64).reshape(1, 7)
+    y = nn.functional.adaptive_avg_pool1d(x / 3, 3)
+    np.testing.assert_allclose(y.numpy(), [[1 / 3, 1, 5 / 3]], rtol=1e-15)

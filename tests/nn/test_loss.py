@@ -137,3 +137,11 @@ def test_refusals():
         F.l1_loss(x, np.zeros((2, 5)))
     with pytest.raises(ValueError, match="delta must be positive"):
         F.huber_loss(x, x, delta=0.0)
+
+
+def test_a_batch_of_ignored_targets_is_nan_and_moves_nothing():
+    x = lucid.randn(2, 3, requires_grad=True)
+    loss = nn.functional.cross_entropy(x, lucid.tensor([-100, -100]))
+    loss.backward()
+    assert np.isnan(loss.item())
+    assert x.grad.tolist() == [[0.0] * 3] * 2

@@ -61,14 +61,8 @@ from lucid.ops.elementary import (
 )
 from lucid.ops.fft import irfft, rfft
 from lucid.ops.frame import frame, overlap_add
-from lucid.ops.index import (
-    gather,
-    getitem,
-    index_select,
-    masked_fill,
-    setitem,
-    take_along_dim,
-)
+from lucid.ops.gather import gather, index_select, take_along_dim
+from lucid.ops.index import getitem, masked_fill, setitem
 from lucid.ops.join import cat, chunk, split, stack, unbind
 from lucid.ops.linalg import matmul, outer
 from lucid.ops.math import (

@@ -7,7 +7,7 @@ import mlx.core as mx
 from lucid.autograd.tape import sum_to
 from lucid.ops import precise
 from lucid.ops.op import op
-from lucid.ops.reduce import axes_of, total
+from lucid.ops.reduce import axes_of, floating, total
 
 
 @op
@@ -101,7 +101,7 @@ def prelu(x, weight, /):
 @op
 def softmax(x, /, dim=-1):
     """e**x divided by its sum along `dim`."""
-    axes = axes_of(x.ndim, dim)
+    x, axes = floating(x), axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:
         return mx.ones_like(x), lambda g: mx.zeros_like(g)
     y = precise.softmax(x, axis=axes)
@@ -111,7 +111,7 @@ def softmax(x, /, dim=-1):
 @op
 def log_softmax(x, /, dim=-1):
     """The logarithm of softmax, computed without overflow."""
-    axes = axes_of(x.ndim, dim)
+    x, axes = floating(x), axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:
         return mx.zeros_like(x), lambda g: mx.zeros_like(g)
     # subtracting the maximum first: logsumexp of large x would round the normaliser away

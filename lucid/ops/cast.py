@@ -74,4 +74,9 @@ def constant_like(value: Any, x: Any) -> Any:
     """`value`, a Tensor or anything that makes one, as a Tensor of the dtype of `x`."""
     if isinstance(value, Traced):
         return value if value.array.dtype == x.dtype else astype(value, x.dtype)
-    return x._wrap(mx.array(np.asarray(value)).astype(x.dtype), x._device)
+    array = value if isinstance(value, mx.array) else np.asarray(value)
+    if isinstance(array, np.ndarray) and array.dtype.kind not in "biufc":
+        raise TypeError(f"expected numbers, got {type(value).__name__}: {value!r:.60}")
+    if isinstance(array, np.ndarray) and array.dtype == np.float64:
+        return x._wrap(mx.array(array, mx.float64).astype(x.dtype, stream=mx.cpu), x._device)
+    return x._wrap(mx.array(array).astype(x.dtype), x._device)

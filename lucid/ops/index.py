@@ -20,7 +20,6 @@ from lucid.autograd.tape import Traced
 from lucid.ops.cast import clone, constant_like
 from lucid.ops.math import where
 from lucid.ops.op import op
-from lucid.ops.reduce import axes_of
 from lucid.ops.shape import expand, permute, reshape
 
 
@@ -41,11 +40,11 @@ def getitem(x, key):
     [3, 4, 5]
     """
     basic, places = _plan(x.shape, key)
-    part = x if _is_whole(basic) else _slice(x, key=basic)
+    part = x if _is_whole(basic) else take_slice(x, key=basic)
     if not places:
         return part if part is not x else clone(x)
     front, merged, axis, index = _merge(part, places)
-    return _take(reshape(permute(part, front), merged), index=index, axis=axis)
+    return take(reshape(permute(part, front), merged), index=index, axis=axis)
 
 
 def setitem(x, key, value):
@@ -61,65 +60,15 @@ def setitem(x, key, value):
         return where(reshape(mask, *mask.shape, *ones), reshape(value, ()), x)
     basic, places = _plan(x.shape, key)
     if not places:
-        return _put_slice(x, _spread(value, x.array[basic].shape), key=basic)
-    part = x if _is_whole(basic) else _slice(x, key=basic)
+        return _puttake_slice(x, _spread(value, x.array[basic].shape), key=basic)
+    part = x if _is_whole(basic) else take_slice(x, key=basic)
     front, merged, axis, index = _merge(part, places)
     flat = reshape(permute(part, front), merged)
     target = (*merged[:axis], *index.shape, *merged[axis + 1 :])
     flat = _put(flat, _spread(value, target), index=index, axis=axis)
     back = [front.index(i) for i in range(part.ndim)]
     part = permute(reshape(flat, [part.shape[i] for i in front]), back)
-    return part if _is_whole(basic) else _put_slice(x, part, key=basic)
-
-
-def gather(x, dim, index):
-    """y[i][j][k] = x[i][index[i][j][k]][k] for dim = 1, and so on; as `torch.gather`.
-
-    `index` has as many dimensions as x, and is no longer than x except along `dim`.
-
-    >>> import lucid
-    >>> lucid.gather(lucid.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, lucid.tensor([[1], [0]])).tolist()
-    [[2.0], [3.0]]
-    """
-    (axis,) = axes_of(x.ndim, dim) or (0,)
-    indices = _checked(index, x.shape[axis] if x.ndim else 1, axis)
-    longer = [i for i, n in enumerate(x.shape) if i != axis and indices.shape[i : i + 1] > (n,)]
-    if indices.ndim != x.ndim or longer:
-        raise ValueError(
-            f"gather expects an index of {x.ndim} dimensions that fits into {x.shape} except along "
-            f"dim {axis}, got shape {indices.shape}"
-        )
-    if x.ndim == 0:
-        return clone(x)
-    key = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(indices.shape))
-    return _gather(x if indices.shape == x.shape else _slice(x, key=key), index=indices, axis=axis)
-
-
-def take_along_dim(x, indices, dim):
-    """As `gather`, with the sizes other than `dim` broadcast against each other."""
-    (axis,) = axes_of(x.ndim, dim)
-    indices = _checked(indices, x.shape[axis], axis)
-    if indices.ndim != x.ndim:
-        raise ValueError(
-            f"take_along_dim expects as many dimensions in the indices as in the input ({x.ndim}), "
-            f"got shape {indices.shape}"
-        )
-    rest = mx.broadcast_shapes(
-        (*x.shape[:axis], 1, *x.shape[axis + 1 :]),
-        (*indices.shape[:axis], 1, *indices.shape[axis + 1 :]),
-    )
-    indices = mx.broadcast_to(indices, (*rest[:axis], indices.shape[axis], *rest[axis + 1 :]))
-    x = expand(x, (*rest[:axis], x.shape[axis], *rest[axis + 1 :]))
-    return _gather(x, index=indices, axis=axis)
-
-
-def index_select(x, dim, index):
-    """The slices of x along `dim` that a 1-D `index` names, in its order."""
-    (axis,) = axes_of(x.ndim, dim)
-    indices = _checked(index, x.shape[axis], axis)
-    if indices.ndim > 1:
-        raise ValueError(f"index_select expects a 1-D index, got shape {indices.shape}")
-    return _take(x, index=indices.reshape(-1), axis=axis)
+    return part if _is_whole(basic) else _puttake_slice(x, part, key=basic)
 
 
 def masked_fill(x, mask, value):
@@ -129,8 +78,9 @@ def masked_fill(x, mask, value):
     >>> lucid.ones(3).masked_fill(lucid.tensor([True, False, False]), 5.0)
     Tensor([5., 1., 1.], grad=None)
     """
-    if mask.dtype != mx.bool_:
-        raise TypeError(f"masked_fill expects a bool mask, got {mask.dtype}")
+    dtype = getattr(mask, "dtype", type(mask).__name__)
+    if not isinstance(mask, Traced) or dtype != mx.bool_:
+        raise TypeError(f"masked_fill expects a Tensor of bools as its mask, got {dtype}")
     return where(mask, constant_like(value, x), x)
 
 
@@ -170,7 +120,7 @@ def _plan(shape: tuple[int, ...], key: Any) -> tuple[tuple, Places]:
                 places.append((after + j, mx.array(indices.astype(np.int32))))
         else:
             basic.append(slice(None))
-            places.append((after, _checked(k, shape[axis], axis)))
+            places.append((after, checked(k, shape[axis], axis)))
         axis += _consumed(k)
         after += 0 if isinstance(k, int) else max(1, _consumed(k))
     return tuple(basic), places
@@ -182,12 +132,15 @@ def _item(k: Any) -> Any:
         return k
     if isinstance(k, Traced):
         k = k.array
+        if k.ndim == 0 and mx.issubdtype(k.dtype, mx.integer) and not laziness.is_tracing():
+            return int(k.item())  # as in torch, it takes its dimension away
     elif isinstance(k, bool | np.bool_):
         return np.array(k)
     elif hasattr(k, "__index__") and getattr(k, "ndim", 0) == 0 and not isinstance(k, mx.array):
         return operator.index(k)
     elif isinstance(k, list | tuple | range):
-        k = np.array(k, dtype=None if len(k) else np.int64)
+        k = np.array(k)
+        k = k if k.size else k.astype(np.int64)
     if isinstance(k, mx.array) and not mx.issubdtype(k.dtype, mx.inexact):
         return k
     if isinstance(k, np.ndarray) and k.dtype.kind in "biu":
@@ -245,7 +198,7 @@ def _positions(mask: Any) -> tuple[np.ndarray, ...]:
     return np.nonzero(np.array(mask))
 
 
-def _checked(index: Any, n: int, axis: int) -> mx.array:
+def checked(index: Any, n: int, axis: int) -> mx.array:
     """An index array with every entry from 0 to n - 1; negative ones count from the end."""
     index = _item(index)
     if not isinstance(index, mx.array):
@@ -312,7 +265,7 @@ def _spread(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 @op(linear=True)
-def _slice(x, /, *, key):
+def take_slice(x, /, *, key):
     """x[key] for a key of ints, slices, None and Ellipsis."""
     shape = x.shape
 
@@ -326,7 +279,7 @@ def _slice(x, /, *, key):
 
 
 @op(linear=True)
-def _put_slice(x, value, /, *, key):
+def _puttake_slice(x, value, /, *, key):
     """x with x[key] = value."""
     y, shape = mx.array(x), value.shape
     if value.size == 0:
@@ -342,7 +295,7 @@ def _put_slice(x, value, /, *, key):
 
 
 @op(linear=True)
-def _take(x, /, *, index, axis):
+def take(x, /, *, index, axis):
     """The entries of x along `axis` that `index`, of any shape, names."""
     shape = x.shape
     rule = lambda g: _scatter(mx.zeros(shape, g.dtype), g, index, axis, add=True)  # noqa: E731
@@ -378,20 +331,3 @@ def _scatter(x: mx.array, value: mx.array, index: mx.array, axis: int, *, add: b
         rows = mx.array(rows)
         rows[index] = value
     return mx.moveaxis(rows, 0, axis)
-
-
-@op(linear=True)
-def _gather(x, /, *, index, axis):
-    """x at `index` along `axis`; the shapes agree on the other axes."""
-    shape = x.shape
-
-    def pick(a):
-        return mx.take_along_axis(a, index, axis)
-
-    def rule(g):
-        zeros = mx.zeros(shape, g.dtype)
-        if g.size == 0:
-            return zeros
-        return mx.vjp(pick, [zeros], [g])[1][0]  # a sum over repeated indices
-
-    return (pick(x) if index.size else mx.zeros(index.shape, x.dtype)), rule

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
+from lucid.autograd.tape import Traced
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 
@@ -35,6 +37,9 @@ def _several(name: str, tensors: Any) -> list[Any]:
     if not isinstance(tensors, tuple | list) or not tensors:
         got = f"{len(tensors)} of them" if isinstance(tensors, tuple | list) else type(tensors)
         raise TypeError(f"{name} expects a list or tuple of one or more Tensors, got {got}")
+    for t in tensors:
+        if not isinstance(t, Traced | mx.array | np.ndarray):
+            raise TypeError(f"{name} expects Tensors, got {type(t).__name__}: {t!r:.60}")
     return list(tensors)
 
 
@@ -67,7 +72,7 @@ def split(x: Any, split_size: Any, dim: int = 0) -> tuple[Any, ...]:
     >>> [part.tolist() for part in lucid.arange(5).split(2)]
     [[0, 1], [2, 3], [4]]
     """
-    (axis,) = axes_of(x.ndim, dim)
+    axis = _axis(x, dim)
     n = x.shape[axis]
     if isinstance(split_size, tuple | list):
         parts = list(split_size)
@@ -86,14 +91,20 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """x cut along `dim` into at most `chunks` parts of equal size (the last may be smaller)."""
     if chunks <= 0:
         raise ValueError(f"chunk expects a positive number of parts, got {chunks}")
-    (axis,) = axes_of(x.ndim, dim)
+    axis = _axis(x, dim)
     return split(x, max(1, -(-x.shape[axis] // chunks)), axis)
 
 
 def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
     """The slices of x along `dim`, without that dimension."""
-    (axis,) = axes_of(x.ndim, dim)
+    axis = _axis(x, dim)
     return _unbind(x, axis=axis) if x.shape[axis] else ()
+
+
+def _axis(x: Any, dim: int) -> int:
+    if x.ndim == 0:
+        raise ValueError("a 0-dimensional tensor cannot be taken apart")
+    return axes_of(x.ndim, dim)[0]
 
 
 @op(linear=True)

@@ -20,6 +20,10 @@ def matmul(x, y, /):
     >>> (lucid.ones(2, 3) @ lucid.ones(3, 4)).shape
     (2, 4)
     """
+    if not isinstance(x, mx.array) or not isinstance(y, mx.array):
+        raise TypeError("matmul expects two tensors; use * for a number")
+    if not mx.issubdtype(mx.result_type(x, y), mx.inexact):
+        raise TypeError("matmul expects floating point tensors; use x.float()")
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError("matmul needs at least one dimension on each side")
     if 0 in x.shape or 0 in y.shape:

@@ -119,18 +119,18 @@ def _floating(*values: Any) -> bool:
 
 def _divided(x: Any, y: Any) -> tuple[mx.array, mx.array]:
     """Integer quotient and remainder. MLX gives 0 for x // 0, and dies of the lowest int // -1."""
-    array = isinstance(y, mx.array)
-    zero = (not laziness.is_tracing() and y.size and (y == 0).any().item()) if array else y == 0
-    if zero:
+    dtype = mx.result_type(*(v for v in (x, y) if isinstance(v, mx.array)))
+    if dtype == mx.bool_:
+        raise TypeError("integer division expects integers, got bool")
+    x, y = mx.broadcast_arrays(mx.array(x, dtype), mx.array(y, dtype))
+    if y.size and not laziness.is_tracing() and (y == 0).any().item():
         raise ZeroDivisionError("integers cannot be divided by 0; use x.float() to get inf")
-    if not array:
-        return (-x, mx.zeros_like(x)) if y == -1 else (mx.floor_divide(x, y), mx.remainder(x, y))
-    safe = mx.where((y == 0) | (y == -1), mx.array(1, y.dtype), y)
-    x = mx.array(x)
-    return (
-        mx.where(y == -1, -x, mx.floor_divide(x, safe)),
-        mx.where(y == -1, mx.array(0, x.dtype), mx.remainder(x, safe)),
-    )
+    if mx.issubdtype(dtype, mx.unsignedinteger):
+        return mx.floor_divide(x, y), mx.remainder(x, y)
+    minus = y == -1
+    safe = mx.where(minus, mx.array(1, dtype), y)
+    quotient = mx.where(minus, -x, mx.floor_divide(x, safe))
+    return quotient, mx.where(minus, mx.array(0, dtype), mx.remainder(x, safe))
 
 
 @op(broadcasts=True)

@@ -243,4 +243,7 @@ def _explained(name: str, values: Sequence[Any], error: Exception) -> Exception:
         f"{str(v.dtype).split('.')[-1]}{list(v.shape)}" if isinstance(v, mx.array) else repr(v)
         for v in values
     ]
-    return type(error)(f"{name}: {error} (inputs: {', '.join(described)})")
+    text = str(error)
+    if "incompatible function arguments" in text:  # followed by a page of C++ signatures
+        text = "arguments of these kinds are not accepted"
+    return type(error)(f"{name}: {text} (inputs: {', '.join(described)})")

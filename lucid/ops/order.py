@@ -8,7 +8,7 @@ import mlx.core as mx
 
 from lucid.autograd.tape import Traced
 from lucid.ops.cast import clone
-from lucid.ops.index import take_along_dim
+from lucid.ops.gather import take_along_dim
 from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
@@ -78,9 +78,9 @@ def _arg_extreme(name: str, find: Any, x: mx.array, dim: Any, keepdim: bool) -> 
     refuse_empty(x.shape, axes)
     if dim is not None and isinstance(dim, tuple | list):
         raise TypeError(f"{name} expects one dim, got {dim!r}")
-    if x.size == 0:
+    if x.size == 0 or x.ndim == 0:
         return mx.zeros(reduced_shape(x.shape, axes, keepdim), mx.int64), None
-    y = find(x, axis=None if x.ndim == 0 else dim, keepdims=keepdim)
+    y = find(x, axis=dim, keepdims=keepdim)
     return y.astype(mx.int64), None
 
 

@@ -50,6 +50,11 @@ def total(x: mx.array, axes: tuple[int, ...], keepdim: bool = False) -> mx.array
     return x.sum(axis=axes, keepdims=keepdim) if axes else x
 
 
+def floating(x: mx.array) -> mx.array:
+    """x itself, or in float32 where it holds integers."""
+    return x if mx.issubdtype(x.dtype, mx.inexact) else x.astype(mx.float32)
+
+
 def _spread(g: mx.array, shape: tuple[int, ...], axes: tuple[int, ...]) -> mx.array:
     """A gradient of the reduced shape, repeated along the reduced axes."""
     return mx.broadcast_to(g.reshape(reduced_shape(shape, axes, True)), shape)
@@ -245,7 +250,7 @@ def _others(x: mx.array) -> mx.array:
 @op
 def logsumexp(x, /, dim, keepdim=False):
     """log(sum(exp(x))) over `dim`, without overflow; of nothing it is -inf."""
-    axes, shape = axes_of(x.ndim, dim), x.shape
+    x, axes, shape = floating(x), axes_of(x.ndim, dim), x.shape
     if x.size == 0:
         nothing = mx.full(reduced_shape(shape, axes, keepdim), -math.inf, x.dtype)
         return nothing, lambda g: mx.zeros(shape, g.dtype)
@@ -260,8 +265,10 @@ def logsumexp(x, /, dim, keepdim=False):
 
 @op
 def cumsum(x, /, dim):
-    """The running sum along `dim`."""
+    """The running sum along `dim`. Integers add up in int64."""
     (axis,) = axes_of(x.ndim, dim) or (0,)
-    if x.size == 0:
+    if not mx.issubdtype(x.dtype, mx.inexact):
+        x = x.astype(mx.int64)
+    if x.size == 0 or x.ndim == 0:
         return x, lambda g: g
     return mx.cumsum(x, axis=axis), lambda g: mx.cumsum(g, axis=axis, reverse=True)

@@ -35,6 +35,8 @@ def array_of(data: Any, dtype: Any, device: str) -> mx.array:
             )
         if wanted is not None and wanted == mx.float64:
             return mx.array(given.astype(np.float64), mx.float64)
+        if given is not data and wanted is not None and mx.issubdtype(wanted, mx.integer):
+            _check_range(given, wanted)
         if given.dtype.kind == "f" and given.dtype.itemsize > 4:
             given = given.astype(np.float32)
         return mx.array(np.ascontiguousarray(given).reshape(given.shape), wanted)
@@ -48,6 +50,18 @@ def _numpy(data: Any) -> np.ndarray:
             f"cannot make a Tensor of {type(data).__name__}: its rows differ in length; "
             "pad them to one length first"
         ) from error
+
+
+def _check_range(values: Any, dtype: mx.Dtype) -> None:
+    """Python ints that the dtype cannot hold are refused; NumPy's wrap round, as in NumPy."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return
+    low, high, limits = int(values.min()), int(values.max()), mx.iinfo(dtype)
+    if low < limits.min or high > limits.max:
+        raise OverflowError(
+            f"{low if low < limits.min else high} does not fit into {str(dtype).split('.')[-1]}, "
+            f"which goes from {limits.min} to {limits.max}"
+        )
 
 
 def _from_dlpack(data: Any) -> Any:
@@ -109,6 +123,8 @@ class Creation(Traced):
         """
         shape = _shape(size if isinstance(size, tuple | list) else (size,))
         value = fill_value.item() if hasattr(fill_value, "item") else fill_value
+        if not isinstance(value, bool | int | float | complex):
+            raise TypeError(f"full expects a number to fill with, got {type(value).__name__}")
         dtype = dtype_of(type(value) if dtype is None else dtype)
         if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
             raise OverflowError(f"the int {value} does not fit into 64 bits; write it as a float")
@@ -297,6 +313,8 @@ class Creation(Traced):
             low, high = 0, low
         if low >= high:
             raise ValueError(f"randint needs low < high, got low={low} and high={high}")
+        if low < -(1 << 62) or high > 1 << 62:
+            raise ValueError(f"randint draws from -2**62 to 2**62, got low={low} and high={high}")
         shape, span = _shape((size,) if isinstance(size, int) else size), high - low
 
         def make() -> mx.array:

@@ -89,6 +89,11 @@ class InPlace(Operators):
         """Become 0 everywhere."""
         return self.copy_(0)
 
+    def detach_(self) -> Any:
+        """Leave the graph."""
+        self._node, self.requires_grad = None, False
+        return self
+
     def masked_fill_(self, mask: Any, value: Any) -> Any:
         """Become `value` where the bool mask is True."""
         return self._rebind(ops.masked_fill(self, mask, value))

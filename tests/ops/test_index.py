@@ -204,5 +204,5 @@ def test_gather_refuses():
         lucid.gather(x, 1, lucid.tensor([[0]] * 3))
     with pytest.raises(IndexError, match="index 2 is out of range"):
         x.index_select(0, lucid.tensor([2]))
-    with pytest.raises(TypeError, match="expects a bool mask"):
+    with pytest.raises(TypeError, match="a Tensor of bools as its mask"):
         x.masked_fill(x, 0.0)

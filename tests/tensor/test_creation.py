@@ -92,6 +92,13 @@ def test_the_stream_can_be_set_back():
         (lambda: lucid.zeros(True), TypeError, "sizes must be ints"),
         (lambda: lucid.full((1,), 2**70), OverflowError, "does not fit into 64 bits"),
         (lambda: lucid.full((1,), 300, dtype=lucid.uint8), ValueError, "overflow"),
+        (lambda: lucid.full((1,), "a"), TypeError, "a number to fill with, got str"),
+        (
+            lambda: lucid.tensor([300], dtype=lucid.uint8),
+            OverflowError,
+            "300 does not fit into uint8",
+        ),
+        (lambda: lucid.randint(0, 2**63, (1,)), ValueError, "draws from -2"),
         (lambda: lucid.arange(0, 1, 0), ValueError, "from 0 to 1 in steps of 0"),
         (lambda: lucid.arange(0, 1, -1), ValueError, "from 0 to 1 in steps of -1"),
         (lambda: lucid.randint(3, 3, (1,)), ValueError, "needs low < high, got low=3 and high=3"),

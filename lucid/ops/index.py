@@ -60,7 +60,7 @@ def setitem(x, key, value):
         return where(reshape(mask, *mask.shape, *ones), reshape(value, ()), x)
     basic, places = _plan(x.shape, key)
     if not places:
-        return _puttake_slice(x, _spread(value, x.array[basic].shape), key=basic)
+        return _put_slice(x, _spread(value, x.array[basic].shape), key=basic)
     part = x if _is_whole(basic) else take_slice(x, key=basic)
     front, merged, axis, index = _merge(part, places)
     flat = reshape(permute(part, front), merged)
@@ -68,7 +68,7 @@ def setitem(x, key, value):
     flat = _put(flat, _spread(value, target), index=index, axis=axis)
     back = [front.index(i) for i in range(part.ndim)]
     part = permute(reshape(flat, [part.shape[i] for i in front]), back)
-    return part if _is_whole(basic) else _puttake_slice(x, part, key=basic)
+    return part if _is_whole(basic) else _put_slice(x, part, key=basic)
 
 
 def masked_fill(x, mask, value):
@@ -279,7 +279,7 @@ def take_slice(x, /, *, key):
 
 
 @op(linear=True)
-def _puttake_slice(x, value, /, *, key):
+def _put_slice(x, value, /, *, key):
     """x with x[key] = value."""
     y, shape = mx.array(x), value.shape
     if value.size == 0:

@@ -62,9 +62,10 @@ def mel_filterbank(
     (20, 129)
     """
     f_max = sample_rate / 2 if f_max is None else f_max
-    if n_mels < 1 or n_fft < 2:
+    if n_fft < 2 or not 1 <= n_mels <= n_fft:
         raise ValueError(
-            f"mel_filterbank: expects n_mels >= 1 and n_fft >= 2, got {n_mels} and {n_fft}"
+            f"mel_filterbank: expects n_fft >= 2 and 1 <= n_mels <= n_fft, got n_mels={n_mels} and "
+            f"n_fft={n_fft}"
         )
     if not 0 <= f_min < f_max <= sample_rate / 2:
         raise ValueError(

@@ -11,14 +11,15 @@ from typing import Any
 from lucid.recipes import denoise, keywords
 from lucid.recipes.report import Result
 
-_INTERRUPTED, _FAULT, _DIVERGED = 130, 2, 1
-_FAULTS = (OSError, ValueError, ImportError, MemoryError)  # of use, of data, of the machine
+_INTERRUPTED, _FAULT = 130, 2
+# of use, of data, of the machine; the last: a loss that is not finite
+_FAULTS = (OSError, ValueError, ImportError, MemoryError, FloatingPointError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status.
 
-    0 is success, 1 a loss that is not finite, 2 an error of use or of data, 130 Ctrl-C.
+    0 is success, 2 an error of use or of data or a training that diverged, 130 Ctrl-C.
 
     >>> main(["predict", "no-such-run", "yes.wav"])
     2
@@ -29,9 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return _INTERRUPTED
-    except FloatingPointError as error:
-        _complain(error)
-        return _DIVERGED
     except _FAULTS as error:
         _complain(error)
         return _FAULT
@@ -59,15 +57,15 @@ def parser() -> argparse.ArgumentParser:
         help="one folder per word, or files named word_speaker_number.wav; else own words",
     )
     words.add_argument("--input", choices=("mel", "raw"), help="spectrogram (default) or waveform")
-    words.add_argument("--epochs", type=int, help="default 15")
-    _training_options(words, "keywords", batch_size=64)
+    words.add_argument("--epochs", type=int, metavar="N", help="default 15")
+    _training_options(words, "keywords", batch_size=64, rate="0.003")
 
     clean = recipes.add_parser("denoise", help="take the noise out of speech")
     clean.set_defaults(command=_train_denoise)
     clean.add_argument("--data", metavar="FOLDER", help="speech; default: speech of our own")
     clean.add_argument("--noise", metavar="FOLDER", help="noise, with --data")
-    clean.add_argument("--steps", type=int, help="default 4158, without --data 480")
-    _training_options(clean, "denoise", batch_size=8)
+    clean.add_argument("--steps", type=int, metavar="N", help="default 4158, without --data 480")
+    _training_options(clean, "denoise", batch_size=8, rate="0.001, without --data 0.01")
 
     predict = commands.add_parser("predict", help="recognise the words in audio files")
     predict.set_defaults(command=_predict)
@@ -82,10 +80,14 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def _training_options(parser: argparse.ArgumentParser, recipe: str, batch_size: int) -> None:
+def _training_options(
+    parser: argparse.ArgumentParser, recipe: str, batch_size: int, rate: str
+) -> None:
     parser.add_argument("--batch-size", type=int, metavar="N", help=f"default {batch_size}")
-    parser.add_argument("--lr", type=float, dest="learning_rate", help="learning rate")
-    parser.add_argument("--seed", type=int, help="default 0")
+    parser.add_argument(
+        "--lr", type=float, dest="learning_rate", metavar="RATE", help=f"default {rate}"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="default 0")
     parser.add_argument("--sample-rate", type=int, metavar="HZ", help="default 8000")
     parser.add_argument(
         "--run", metavar="FOLDER", help=f"a new folder for the results; default runs/{recipe}-1"
@@ -98,7 +100,9 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     others = ("command", "run", "resume")
     given = {k: v for k, v in vars(options).items() if k not in others and v is not None}
     if options.resume is not None and (given or options.run):
-        names = ", ".join(f"--{k.replace('_', '-')}" for k in (*given, "run") if k in vars(options))
+        spelled = {"learning_rate": "lr"}
+        wrong = [*given, *(["run"] if options.run else [])]
+        names = ", ".join(f"--{spelled.get(k, k).replace('_', '-')}" for k in wrong)
         raise ValueError(f"--resume goes on with the settings of its run; leave out {names}")
     return given
 

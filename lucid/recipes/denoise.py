@@ -353,6 +353,8 @@ def enhance(
     """
     if not Path(out).parent.is_dir():
         raise FileNotFoundError(f"{out}: its folder does not exist")
+    if Path(out).exists() and Path(path).exists() and os.path.samefile(path, out):
+        raise ValueError(f"{out}: is the noisy recording itself; give the result another name")
     samples, _ = audio.load(path, sample_rate=config.sample_rate)
     if samples.shape[-1] == 0:
         raise ValueError(f"{path}: holds no audio")

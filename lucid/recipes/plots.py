@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,9 @@ def confusion_matrix(path: Path, counts: np.ndarray, labels: Sequence[str]) -> N
             fontsize=8,
             color="white" if dark else "black",
         )
-    drawn.savefig(path, dpi=120)
+    with warnings.catch_warnings():  # a label in a script that the font lacks is drawn as boxes
+        warnings.filterwarnings("ignore", "Glyph")
+        drawn.savefig(path, dpi=120)
 
 
 def spectrograms(path: Path, signals: dict[str, np.ndarray], sample_rate: int) -> None:

@@ -94,9 +94,8 @@ def split(
     for label in sorted({clip.label for clip in clips}):
         paths = [clip.path for clip in clips if clip.label == label]
         if len(paths) < 2:
-            raise ValueError(
-                f"class {label!r} has one recording; it needs two, to learn from and to test"
-            )
+            where = f"class {label!r} has" if label else f"{paths[0].parent}: holds"
+            raise ValueError(f"{where} one recording; it needs two, to learn from and to test")
         count = max(1, round(len(paths) / 10))
         held |= {paths[i] for i in rng.permutation(len(paths))[:count]}
     train, test = audio.split(clips, lambda clip: clip.path in held)

@@ -8,10 +8,10 @@ from typing import Any
 
 
 def check(config: Any, counts: tuple[str, ...]) -> None:
-    """Raise ValueError where a setting of `config` makes no sense; `counts` are at least 1."""
+    """Raise ValueError where a setting of `config` makes no sense; `counts` are 1 to 2**31 - 1."""
     for name in (*counts, "batch_size"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")
+        if not 1 <= getattr(config, name) < 1 << 31:
+            raise ValueError(f"{name} must be from 1 to 2**31 - 1, got {getattr(config, name)}")
     if not 0 <= config.seed < 1 << 63:
         raise ValueError(f"seed must be from 0 to 2**63 - 1, got {config.seed}")
     if not 0 < config.learning_rate < math.inf:

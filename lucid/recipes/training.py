@@ -22,12 +22,14 @@ def fit(job: Job, run: Run, *, resume: bool = False) -> list[Row]:
     finished epoch, and ends with the same bits as if it had never stopped.
 
     Raises:
-        FloatingPointError: the loss is not finite. The last checkpoint is kept.
+        FloatingPointError: the loss or a weight is not finite. The last checkpoint is kept.
         ValueError: the checkpoint does not fit the job.
         OSError: the disk does not take a checkpoint. The last one is kept.
         KeyboardInterrupt: after saying how to go on.
     """
     history = checkpoint.restore(run.checkpoint, job) if resume else []
+    if history:  # the run may have ended between the checkpoint and what is made from it
+        _keep(job, run, history, made=True)
     step = int(history[-1]["step"]) if history else 0
     per_epoch = len(job.loader)
     epochs = -(-job.steps // per_epoch)
@@ -42,11 +44,13 @@ def fit(job: Job, run: Run, *, resume: bool = False) -> list[Row]:
             for loss in take_steps(job, count):
                 step += 1
                 if not math.isfinite(loss):
-                    raise FloatingPointError(_diverged(loss, step, epoch, run))
+                    raise FloatingPointError(_diverged(f"loss is {loss}", step, epoch, run))
                 losses.append(loss)
                 recent = losses[-20:]
                 values = {"loss": sum(recent) / len(recent), **shown}
                 progress.step(title, step, len(losses) / count, values)
+            if not _finite(job.model):  # the last step of an epoch shows in no loss
+                raise FloatingPointError(_diverged("weights are not finite", step, epoch, run))
             job.model.eval()
             row: Row = {"epoch": epoch + 1, "step": step, "loss": sum(losses) / len(losses)}
             row |= job.evaluate()
@@ -84,10 +88,11 @@ def take_steps(job: Job, count: int) -> Iterator[float]:
         yield pending.item()
 
 
-def _keep(job: Job, run: Run, history: list[Row]) -> None:
-    """Write the checkpoint, then what can be made from it."""
+def _keep(job: Job, run: Run, history: list[Row], made: bool = False) -> None:
+    """Write the checkpoint unless it is `made`, then what can be made from it."""
     try:
-        checkpoint.save(run.checkpoint, job, history)
+        if not made:
+            checkpoint.save(run.checkpoint, job, history)
         if all(history[-1][job.score] > row[job.score] for row in history[:-1]):
             checkpoint.save(run.best, job, history)
         run.write_metrics(history)
@@ -96,11 +101,15 @@ def _keep(job: Job, run: Run, history: list[Row]) -> None:
         raise OSError(error.errno, reason) from error
 
 
-def _diverged(loss: float, step: int, epoch: int, run: Run) -> str:
+def _finite(model: nn.Module) -> bool:
+    return all(bool(p.detach().isfinite().all()) for p in model.parameters())
+
+
+def _diverged(what: str, step: int, epoch: int, run: Run) -> str:
     kept = f"the checkpoint of epoch {epoch} is kept in {run.checkpoint}" if epoch else (
         "no epoch was finished, so there is no checkpoint"
     )  # fmt: skip
-    return f"the loss is {loss} at step {step} (epoch {epoch + 1}); {kept}; try a lower --lr"
+    return f"the {what} at step {step} (epoch {epoch + 1}); {kept}; try a lower --lr"
 
 
 def _left_behind(recipe: str, run: Run) -> str:

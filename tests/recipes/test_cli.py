@@ -177,6 +177,9 @@ def test_enhance_refuses(words_run, clean_run, speech, capsys):
     message = fails(capsys, "enhance", "words", good, "-o", "out.wav")
     assert "'keywords' run, expected one of 'denoise'" in message
     assert "end it in .wav" in fails(capsys, "enhance", "clean", good, "-o", "out.mp3")
+    before = good.read_bytes()
+    assert "is the noisy recording itself" in fails(capsys, "enhance", "clean", good, "-o", good)
+    assert good.read_bytes() == before
     message = fails(capsys, "enhance", "clean", good, "-o", "no/out.wav")
     assert "no/out.wav: its folder does not exist" in message
 
@@ -248,12 +251,13 @@ def test_a_folder_without_permission(speech, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["keywords", "--epochs", "0"], "epochs must be at least 1, got 0"),
-        (["keywords", "--batch-size", "-1"], "batch_size must be at least 1, got -1"),
+        (["keywords", "--epochs", "0"], "epochs must be from 1 to 2**31 - 1, got 0"),
+        (["keywords", "--batch-size", "-1"], "batch_size must be from 1 to 2**31 - 1, got -1"),
         (["keywords", "--lr", "nan"], "learning_rate must be a number above 0, got nan"),
         (["keywords", "--sample-rate", "10"], "sample_rate must be from 4000 to 192000 Hz, got 10"),
         (["keywords", "--seed", "-1"], "seed must be from 0 to 2**63 - 1, got -1"),
-        (["denoise", "--steps", "0"], "steps must be at least 1, got 0"),
+        (["keywords", "--batch-size", "9" * 20], "batch_size must be from 1 to 2**31 - 1, got 99"),
+        (["denoise", "--steps", "0"], "steps must be from 1 to 2**31 - 1, got 0"),
         (["denoise", "--lr", "-1"], "learning_rate must be a number above 0, got -1.0"),
     ],
 )
@@ -284,9 +288,21 @@ def test_resume(words_run, capsys):
     assert (words_run / "checkpoint.safetensors").read_bytes() == before
     capsys.readouterr()
     message = fails(capsys, "train", "keywords", "--resume", "words", "--epochs", "3")
-    assert "goes on with the settings of its run; leave out --epochs" in message
+    assert message.endswith("goes on with the settings of its run; leave out --epochs")
+    message = fails(capsys, "train", "keywords", "--resume", "words", "--lr", "3", "--run", "x")
+    assert message.endswith("leave out --lr, --run")
     assert "expected one of 'denoise'" in fails(capsys, "train", "denoise", "--resume", "words")
     assert "no such run folder" in fails(capsys, "train", "keywords", "--resume", "nowhere")
+
+
+def test_resume_writes_what_a_kill_kept_from_being_written(words_run):
+    """The checkpoint comes first, then these."""
+    missing = [words_run / name for name in ("best.safetensors", "metrics.csv")]
+    before = [path.read_bytes() for path in missing]
+    for path in missing:
+        path.unlink()
+    assert main(["train", "keywords", "--resume", "words"]) == 0
+    assert [path.read_bytes() for path in missing] == before
 
 
 def test_resume_where_the_data_changed(words_run, speech, capsys):
@@ -300,8 +316,49 @@ def test_a_loss_that_is_nan(speech, capsys, monkeypatch):
     monkeypatch.setattr(
         keywords.Keywords, "loss", lambda self, batch: self.model(batch[0]).sum() * float("nan")
     )
-    message = fails(capsys, "train", "keywords", "--data", speech, "--epochs", "1", status=1)
+    message = fails(capsys, "train", "keywords", "--data", speech, "--epochs", "1")
     assert "the loss is nan at step 1 (epoch 1); no epoch was finished" in message
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_step_that_ruins_the_weights_is_not_kept(speech, capsys, monkeypatch, epochs):
+    """The last step of an epoch: its own loss was still fine."""
+
+    class Keywords(keywords.Keywords):
+        def __init__(self, *args):
+            super().__init__(*args)
+            step, made = self.optimizer.step, []
+
+            def ruin():
+                made.append(step())
+                if len(made) == epochs * len(self.loader):
+                    with lucid.no_grad():
+                        next(iter(self.model.parameters())).mul_(float("inf"))
+
+            self.optimizer.step = ruin
+
+    monkeypatch.setattr(keywords, "Keywords", Keywords)
+    message = fails(capsys, "train", "keywords", "--data", speech, "--epochs", "2", "--run", "mine")
+    assert f"the weights are not finite at step {epochs} (epoch {epochs})" in message
+    if epochs == 1:
+        assert "no epoch was finished" in message
+    else:
+        assert "the checkpoint of epoch 1 is kept in mine/checkpoint.safetensors" in message
+        model, _ = keywords.load("mine")
+        assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_a_single_recording_of_noise(speech, noise, capsys):
+    for path in sorted(noise.rglob("*.wav"))[1:]:
+        path.unlink()
+    message = fails(capsys, "train", "denoise", "--data", speech, "--noise", noise)
+    assert message.endswith("rain: holds one recording; it needs two, to learn from and to test")
+
+
+def test_words_in_any_script(speech):
+    for path in speech.glob("six*"):
+        path.rename(path.with_name(path.name.replace("six", "六")))
+    assert main(["train", "keywords", "--data", str(speech), "--epochs", "1"]) == 0
 
 
 def test_ctrl_c(speech, capsys, monkeypatch):

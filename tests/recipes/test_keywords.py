@@ -69,7 +69,7 @@ def test_silence_has_finite_features():
     [
         ({"input": "mfcc"}, "input must be 'mel' or 'raw', got 'mfcc'"),
         ({"mask": 1.0}, "mask must be from 0 to 1.0 seconds, got 1.0"),
-        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"channels": 0}, "channels must be from 1 to 2.* - 1, got 0"),
         ({"seconds": 100.0}, "seconds must be from 0.1 to 60"),
     ],
 )

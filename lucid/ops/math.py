@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
@@ -136,25 +137,23 @@ def _divided(x: Any, y: Any) -> tuple[mx.array, mx.array]:
 @op(broadcasts=True)
 def maximum(x, y, /):
     """The larger of x and y, elementwise; the gradient of a tie is shared, as in torch."""
-    z = mx.maximum(x, y)
-
-    def rule(g):
-        wins = mx.where(mx.equal(x, y), 0.5, mx.greater(x, y)).astype(g.dtype)
-        return g * wins, g * (1 - wins)
-
-    return z, rule
+    return mx.maximum(x, y), _to_the_winner(x, y, mx.greater)
 
 
 @op(broadcasts=True)
 def minimum(x, y, /):
     """The smaller of x and y, elementwise; the gradient of a tie is shared, as in torch."""
-    z = mx.minimum(x, y)
+    return mx.minimum(x, y), _to_the_winner(x, y, mx.less)
+
+
+def _to_the_winner(x: mx.array, y: mx.array, beats: Callable) -> Callable:
+    """The rule that hands the gradient to the side that was taken, half to each in a tie."""
 
     def rule(g):
-        wins = mx.where(mx.equal(x, y), 0.5, mx.less(x, y)).astype(g.dtype)
+        wins = mx.where(mx.equal(x, y), 0.5, beats(x, y)).astype(g.dtype)
         return g * wins, g * (1 - wins)
 
-    return z, rule
+    return rule
 
 
 @op(broadcasts=True)

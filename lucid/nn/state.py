@@ -55,7 +55,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool) -> Keys:
         except (TypeError, ValueError) as error:
             faults.append(f"{name}: {error}")
     if faults:
-        advice = "" if not (missing or unexpected) else (
+        advice = "" if not strict or not (missing or unexpected) else (
             "\nstrict=False loads what agrees by name"
         )  # fmt: skip
         raise RuntimeError(
@@ -108,6 +108,8 @@ def _array_for(slot: Tensor, value: Any) -> mx.array:
             value = value.float()
     if _shape(value) != slot.shape:
         raise ValueError(f"expected shape {slot.shape}, got {_shape(value)}")
+    if "complex" in str(getattr(value, "dtype", "")) and slot.dtype != mx.complex64:
+        raise TypeError(f"expected real numbers, got {value.dtype}")
     with on_device(slot.device):
         if slot.dtype == mx.float64 and isinstance(value, Tensor | mx.array):
             array = value.array if isinstance(value, Tensor) else value

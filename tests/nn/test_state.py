@@ -1,5 +1,6 @@
 """Loading a state that does not fit: what the error says."""
 
+import mlx.core as mx
 import numpy as np
 import pytest
 
@@ -18,3 +19,15 @@ def test_complex_numbers_do_not_lose_their_imaginary_part():
     with pytest.raises(RuntimeError, match="weight: expected real numbers, got complex64"):
         linear.load_state_dict({"weight": np.ones((2, 2), np.complex64), "bias": np.ones(2)})
     assert linear.weight.tolist() == before
+
+
+def test_a_file_that_breaks_off_changes_nothing(tmp_path):
+    layer = nn.Linear(50, 50)
+    before = layer.weight.numpy()
+    path = tmp_path / "state.safetensors"
+    mx.save_safetensors(str(path), {k: mx.zeros(v.shape) for k, v in layer.state_dict().items()})
+    state = mx.load(str(path))  # lazy: the data are read when they are needed
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(RuntimeError):
+        layer.load_state_dict(state)
+    np.testing.assert_array_equal(layer.weight.numpy(), before)

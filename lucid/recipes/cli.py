@@ -58,14 +58,14 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument("--input", choices=("mel", "raw"), help="spectrogram (default) or waveform")
     words.add_argument("--epochs", type=int, metavar="N", help="default 15")
-    _training_options(words, "keywords", batch_size=64, rate="0.003")
+    _training_options(words, "keywords", batch_size="64, with --input raw 32", rate="0.003")
 
     clean = recipes.add_parser("denoise", help="take the noise out of speech")
     clean.set_defaults(command=_train_denoise)
     clean.add_argument("--data", metavar="FOLDER", help="speech; default: speech of our own")
     clean.add_argument("--noise", metavar="FOLDER", help="noise, with --data")
     clean.add_argument("--steps", type=int, metavar="N", help="default 4158, without --data 480")
-    _training_options(clean, "denoise", batch_size=8, rate="0.001, without --data 0.01")
+    _training_options(clean, "denoise", batch_size="8", rate="0.001, without --data 0.01")
 
     predict = commands.add_parser("predict", help="recognise the words in audio files")
     predict.set_defaults(command=_predict)
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _training_options(
-    parser: argparse.ArgumentParser, recipe: str, batch_size: int, rate: str
+    parser: argparse.ArgumentParser, recipe: str, batch_size: str, rate: str
 ) -> None:
     parser.add_argument("--batch-size", type=int, metavar="N", help=f"default {batch_size}")
     parser.add_argument(
@@ -108,7 +108,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _train_keywords(options: argparse.Namespace) -> int:
-    config = dataclasses.replace(keywords.Config(), **_settings(options))
+    config = keywords.Config(**_settings(options))
     return _finish(keywords.train(config, options.run, resume=options.resume))
 
 

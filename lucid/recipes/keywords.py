@@ -19,6 +19,9 @@ from lucid.recipes.settings import as_text, check
 from lucid.recipes.training import fit
 from lucid.tensor import Tensor
 
+# The waveform needs more steps: with 64, one of three seeds stayed below 99 % on FSDD.
+BATCH = {"mel": 64, "raw": 32}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -33,7 +36,7 @@ class Config:
     data: str | os.PathLike[str] | None = None  # folder of recordings; None makes words of our own
     input: str = "mel"  # or "raw"
     epochs: int = 15
-    batch_size: int = 64
+    batch_size: int = None  # type: ignore[assignment]  # default: what `BATCH` has for the input
     learning_rate: float = 3e-3  # at its peak
     weight_decay: float = 1e-2
     label_smoothing: float = 0.1
@@ -47,8 +50,10 @@ class Config:
 
     def __post_init__(self) -> None:
         as_text(self, "data")
-        if self.input not in ("mel", "raw"):
+        if self.input not in BATCH:
             raise ValueError(f"input must be 'mel' or 'raw', got {self.input!r}")
+        if self.batch_size is None:
+            object.__setattr__(self, "batch_size", BATCH[self.input])  # the dataclass is frozen
         check(self, ("epochs", "channels", "blocks", "repeats"))
         if not 0 <= self.mask < self.seconds:
             raise ValueError(f"mask must be from 0 to {self.seconds} seconds, got {self.mask}")

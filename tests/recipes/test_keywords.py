@@ -88,3 +88,9 @@ def test_the_demo_learns():
         for _ in take_steps(job, len(job.loader)):
             pass
     assert job.evaluate()["accuracy"] > 80
+
+
+def test_the_waveform_is_trained_in_smaller_batches_unless_told():
+    assert keywords.Config().batch_size == 64
+    assert keywords.Config(input="raw").batch_size == 32
+    assert keywords.Config(input="raw", batch_size=5).batch_size == 5

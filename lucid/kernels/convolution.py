@@ -14,7 +14,8 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Form, Rules, Shape, choose
+from lucid.kernels import metal
+from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Form, Shape, Table, choose
 
 
 def conv1d(
@@ -99,7 +100,7 @@ def _conv1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
     fits = C_in == Cg * groups and C_out % groups == 0
     assert fits, _mismatch("conv1d", x, w, groups)
     settings = _effective(K, length, settings)
-    form = _form(CONV1D, Cg, C_out // groups, K, length, settings)
+    form = _form(CONV1D, Cg, C_out // groups, K, length, settings, x.dtype)
     return _bilinear(
         lambda x, w: form(x, w, length, **settings),
         lambda g, x, w: (
@@ -117,7 +118,7 @@ def _conv_transpose1d(x: mx.array, w: mx.array, length: int, **settings: int) ->
     fits = C_in == rows and C_in % groups == 0
     assert fits, _mismatch("conv_transpose1d", x, w, groups)
     settings = _effective(K, L, settings)
-    form = _form(CONV_TRANSPOSE1D, Cg, C_in // groups, K, L, settings)
+    form = _form(CONV_TRANSPOSE1D, Cg, C_in // groups, K, L, settings, x.dtype)
     return _bilinear(
         lambda x, w: form(x, w, length, **settings),
         lambda g, x, w: (_conv1d(g, w, L, **settings), _weight_grad(g, x, K, **settings)),
@@ -132,7 +133,7 @@ def _weight_grad(x: mx.array, g: mx.array, K: int, **settings: int) -> mx.array:
     fits = samples == N and C_in % groups == 0 == C_out % groups
     assert fits, _mismatch("conv1d_weight_grad", x, g, groups)
     settings = _effective(K, length, settings)
-    form = _form(WEIGHT_GRAD, C_in // groups, C_out // groups, K, length, settings)
+    form = _form(WEIGHT_GRAD, C_in // groups, C_out // groups, K, length, settings, x.dtype)
     return _bilinear(
         lambda x, g: form(x, g, K, **settings),
         lambda v, x, g: (
@@ -152,9 +153,11 @@ def _effective(K: int, length: int, settings: dict[str, int]) -> dict[str, int]:
     return {**settings, "stride": 1} if length == 1 else settings
 
 
-def _form(rules: Rules, Cg: int, Og: int, K: int, length: int, settings: dict[str, int]) -> Form:
+def _form(
+    table: Table, Cg: int, Og: int, K: int, length: int, settings: dict[str, int], dtype: mx.Dtype
+) -> Form:
     sizes = {name: settings[name] for name in ("stride", "dilation", "groups")}
-    return choose(rules, Shape(Cg=Cg, Og=Og, K=K, length=length, **sizes))
+    return choose(table, Shape(Cg=Cg, Og=Og, K=K, length=length, **sizes), dtype)
 
 
 def _bilinear(
@@ -167,7 +170,8 @@ def _bilinear(
     """value(a, b), whose derivative is the given one, and in the precision that pays."""
     empty = a.size == 0 or b.size == 0 or 0 in shape
     # On the CPU a half-precision matmul is a scalar loop; float32 around it is 30 times faster.
-    half = a.dtype in (mx.float16, mx.bfloat16) and mx.default_device() == mx.cpu
+    on_cpu = mx.default_device() == mx.cpu and not metal.available()
+    half = on_cpu and a.dtype in (mx.float16, mx.bfloat16)
 
     @mx.custom_function
     def function(a: mx.array, b: mx.array) -> mx.array:

@@ -1,8 +1,10 @@
 """Which form of a convolution runs: the one table of rules, by shape.
 
-The first rule that holds decides. Milliseconds are the best of several on 2 cores of a Xeon with
-OpenBLAS (`tests/bench/conv.py`), written (N, C, L). A form stands here only where it is at least
-1.3 times faster than the next on shapes of published models.
+The first rule that holds decides. On a Metal GPU the rules of the shaders come first, and where
+none of them holds, or LUCID_KERNELS is "off", the definitions run, as they do on the CPU. Their
+milliseconds are the best of several on 2 cores of a Xeon with OpenBLAS (`tests/bench/conv.py`),
+written (N, C, L). A definition stands here only where it is at least 1.3 times faster than the next
+on shapes of published models.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from typing import NamedTuple
 
 import mlx.core as mx
 
-from lucid.kernels import conv1d, conv_transpose1d, depthwise_conv1d
+from lucid.kernels import conv1d, conv_transpose1d, depthwise_conv1d, metal
 
 Form = Callable[..., mx.array]
 
@@ -50,11 +52,20 @@ class Shape(NamedTuple):
 Rules = tuple[tuple[Callable[[Shape], bool], Form], ...]
 
 
+class Table(NamedTuple):
+    """The rules of one function; the last definition always holds."""
+
+    shaders: Rules
+    definitions: Rules
+
+
 def always(_: Shape) -> bool:
     return True
 
 
-CONV1D: Rules = (
+# Definitions ------------------------------------------------------------------------------------
+
+_CONV1D: Rules = (
     # K13 on (64, 64, 100): 1.1 ms, unfolded 3.8, taps 2.9. K75 on (16, 512, 835): 51, 1200, 280.
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz),
     # K3 d32 on (8, 512, 4001): 35 ms, unfolded 52, Toeplitz after folding the dilation away 144.
@@ -74,7 +85,7 @@ CONV1D: Rules = (
     (always, conv1d.unfolded),
 )
 
-CONV_TRANSPOSE1D: Rules = (
+_CONV_TRANSPOSE1D: Rules = (
     # As above: the same matrices, transposed, so the stride is interleaved by the matmul itself.
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_transposed),
     (lambda s: s.narrow and s.K <= 8 and s.stride == 1, depthwise_conv1d.taps_transposed),
@@ -86,7 +97,7 @@ CONV_TRANSPOSE1D: Rules = (
     (always, conv_transpose1d.unfold_first),
 )
 
-WEIGHT_GRAD: Rules = (
+_WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
@@ -97,6 +108,20 @@ WEIGHT_GRAD: Rules = (
 )
 
 
-def choose(rules: Rules, shape: Shape) -> Form:
+# Shaders ----------------------------------------------------------------------------------------
+
+_CONV1D_SHADERS: Rules = ()
+
+_CONV_TRANSPOSE1D_SHADERS: Rules = ()
+
+_WEIGHT_GRAD_SHADERS: Rules = ()
+
+CONV1D = Table(_CONV1D_SHADERS, _CONV1D)
+CONV_TRANSPOSE1D = Table(_CONV_TRANSPOSE1D_SHADERS, _CONV_TRANSPOSE1D)
+WEIGHT_GRAD = Table(_WEIGHT_GRAD_SHADERS, _WEIGHT_GRAD)
+
+
+def choose(table: Table, shape: Shape, dtype: mx.Dtype) -> Form:
     """The form of the first rule that holds."""
-    return next(form for holds, form in rules if holds(shape))
+    shaders = table.shaders if metal.available() and dtype in metal.DTYPES else ()
+    return next(form for holds, form in (*shaders, *table.definitions) if holds(shape))

@@ -38,7 +38,7 @@ FORMS = {
 
 
 def forms(table):
-    return {form for _, form in table}
+    return {form for _, form in table.definitions}
 
 
 def test_every_form_is_tested():
@@ -91,4 +91,4 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
     ],
 )
 def test_the_table_chooses_what_it_says(table, sizes, form):
-    assert choose(table, Shape(*sizes)) is form
+    assert choose(table, Shape(*sizes), mx.float32) is form

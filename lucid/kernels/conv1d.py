@@ -97,27 +97,3 @@ def shifted(
     for k in range(1, K):
         y = mx.addmm(y, w[..., k], mx.as_strided(x, shape, steps, k * dilation))
     return y.reshape(N, C_out, row)[..., :length]
-
-
-def weight_grad_by_sample(
-    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
-) -> mx.array:
-    """gw[o, c, k] = sum over n, t of g[n, o, t] x[n, c, t*stride + k*dilation - left]."""
-    N, C_out, length = g.shape
-    Cg = x.shape[1] // groups
-    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation)
-    u = u.reshape(N, groups, Cg * K, length)
-    gw = g.reshape(N, groups, C_out // groups, length) @ u.swapaxes(2, 3)
-    return gw.sum(0).reshape(C_out, Cg, K)
-
-
-def weight_grad_at_once(
-    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
-) -> mx.array:
-    """The same with the samples side by side in one matmul, at the price of a copy of g."""
-    N, C_out, length = g.shape
-    Cg = x.shape[1] // groups
-    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation, order=(1, 2, 0, 3))
-    u = u.reshape(groups, Cg * K, N * length)
-    g = g.swapaxes(0, 1).reshape(groups, C_out // groups, N * length)
-    return (g @ u.swapaxes(1, 2)).reshape(C_out, Cg, K)

@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 import mlx.core as mx
 
-from lucid.kernels import conv1d, conv_transpose1d, depthwise_conv1d, metal
+from lucid.kernels import (
+    conv1d,
+    conv1d_weight_grad,
+    conv_transpose1d,
+    depthwise_conv1d,
+    metal,
+)
 
 Form = Callable[..., mx.array]
 
@@ -102,9 +108,9 @@ _WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
     # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38.
-    (lambda s: s.Cg * s.K < s.length, conv1d.weight_grad_by_sample),
+    (lambda s: s.Cg * s.K < s.length, conv1d_weight_grad.by_sample),
     # Long kernels on short signals: one large matmul. 384 -> 768 K8 s4 on (8, 384, 1000) 35 ms.
-    (always, conv1d.weight_grad_at_once),
+    (always, conv1d_weight_grad.at_once),
 )
 
 

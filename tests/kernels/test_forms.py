@@ -4,7 +4,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from lucid.kernels import conv1d, conv_transpose1d, depthwise_conv1d
+from lucid.kernels import conv1d, conv1d_weight_grad, conv_transpose1d, depthwise_conv1d
 from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Shape, choose
 
 
@@ -31,8 +31,8 @@ FORMS = {
     conv_transpose1d.shifted: no_stride,
     depthwise_conv1d.taps_transposed: no_stride,
     depthwise_conv1d.toeplitz_transposed: one_step,
-    conv1d.weight_grad_by_sample: any_steps,
-    conv1d.weight_grad_at_once: any_steps,
+    conv1d_weight_grad.by_sample: any_steps,
+    conv1d_weight_grad.at_once: any_steps,
     depthwise_conv1d.toeplitz_weight_grad: one_step,
 }
 
@@ -86,8 +86,8 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         (CONV_TRANSPOSE1D, (1, 64, 16, 999, 8, 1, 1), conv_transpose1d.multiply_first),
         (CONV_TRANSPOSE1D, (128, 256, 16, 256, 8, 1, 1), conv_transpose1d.unfold_first),
         (CONV_TRANSPOSE1D, (1, 1, 12, 4106, 2, 1, 384), depthwise_conv1d.toeplitz_transposed),
-        (WEIGHT_GRAD, (128, 512, 1, 4001, 1, 1, 1), conv1d.weight_grad_by_sample),
-        (WEIGHT_GRAD, (384, 768, 8, 249, 4, 1, 1), conv1d.weight_grad_at_once),
+        (WEIGHT_GRAD, (128, 512, 1, 4001, 1, 1, 1), conv1d_weight_grad.by_sample),
+        (WEIGHT_GRAD, (384, 768, 8, 249, 4, 1, 1), conv1d_weight_grad.at_once),
     ],
 )
 def test_the_table_chooses_what_it_says(table, sizes, form):

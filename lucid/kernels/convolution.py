@@ -15,19 +15,20 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.kernels import metal
-from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Form, Shape, Table, choose
+from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Shape, Table, choose
 
 
 def conv1d(
     x: mx.array,
     w: mx.array,
+    bias: mx.array | None = None,
     *,
     stride: int = 1,
     padding: tuple[int, int] = (0, 0),
     dilation: int = 1,
     groups: int = 1,
 ) -> mx.array:
-    """Cross-correlation of x (N, C_in, L) with w (C_out, C_in/groups, K).
+    """Cross-correlation of x (N, C_in, L) with w (C_out, C_in/groups, K), and a bias (C_out,).
 
     Returns (N, C_out, floor((L + left + right - dilation*(K-1) - 1)/stride) + 1), of length 0 where
     the kernel does not fit. `padding` is (left, right); a negative one crops.
@@ -39,12 +40,13 @@ def conv1d(
     left, right = padding
     reach = dilation * (w.shape[-1] - 1) + 1
     length = max((x.shape[-1] + left + right - reach) // stride + 1, 0)
-    return _conv1d(x, w, length, stride=stride, left=left, dilation=dilation, groups=groups)
+    return _conv1d(x, w, length, bias, stride=stride, left=left, dilation=dilation, groups=groups)
 
 
 def conv_transpose1d(
     x: mx.array,
     w: mx.array,
+    bias: mx.array | None = None,
     *,
     length: int,
     stride: int = 1,
@@ -55,14 +57,15 @@ def conv_transpose1d(
     """Transposed convolution of x (N, C_in, L) with w (C_in, C_out/groups, K): (N, C_out, length).
 
     Tap k of input i lands on position i*stride + k*dilation - padding; positions that nothing
-    reaches are zero. This is the derivative of `conv1d` in its input, for the same w.
+    reaches are zero, plus the bias (C_out,). Without one this is the derivative of `conv1d` in its
+    input, for the same w.
 
     >>> conv_transpose1d(mx.array([[[1.0, 2.0]]]), mx.array([[[1.0, 10.0]]]), length=5, stride=2)
     array([[[1, 10, 2, 20, 0]]], dtype=float32)
     """
     _check("conv_transpose1d", stride, dilation, groups, x=x, w=w)
     return _conv_transpose1d(
-        x, w, length, stride=stride, left=padding, dilation=dilation, groups=groups
+        x, w, length, bias, stride=stride, left=padding, dilation=dilation, groups=groups
     )
 
 
@@ -90,19 +93,26 @@ def conv1d_weight_grad(
     )
 
 
-# The same three with one signature, (a, b, size of the result's last axis, settings), where every
-# setting passes through unchanged. A custom_function costs 0.4 us to build, so one is built per
-# call, closing over them.
+# The same three with one signature, (a, b, size of the result's last axis, bias, settings), where
+# every setting passes through unchanged. A custom_function costs 0.4 us to build, so one is built
+# per call, closing over them.
 
 
-def _conv1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
+def _conv1d(
+    x: mx.array, w: mx.array, length: int, bias: mx.array | None = None, /, **settings: int
+) -> mx.array:
     (N, C_in, L), (C_out, Cg, K), groups = x.shape, w.shape, settings["groups"]
     fits = C_in == Cg * groups and C_out % groups == 0
     assert fits, _mismatch("conv1d", x, w, groups)
     settings = _effective(K, length, settings)
-    form = _form(CONV1D, Cg, C_out // groups, K, length, settings, x.dtype)
-    return _bilinear(
-        lambda x, w: form(x, w, length, **settings),
+    return _affine(
+        _value(
+            CONV1D,
+            Shape(Cg, C_out // groups, K, length, **_steps(settings)),
+            length,
+            settings,
+            x.dtype,
+        ),
         lambda g, x, w: (
             _conv_transpose1d(g, w, L, **settings),
             _weight_grad(x, g, K, **settings),
@@ -110,21 +120,30 @@ def _conv1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
         (N, C_out, length),
         x,
         w,
+        bias,
     )
 
 
-def _conv_transpose1d(x: mx.array, w: mx.array, length: int, **settings: int) -> mx.array:
+def _conv_transpose1d(
+    x: mx.array, w: mx.array, length: int, bias: mx.array | None = None, /, **settings: int
+) -> mx.array:
     (N, C_in, L), (rows, Cg, K), groups = x.shape, w.shape, settings["groups"]
     fits = C_in == rows and C_in % groups == 0
     assert fits, _mismatch("conv_transpose1d", x, w, groups)
     settings = _effective(K, L, settings)
-    form = _form(CONV_TRANSPOSE1D, Cg, C_in // groups, K, L, settings, x.dtype)
-    return _bilinear(
-        lambda x, w: form(x, w, length, **settings),
+    return _affine(
+        _value(
+            CONV_TRANSPOSE1D,
+            Shape(Cg, C_in // groups, K, L, **_steps(settings)),
+            length,
+            settings,
+            x.dtype,
+        ),
         lambda g, x, w: (_conv1d(g, w, L, **settings), _weight_grad(g, x, K, **settings)),
         (N, Cg * groups, length),
         x,
         w,
+        bias,
     )
 
 
@@ -133,9 +152,14 @@ def _weight_grad(x: mx.array, g: mx.array, K: int, **settings: int) -> mx.array:
     fits = samples == N and C_in % groups == 0 == C_out % groups
     assert fits, _mismatch("conv1d_weight_grad", x, g, groups)
     settings = _effective(K, length, settings)
-    form = _form(WEIGHT_GRAD, C_in // groups, C_out // groups, K, length, settings, x.dtype)
-    return _bilinear(
-        lambda x, g: form(x, g, K, **settings),
+    return _affine(
+        _value(
+            WEIGHT_GRAD,
+            Shape(C_in // groups, C_out // groups, K, length, **_steps(settings)),
+            K,
+            settings,
+            x.dtype,
+        ),
         lambda v, x, g: (
             _conv_transpose1d(g, v, L, **settings),
             _conv1d(x, v, length, **settings),
@@ -153,39 +177,56 @@ def _effective(K: int, length: int, settings: dict[str, int]) -> dict[str, int]:
     return {**settings, "stride": 1} if length == 1 else settings
 
 
-def _form(
-    table: Table, Cg: int, Og: int, K: int, length: int, settings: dict[str, int], dtype: mx.Dtype
-) -> Form:
-    sizes = {name: settings[name] for name in ("stride", "dilation", "groups")}
-    return choose(table, Shape(Cg=Cg, Og=Og, K=K, length=length, **sizes), dtype)
+def _steps(settings: dict[str, int]) -> dict[str, int]:
+    """What of the settings makes the shape: not where the signal begins."""
+    return {name: settings[name] for name in ("stride", "dilation", "groups")}
 
 
-def _bilinear(
-    value: Callable[[mx.array, mx.array], mx.array],
+def _value(
+    table: Table, shape: Shape, size: int, settings: dict[str, int], dtype: mx.Dtype
+) -> Callable[..., mx.array]:
+    """The chosen form as a function of two arrays and perhaps a bias (C_out,)."""
+    form = choose(table, shape, dtype)
+    if table.fuses_bias(form):
+        return lambda a, b, bias=None: form(a, b, size, bias=bias, **settings)
+
+    def value(a: mx.array, b: mx.array, bias: mx.array | None = None) -> mx.array:
+        y = form(a, b, size, **settings)
+        return y if bias is None else y + bias[:, None]
+
+    return value
+
+
+def _affine(
+    value: Callable[..., mx.array],
     derivative: Callable[[mx.array, mx.array, mx.array], tuple[mx.array, mx.array]],
     shape: tuple[int, int, int],
     a: mx.array,
     b: mx.array,
+    bias: mx.array | None = None,
 ) -> mx.array:
-    """value(a, b), whose derivative is the given one, and in the precision that pays."""
+    """value(a, b, bias), bilinear in a and b, where `derivative` gives the gradients of the two; in
+    the precision that pays."""
     empty = a.size == 0 or b.size == 0 or 0 in shape
     # On the CPU a half-precision matmul is a scalar loop; float32 around it is 30 times faster.
     on_cpu = mx.default_device() == mx.cpu and not metal.available()
     half = on_cpu and a.dtype in (mx.float16, mx.bfloat16)
 
     @mx.custom_function
-    def function(a: mx.array, b: mx.array) -> mx.array:
+    def function(*arrays: mx.array) -> mx.array:
         if empty:  # a sum over nothing; MLX may hang or die on one
-            return mx.zeros(shape, a.dtype)
+            y = mx.zeros(shape, a.dtype)
+            return y if bias is None else y + arrays[2][:, None]
         if half:
-            return value(a.astype(mx.float32), b.astype(mx.float32)).astype(a.dtype)
-        return value(a, b)
+            return value(*(array.astype(mx.float32) for array in arrays)).astype(a.dtype)
+        return value(*arrays)
 
     @function.vjp
     def function_vjp(primals, cotangent, output):
-        return derivative(cotangent, *primals)
+        gradients = derivative(cotangent, *primals[:2])
+        return gradients if bias is None else (*gradients, cotangent.sum((0, 2)))
 
-    y: Any = function(a, b)  # MLX declares object
+    y: Any = function(a, b) if bias is None else function(a, b, bias)  # MLX declares object
     return y
 
 

@@ -64,6 +64,10 @@ class Table(NamedTuple):
     shaders: Rules
     definitions: Rules
 
+    def fuses_bias(self, form: Form) -> bool:
+        """Whether the form takes a `bias`, and adds it as it stores: the shaders do."""
+        return any(form is shader for _, shader in self.shaders)
+
 
 def always(_: Shape) -> bool:
     return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mlx.core as mx
-
 from lucid.kernels import convolution as kernels
 from lucid.ops.op import op
 from lucid.ops.reduce import total
@@ -17,7 +15,7 @@ def conv1d(x, w, b, /, *, stride=1, padding=(0, 0), dilation=1, groups=1):
     (left, right); a negative one crops.
     """
     settings = {"stride": stride, "dilation": dilation, "groups": groups}
-    y = kernels.conv1d(x, w, padding=padding, **settings)
+    y = kernels.conv1d(x, w, b, padding=padding, **settings)
     left, length, K = padding[0], x.shape[-1], w.shape[-1]
 
     def rule(g):
@@ -27,7 +25,7 @@ def conv1d(x, w, b, /, *, stride=1, padding=(0, 0), dilation=1, groups=1):
             None if b is None else total(g, (0, 2)),
         )
 
-    return _biased(y, b), rule
+    return y, rule
 
 
 @op
@@ -38,7 +36,7 @@ def conv_transpose1d(x, w, b, /, *, length, stride=1, padding=0, dilation=1, gro
     (N, C_out, length). `padding` is what the left side loses, `length` decides the right side.
     """
     settings = {"stride": stride, "dilation": dilation, "groups": groups}
-    y = kernels.conv_transpose1d(x, w, length=length, padding=padding, **settings)
+    y = kernels.conv_transpose1d(x, w, b, length=length, padding=padding, **settings)
     reach = (x.shape[-1] - 1) * stride + dilation * (w.shape[-1] - 1) + 1
     sides, K = (padding, reach - padding - length), w.shape[-1]
 
@@ -49,8 +47,4 @@ def conv_transpose1d(x, w, b, /, *, length, stride=1, padding=0, dilation=1, gro
             None if b is None else total(g, (0, 2)),
         )
 
-    return _biased(y, b), rule
-
-
-def _biased(y: mx.array, b: mx.array | None) -> mx.array:
-    return y if b is None else y + b[:, None]
+    return y, rule

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-import lucid  # noqa: F401 - before any test imports mlx: its BLAS is chosen then
+import lucid  # before any test imports mlx: its BLAS is chosen then
+
+if named := os.environ.get("LUCID_TEST_DEVICE"):  # "cpu" or "gpu"; else the default of the machine
+    lucid.set_default_device(named)
 
 
 @pytest.fixture(scope="session")

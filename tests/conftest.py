@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import lucid  # before any test imports mlx: its BLAS is chosen then
+import metal_emulator
 
 if named := os.environ.get("LUCID_TEST_DEVICE"):  # "cpu" or "gpu"; else the default of the machine
     lucid.set_default_device(named)
@@ -19,3 +20,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real audio at {folder}; set LUCID_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture
+def emulator():
+    """The library runs its Metal shaders, in the emulator; the session tells what they did."""
+    reason = metal_emulator.missing()
+    if reason:
+        pytest.skip(reason)
+    with metal_emulator.emulated() as session:
+        yield session

@@ -1,1 +1,15 @@
-"""Runs Metal shaders without a Mac: MLX's generated source, compiled as C++, under Metal's rules."""
+"""Runs Metal shaders without a Mac: the source that MLX generates is compiled as C++ and executed
+on the CPU under Metal's execution rules.
+
+    with metal_emulator.emulated() as session:
+        y = lucid.nn.functional.conv1d(x, w)
+
+`missing()` tells why it cannot run here, or is None.
+"""
+
+import lucid
+
+from .build import CompileError, Mode, missing
+from .rewrite import UnsupportedError
+from .run import Failure, MetalError, Options, Output, Run, execute, launch
+from .session import Session, emulated

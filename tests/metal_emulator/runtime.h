@@ -138,6 +138,16 @@ struct Group {
   Array arrays[MAX_ARRAYS];         // sorted by address: they are handed out upwards
 };
 
+// What the lanes of a simdgroup hand to each other in one simdgroup operation. Two per simdgroup are
+// used in turn, so that a fast lane cannot overwrite what a slow one still reads.
+struct Round {
+  alignas(32) char value[SIMD_WIDTH][32];
+  alignas(32) char result[32];  // of a reduction, made by the first lane to go on
+  u32 done;                     // whether it has been made
+  u32 mask;                     // lanes that take part
+  float matrix[64];             // product of a matrix multiplication
+};
+
 // Defined in executor.cpp.
 extern char* reservation;      // start of the slots of the buffers
 extern char* tg_arena;         // TG_ARENA bytes: all threadgroup arrays lie here

@@ -1,0 +1,215 @@
+"""From C++ text to a loaded shared library, by clang and lld of the `ziglang` package.
+
+`LUCID_CLANG` and `LUCID_LLD` name a clang (19 or newer) and an ld.lld to take instead. Results are
+kept in the folder `LUCID_EMU_CACHE`, else in the user's cache; their names are hashes of all that
+went into them, so nothing stale is ever used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+try:
+    from . import instrument
+except ImportError:  # the executor also works alone
+    instrument = None
+
+FOLDER = Path(__file__).parent
+
+_MACHINE = {"x86_64": ["-march=x86-64-v3"], "aarch64": []}
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_COMMON = _words("-nostdinc -nostdinc++ -fPIC -fno-exceptions -fno-rtti -Wno-unknown-attributes")
+_KERNEL = _words(
+    "-x c++ -std=c++14 -Werror=c++17-extensions -Werror=return-type -Wno-user-defined-literals "
+    "-Wno-unused-value -fno-builtin -fno-vectorize -fno-slp-vectorize -gline-tables-only "
+    "-Xclang -cl-single-precision-constant -Xclang -ffloat16-excess-precision=none "
+    "-Xclang -fbfloat16-excess-precision=none -ferror-limit=5 -fno-caret-diagnostics"
+)
+_CHECKED = _words(
+    "-fsanitize=signed-integer-overflow,shift,integer-divide-by-zero,array-bounds "
+    "-fsanitize-minimal-runtime -ftrivial-auto-var-init=pattern"
+)
+_RUNTIME = _words("-std=c++17 -O2 -fno-builtin -fno-threadsafe-statics -Wall")
+
+
+class CompileError(ValueError):
+    """The compiler refused the text."""
+
+
+class Compiler(NamedTuple):
+    """Commands, and what identifies them in the cache."""
+
+    clang: list[str]
+    lld: list[str]
+    version: str
+
+
+class Mode(NamedTuple):
+    """How a kernel is compiled: the check build traps undefined behaviour and fills uninitialised
+    variables with NaNs; the counting build holds the kernel's own operations only. `contract` is
+    clang's -ffp-contract: whether a * b + c may become one fma ("on", "off", "fast")."""
+
+    checked: bool = True
+    optimise: int = 1
+    contract: str = "on"
+
+
+class Built(NamedTuple):
+    """A loaded kernel and the tables that instrumentation made of it."""
+
+    library: ctypes.CDLL
+    tables: dict[str, Any]
+
+
+@cache
+def missing() -> str | None:
+    """Why nothing can be compiled here, or None if it can."""
+    if sys.platform != "linux" or platform.machine() not in _MACHINE:
+        return f"the Metal emulator runs on Linux on x86-64 and arm64, not {platform.platform()}"
+    try:
+        compiler()
+    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+        return (
+            "the Metal emulator needs a compiler: pip install ziglang==0.17.1, or name a clang and "
+            f"an ld.lld in LUCID_CLANG and LUCID_LLD ({error})"
+        )
+    return None
+
+
+@cache
+def compiler() -> Compiler:
+    """The compiler of the environment."""
+    named = os.environ.get("LUCID_CLANG"), os.environ.get("LUCID_LLD")
+    if any(named):
+        if not all(named):
+            raise OSError("only one of LUCID_CLANG and LUCID_LLD is set")
+        clang, lld = [str(named[0])], [str(named[1])]
+    else:
+        import ziglang  # here: the package is optional and has no other use
+
+        zig = str(Path(ziglang.__file__).with_name("zig"))
+        clang, lld = [zig, "clang"], [zig, "ld.lld"]
+    shown = subprocess.run([*clang, "--version"], check=True, capture_output=True, text=True)
+    return Compiler(clang, lld, shown.stdout)
+
+
+def kernel(text: str, mode: Mode) -> Built:
+    """The compiled and loaded kernel of C++ text.
+
+    Raises:
+        CompileError: with clang's messages.
+    """
+    runtime()
+    return _kernel(text, mode)
+
+
+@cache
+def _kernel(text: str, mode: Mode) -> Built:
+    flags = [*_KERNEL, f"-O{mode.optimise}", f"-ffp-contract={mode.contract}"]
+    flags += _CHECKED if mode.checked else []
+    key = _hash(text, repr(flags), *_texts("shim/*", "runtime.h", "build.py", "i*.py"))
+    path = folder() / f"kernel-{key}.so"
+    tables = path.with_suffix(".json")
+    if not (path.exists() and tables.exists()):
+        ir = _clang([*_include(), *flags, "-S", "-emit-llvm", "-o", "-", "-"], text)
+        made: dict[str, Any] = {}
+        if instrument:
+            ir, made = instrument.instrument(ir)
+        _replace(tables, json.dumps(made).encode())
+        _link(path, [(["-x", "ir", f"-O{mode.optimise}"], ir)])
+    return Built(ctypes.CDLL(str(path)), json.loads(tables.read_text()))
+
+
+@cache
+def runtime() -> ctypes.CDLL:
+    """The executor, loaded so that kernels find it."""
+    sources = [FOLDER / name for name in ("executor.cpp", "library.cpp", "checks.cpp")]
+    sources = [source for source in sources if source.exists()]
+    key = _hash(*_texts("*.cpp", "*.h", "build.py"))
+    path = folder() / f"runtime-{key}.so"
+    if not path.exists():
+        flags = ["-x", "c++", *_RUNTIME, f"-I{FOLDER}"]
+        _link(path, [(flags, source.read_text()) for source in sources])
+    ctypes.CDLL("libm.so.6", mode=ctypes.RTLD_GLOBAL)
+    return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
+def check_syntax(text: str, *flags: str) -> str:
+    """What clang prints for a kernel's text without compiling it.
+
+    Raises:
+        CompileError: with clang's messages.
+    """
+    return _clang([*_include(), *_KERNEL, "-fsyntax-only", *flags, "-"], text)
+
+
+@cache
+def folder() -> Path:
+    """Where compiled files are kept."""
+    named = os.environ.get("LUCID_EMU_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    path = Path(named) if named else home / "lucid" / "metal-emulator"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        path = Path(tempfile.gettempdir()) / f"lucid-metal-emulator-{os.getuid()}"
+        path.mkdir(exist_ok=True)
+    return path
+
+
+def _include() -> list[str]:
+    shim = FOLDER / "shim"
+    return ["-I", str(shim), "-include", str(shim / "shim.h")]
+
+
+def _clang(arguments: list[str], text: str) -> str:
+    command = [*compiler().clang, *_COMMON, *_MACHINE[platform.machine()], *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise CompileError(done.stderr.strip())
+    return done.stdout
+
+
+def _link(path: Path, parts: list[tuple[list[str], str]]) -> None:
+    """Compile the parts, (flags, text) each, into the shared library `path`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        objects = [f"{scratch}/{i}.o" for i in range(len(parts))]
+        for (flags, text), target in zip(parts, objects, strict=True):
+            _clang([*flags, "-c", "-o", target, "-"], text)
+        made = f"{scratch}/made.so"
+        command = [*compiler().lld, "-shared", "-o", made, *objects]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise CompileError(done.stderr.strip())
+        _replace(path, Path(made).read_bytes())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole, so that another process sees all of it or none."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    os.replace(file.name, path)
+
+
+def _texts(*patterns: str) -> list[str]:
+    paths = sorted(path for pattern in patterns for path in FOLDER.glob(pattern))
+    return [path.read_text() for path in paths]
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\0".join((compiler().version, *texts)).encode()).hexdigest()[:24]

@@ -1,0 +1,192 @@
+// Scalars, vectors, address spaces and conversions.
+#pragma once
+#pragma clang system_header
+
+#ifdef EMU_STRICT
+#define device
+#define constant const
+#define threadgroup
+#else
+#define device __attribute__((address_space(1)))
+#define constant __attribute__((address_space(2)))
+#define threadgroup __attribute__((address_space(3)))
+#endif
+#define thread
+#define kernel
+
+typedef unsigned char uchar;
+typedef unsigned short ushort;
+typedef unsigned int uint;
+typedef unsigned long ulong;
+typedef signed char int8_t;
+typedef short int16_t;
+typedef int int32_t;
+typedef long int64_t;
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long uint64_t;
+typedef unsigned long size_t;
+typedef long ptrdiff_t;
+typedef _Float16 half;
+
+#ifdef EMU_STRICT
+// bfloat converts to float by itself, but is made of anything only explicitly.
+struct bfloat {
+  unsigned short __bits;
+  bfloat() = default;
+  template <class T> constexpr explicit bfloat(T x)
+      : __bits(__builtin_bit_cast(unsigned int, float(x)) >> 16) {}
+  constexpr operator float() const {
+    return __builtin_bit_cast(float, (unsigned int)__bits << 16);
+  }
+  bfloat& operator+=(bfloat x) { return *this = bfloat(float(*this) + float(x)); }
+  bfloat& operator-=(bfloat x) { return *this = bfloat(float(*this) - float(x)); }
+  bfloat& operator*=(bfloat x) { return *this = bfloat(float(*this) * float(x)); }
+  bfloat& operator/=(bfloat x) { return *this = bfloat(float(*this) / float(x)); }
+};
+inline bfloat operator+(bfloat a, bfloat b) { return bfloat(float(a) + float(b)); }
+inline bfloat operator-(bfloat a, bfloat b) { return bfloat(float(a) - float(b)); }
+inline bfloat operator*(bfloat a, bfloat b) { return bfloat(float(a) * float(b)); }
+inline bfloat operator/(bfloat a, bfloat b) { return bfloat(float(a) / float(b)); }
+inline bfloat operator-(bfloat a) { return bfloat(-float(a)); }
+#else
+typedef __bf16 bfloat;
+#endif
+
+namespace emu {
+template <class T, int N> struct vector {
+  typedef T type __attribute__((ext_vector_type(N)));
+};
+#ifdef EMU_STRICT
+template <int N> struct vector<bfloat, N> {
+  struct type {
+    bfloat x, y, z, w;
+    bfloat& operator[](int i) { return (&x)[i]; }
+    const bfloat& operator[](int i) const { return (&x)[i]; }
+  };
+};
+#endif
+}  // namespace emu
+
+#ifdef EMU_STRICT
+#define EMU_VECTOR(T, N) typedef emu::vector<T, N>::type T##N;
+#else
+#define EMU_VECTOR(T, N) typedef T T##N __attribute__((ext_vector_type(N)));
+#endif
+#define EMU_VECTORS(T) EMU_VECTOR(T, 2) EMU_VECTOR(T, 3) EMU_VECTOR(T, 4)
+EMU_VECTORS(bool)
+EMU_VECTORS(char)
+EMU_VECTORS(uchar)
+EMU_VECTORS(short)
+EMU_VECTORS(ushort)
+EMU_VECTORS(int)
+EMU_VECTORS(uint)
+EMU_VECTORS(long)
+EMU_VECTORS(ulong)
+EMU_VECTORS(half)
+EMU_VECTORS(bfloat)
+EMU_VECTORS(float)
+
+// Vectors of memory without the alignment of vectors; those of 3 take the room of 3.
+#define EMU_PACKED(T) \
+  typedef T packed_##T##2 __attribute__((ext_vector_type(2), aligned(sizeof(T)))); \
+  typedef T packed_##T##4 __attribute__((ext_vector_type(4), aligned(sizeof(T))));
+EMU_PACKED(char)
+EMU_PACKED(uchar)
+EMU_PACKED(short)
+EMU_PACKED(ushort)
+EMU_PACKED(int)
+EMU_PACKED(uint)
+EMU_PACKED(half)
+EMU_PACKED(float)
+
+namespace metal {
+#ifdef EMU_STRICT
+template <class T, int N> using vec = typename emu::vector<T, N>::type;
+#else
+template <class T, int N> using vec = T __attribute__((ext_vector_type(N)));
+#endif
+}  // namespace metal
+using metal::vec;
+
+// Makers of vectors: `float4(a, v.yz, 1.0f)`. clang has no such syntax; the names of the types are
+// function-like macros, which leaves other uses of the names alone.
+namespace emu {
+template <class V> struct shape;
+template <class T, int N> struct shape<vec<T, N>> {
+  using element = T;
+  enum { size = N };
+};
+#ifdef EMU_STRICT
+template <> struct shape<bfloat2> { using element = bfloat; enum { size = 2 }; };
+template <> struct shape<bfloat3> { using element = bfloat; enum { size = 3 }; };
+template <> struct shape<bfloat4> { using element = bfloat; enum { size = 4 }; };
+#endif
+
+// The number of components of a scalar or vector.
+template <class U> struct count { enum { value = 1 }; };
+template <class U, int M> struct count<vec<U, M>> { enum { value = M }; };
+
+template <class T, class U> inline void put(T* to, int& at, U x) { to[at++] = T(x); }
+template <class T, class U, int M> inline void put(T* to, int& at, vec<U, M> x) {
+  for (int i = 0; i < M; i++) to[at++] = T(x[i]);
+}
+template <class V, class... Parts> inline V mk(Parts... parts) {
+  using T = typename shape<V>::element;
+  constexpr int given = (0 + ... + int(count<Parts>::value)), size = shape<V>::size;
+  static_assert(given == size || given == 1 || given == 0,
+                "a vector is made of as many components as it has, or of one for all");
+  T e[given ? given : 1] = {};
+  int n = 0;
+  (put(e, n, parts), ...);
+  V v;
+  for (int i = 0; i < size; i++) v[i] = e[given == size ? i : 0];
+  return v;
+}
+}  // namespace emu
+
+#define bool2(...) emu::mk<bool2>(__VA_ARGS__)
+#define bool3(...) emu::mk<bool3>(__VA_ARGS__)
+#define bool4(...) emu::mk<bool4>(__VA_ARGS__)
+#define char2(...) emu::mk<char2>(__VA_ARGS__)
+#define char3(...) emu::mk<char3>(__VA_ARGS__)
+#define char4(...) emu::mk<char4>(__VA_ARGS__)
+#define uchar2(...) emu::mk<uchar2>(__VA_ARGS__)
+#define uchar3(...) emu::mk<uchar3>(__VA_ARGS__)
+#define uchar4(...) emu::mk<uchar4>(__VA_ARGS__)
+#define short2(...) emu::mk<short2>(__VA_ARGS__)
+#define short3(...) emu::mk<short3>(__VA_ARGS__)
+#define short4(...) emu::mk<short4>(__VA_ARGS__)
+#define ushort2(...) emu::mk<ushort2>(__VA_ARGS__)
+#define ushort3(...) emu::mk<ushort3>(__VA_ARGS__)
+#define ushort4(...) emu::mk<ushort4>(__VA_ARGS__)
+#define int2(...) emu::mk<int2>(__VA_ARGS__)
+#define int3(...) emu::mk<int3>(__VA_ARGS__)
+#define int4(...) emu::mk<int4>(__VA_ARGS__)
+#define uint2(...) emu::mk<uint2>(__VA_ARGS__)
+#define uint3(...) emu::mk<uint3>(__VA_ARGS__)
+#define uint4(...) emu::mk<uint4>(__VA_ARGS__)
+#define long2(...) emu::mk<long2>(__VA_ARGS__)
+#define long3(...) emu::mk<long3>(__VA_ARGS__)
+#define long4(...) emu::mk<long4>(__VA_ARGS__)
+#define ulong2(...) emu::mk<ulong2>(__VA_ARGS__)
+#define ulong3(...) emu::mk<ulong3>(__VA_ARGS__)
+#define ulong4(...) emu::mk<ulong4>(__VA_ARGS__)
+#define half2(...) emu::mk<half2>(__VA_ARGS__)
+#define half3(...) emu::mk<half3>(__VA_ARGS__)
+#define half4(...) emu::mk<half4>(__VA_ARGS__)
+#define bfloat2(...) emu::mk<bfloat2>(__VA_ARGS__)
+#define bfloat3(...) emu::mk<bfloat3>(__VA_ARGS__)
+#define bfloat4(...) emu::mk<bfloat4>(__VA_ARGS__)
+#define float2(...) emu::mk<float2>(__VA_ARGS__)
+#define float3(...) emu::mk<float3>(__VA_ARGS__)
+#define float4(...) emu::mk<float4>(__VA_ARGS__)
+
+namespace metal {
+namespace emu = ::emu;
+template <class T, class U> constexpr T as_type(U x) {
+  static_assert(sizeof(T) == sizeof(U), "as_type needs types of the same size");
+  return __builtin_bit_cast(T, x);
+}
+}  // namespace metal

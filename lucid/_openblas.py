@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lucid import _cache
+
 # What libmlx.so calls: `nm -D libmlx.so`, undefined symbols of BLAS and LAPACK.
 _SYMBOLS = [f"cblas_{t}gemm" for t in "sdc"] + [
     f"{t}{name}_"
@@ -31,16 +33,12 @@ def library() -> str | None:
     prefixed = Path(found.origin).parent / "lib" / "libscipy_openblas.so"
     try:
         stat = prefixed.stat()  # another release of the wheel is another file
-        plain = _cache() / f"libopenblas-{stat.st_size:x}-{stat.st_mtime_ns:x}.so"
+        plain = _cache.folder() / f"libopenblas-{stat.st_size:x}-{stat.st_mtime_ns:x}.so"
         if not plain.exists():
             _rename(prefixed, plain)
     except (OSError, RuntimeError, subprocess.SubprocessError):  # no home, no room, no patchelf
         return None
     return str(plain)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lucid"
 
 
 def _rename(prefixed: Path, plain: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.kernels import metal
+from lucid.kernels.examples import Problem
 from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Shape, Table, choose
 
 
@@ -105,14 +106,10 @@ def _conv1d(
     fits = C_in == Cg * groups and C_out % groups == 0
     assert fits, _mismatch("conv1d", x, w, groups)
     settings = _effective(K, length, settings)
+    shape = Shape(Cg, C_out // groups, K, length, **_steps(settings))
+    problem = Problem(shape, N, L, settings["left"])
     return _affine(
-        _value(
-            CONV1D,
-            Shape(Cg, C_out // groups, K, length, **_steps(settings)),
-            length,
-            settings,
-            x.dtype,
-        ),
+        _value(CONV1D, problem, x.dtype),
         lambda g, x, w: (
             _conv_transpose1d(g, w, L, **settings),
             _weight_grad(x, g, K, **settings),
@@ -131,14 +128,10 @@ def _conv_transpose1d(
     fits = C_in == rows and C_in % groups == 0
     assert fits, _mismatch("conv_transpose1d", x, w, groups)
     settings = _effective(K, L, settings)
+    shape = Shape(Cg, C_in // groups, K, L, **_steps(settings))
+    problem = Problem(shape, N, length, settings["left"])
     return _affine(
-        _value(
-            CONV_TRANSPOSE1D,
-            Shape(Cg, C_in // groups, K, L, **_steps(settings)),
-            length,
-            settings,
-            x.dtype,
-        ),
+        _value(CONV_TRANSPOSE1D, problem, x.dtype),
         lambda g, x, w: (_conv1d(g, w, L, **settings), _weight_grad(g, x, K, **settings)),
         (N, Cg * groups, length),
         x,
@@ -152,14 +145,10 @@ def _weight_grad(x: mx.array, g: mx.array, K: int, **settings: int) -> mx.array:
     fits = samples == N and C_in % groups == 0 == C_out % groups
     assert fits, _mismatch("conv1d_weight_grad", x, g, groups)
     settings = _effective(K, length, settings)
+    shape = Shape(C_in // groups, C_out // groups, K, length, **_steps(settings))
+    problem = Problem(shape, N, L, settings["left"])
     return _affine(
-        _value(
-            WEIGHT_GRAD,
-            Shape(C_in // groups, C_out // groups, K, length, **_steps(settings)),
-            K,
-            settings,
-            x.dtype,
-        ),
+        _value(WEIGHT_GRAD, problem, x.dtype),
         lambda v, x, g: (
             _conv_transpose1d(g, v, L, **settings),
             _conv1d(x, v, length, **settings),
@@ -182,19 +171,10 @@ def _steps(settings: dict[str, int]) -> dict[str, int]:
     return {name: settings[name] for name in ("stride", "dilation", "groups")}
 
 
-def _value(
-    table: Table, shape: Shape, size: int, settings: dict[str, int], dtype: mx.Dtype
-) -> Callable[..., mx.array]:
+def _value(table: Table, problem: Problem, dtype: mx.Dtype) -> Callable[..., mx.array]:
     """The chosen form as a function of two arrays and perhaps a bias (C_out,)."""
-    form = choose(table, shape, dtype)
-    if table.fuses_bias(form):
-        return lambda a, b, bias=None: form(a, b, size, bias=bias, **settings)
-
-    def value(a: mx.array, b: mx.array, bias: mx.array | None = None) -> mx.array:
-        y = form(a, b, size, **settings)
-        return y if bias is None else y + bias[:, None]
-
-    return value
+    form = choose(table, problem.shape, dtype)
+    return problem.proven(table, form) if table.is_shader(form) else problem.plain(table, form)
 
 
 def _affine(

@@ -35,6 +35,21 @@ class Shape(NamedTuple):
     dilation: int
     groups: int
 
+    def x(self, N: int, L: int) -> tuple[int, int, int]:
+        return N, self.groups * self.Cg, L
+
+    def y(self, N: int) -> tuple[int, int, int]:
+        return N, self.groups * self.Og, self.length
+
+    @property
+    def w(self) -> tuple[int, int, int]:
+        return self.groups * self.Og, self.Cg, self.K
+
+    @property
+    def fits_32_bits(self) -> bool:
+        """Whether the positions in a row, with which shaders compute, fit."""
+        return self.length * self.stride + self.K * self.dilation <= metal.LARGEST_AXIS
+
     @property
     def narrow(self) -> bool:
         """Depthwise, or nearly: a matmul over channels would have next to nothing to sum."""
@@ -55,17 +70,34 @@ class Shape(NamedTuple):
         return self.stride == 1 and self.K >= 7 and 16 * reach <= self.length
 
 
+class Sizes(NamedTuple):
+    """Shapes of the two inputs of a function, and of its result."""
+
+    a: tuple[int, int, int]
+    b: tuple[int, int, int]
+    result: tuple[int, int, int]
+
+
 Rules = tuple[tuple[Callable[[Shape], bool], Form], ...]
 
 
 class Table(NamedTuple):
-    """The rules of one function; the last definition always holds."""
+    """The rules of one function, where the last definition always holds, and its sizes by shape,
+    N and L."""
 
     shaders: Rules
     definitions: Rules
+    sizes: Callable[[Shape, int, int], Sizes]
 
-    def fuses_bias(self, form: Form) -> bool:
-        """Whether the form takes a `bias`, and adds it as it stores: the shaders do."""
+    def definition(self, shape: Shape) -> Form:
+        """The first definition that holds."""
+        return next(form for holds, form in self.definitions if holds(shape))
+
+    def holds(self, form: Form, shape: Shape) -> bool:
+        """Whether a rule of the shaders would choose the form for the shape, were it the first."""
+        return any(form is shader and holds(shape) for holds, shader in self.shaders)
+
+    def is_shader(self, form: Form) -> bool:
         return any(form is shader for _, shader in self.shaders)
 
 
@@ -126,12 +158,18 @@ _CONV_TRANSPOSE1D_SHADERS: Rules = ()
 
 _WEIGHT_GRAD_SHADERS: Rules = ()
 
-CONV1D = Table(_CONV1D_SHADERS, _CONV1D)
-CONV_TRANSPOSE1D = Table(_CONV_TRANSPOSE1D_SHADERS, _CONV_TRANSPOSE1D)
-WEIGHT_GRAD = Table(_WEIGHT_GRAD_SHADERS, _WEIGHT_GRAD)
+CONV1D = Table(_CONV1D_SHADERS, _CONV1D, lambda s, N, L: Sizes(s.x(N, L), s.w, s.y(N)))
+CONV_TRANSPOSE1D = Table(
+    _CONV_TRANSPOSE1D_SHADERS, _CONV_TRANSPOSE1D, lambda s, N, L: Sizes(s.y(N), s.w, s.x(N, L))
+)
+WEIGHT_GRAD = Table(
+    _WEIGHT_GRAD_SHADERS, _WEIGHT_GRAD, lambda s, N, L: Sizes(s.x(N, L), s.y(N), s.w)
+)
 
 
 def choose(table: Table, shape: Shape, dtype: mx.Dtype) -> Form:
     """The form of the first rule that holds."""
-    shaders = table.shaders if metal.available() and dtype in metal.DTYPES else ()
-    return next(form for holds, form in (*shaders, *table.definitions) if holds(shape))
+    on = metal.available() and dtype in metal.DTYPES and shape.fits_32_bits
+    return next(
+        (form for holds, form in table.shaders if on and holds(shape)), None
+    ) or table.definition(shape)

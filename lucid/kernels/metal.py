@@ -15,8 +15,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, cached_property
+from math import prod
 from typing import Any, NamedTuple
 
 import mlx.core as mx
@@ -26,15 +29,29 @@ from lucid.kernels import shaders
 DTYPES = (mx.float32, mx.float16, mx.bfloat16)
 
 Outputs = Sequence[tuple[Sequence[int], mx.Dtype]]
+Template = Mapping[str, mx.Dtype | int | bool]
+
+LARGEST_AXIS = 2**30  # positions inside a row are 32-bit: this leaves room for a tile past the end
+LARGEST_GRID = 2**31 - 1  # threads along one axis
+
+MLX = str(mx.__version__)  # type: ignore[attr-defined]  # missing from its stubs
 
 _KERNEL = re.compile(r"^// kernel (\w+)\(([\w, ]*)\) -> ([\w, ]+)\n", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "([\w.]+)"\n', re.MULTILINE)
 
 
 def available() -> bool:
-    """Whether shaders run: the default device is a Metal GPU, and LUCID_KERNELS is not "off"."""
-    on = os.environ.get("LUCID_KERNELS", "on").lower() != "off"
-    return on and mx.metal.is_available() and mx.default_device() == mx.gpu
+    """Whether shaders run."""
+    return not obstacle()
+
+
+def obstacle() -> str:
+    """Why shaders do not run, in words; empty where they do."""
+    if os.environ.get("LUCID_KERNELS", "on").lower() == "off":
+        return "LUCID_KERNELS is off"
+    if not mx.metal.is_available():
+        return "MLX sees no Metal GPU on this machine"
+    return "" if mx.default_device() == mx.gpu else "the default device is the CPU"
 
 
 class Source(NamedTuple):
@@ -52,6 +69,44 @@ class Source(NamedTuple):
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
 
 
+class Launch(NamedTuple):
+    """What makes one compiled kernel another: all that MLX's text of it depends on.
+
+    `inputs` is the dtype of each input and whether MLX declares it `constant`, as it does below 8
+    elements. `threads` of a threadgroup is no part of the text, but a device may refuse too many.
+    """
+
+    kernel: Kernel
+    template: tuple[tuple[str, mx.Dtype | int | bool], ...]
+    inputs: tuple[tuple[mx.Dtype, bool], ...]
+    threads: int
+
+
+class Recording(NamedTuple):
+    """The launches since it began. A dry one launches nothing: its outputs are zeros."""
+
+    launches: list[Launch]
+    dry: bool
+
+
+_recording: ContextVar[Recording | None] = ContextVar("recording", default=None)
+
+
+@contextmanager
+def recording(*, dry: bool = False) -> Iterator[list[Launch]]:
+    """Collect the launches of this thread."""
+    record = Recording([], dry)
+    token = _recording.set(record)
+    try:
+        yield record.launches
+    finally:
+        _recording.reset(token)
+
+
+class TooLarge(ValueError):
+    """An array or a grid past the 32-bit arithmetic of a kernel."""
+
+
 class Kernel:
     """The kernel `name` of the file `metal/<file>.metal`, read when it is first needed.
 
@@ -61,7 +116,8 @@ class Kernel:
                      threadgroup=(256, 1, 1), outputs=[(x.shape, x.dtype)])
 
     `grid` counts threads, not threadgroups. Template values are dtypes, ints and bools, few, and
-    never a length or a batch: each new one is compiled again.
+    never a length or a batch: each new one is compiled again. Raises TooLarge where an axis of an
+    array passes 2^30 elements, or one of the grid 2^31 threads.
     """
 
     def __init__(self, file: str, name: str) -> None:
@@ -78,7 +134,7 @@ class Kernel:
             FileNotFoundError: the file is missing.
             ValueError: the file has no such kernel.
         """
-        kernels = parse(_text(f"{self.file}.metal"))
+        kernels = read(self.file)
         if self.name not in kernels:
             raise ValueError(
                 f"metal/{self.file}.metal has no kernel {self.name!r}, only "
@@ -90,12 +146,39 @@ class Kernel:
         self,
         inputs: Sequence[mx.array],
         *,
-        template: Mapping[str, mx.Dtype | int | bool],
+        template: Template,
         grid: tuple[int, int, int],
         threadgroup: tuple[int, int, int],
         outputs: Outputs,
     ) -> list[mx.array]:
+        self._check_size(inputs, grid, outputs)
+        record = _recording.get()
+        if record is not None:
+            kinds = tuple((array.dtype, array.size < 8) for array in inputs)
+            threads = prod(min(sizes) for sizes in zip(grid, threadgroup, strict=True))
+            record.launches.append(Launch(self, tuple(template.items()), kinds, threads))
+            if record.dry:
+                return [mx.zeros(shape, dtype) for shape, dtype in outputs]
         return _launch(self, inputs, template, grid, threadgroup, outputs)
+
+    def _check_size(
+        self, inputs: Sequence[mx.array], grid: tuple[int, int, int], outputs: Outputs
+    ) -> None:
+        shapes = [*(array.shape for array in inputs), *(shape for shape, _ in outputs)]
+        if max(grid) > LARGEST_GRID or any(
+            max(shape, default=0) > LARGEST_AXIS for shape in shapes
+        ):
+            raise TooLarge(
+                f"{self.name}: shapes {', '.join(map(str, shapes))} with a grid of {grid} threads "
+                f"are too large for 32-bit positions; the limits are {LARGEST_AXIS} along an axis "
+                f"and {LARGEST_GRID} threads; split the signal or the batch"
+            )
+
+
+def read(file: str) -> dict[str, Source]:
+    """The kernels of `metal/<file>.metal`, by name. Raises FileNotFoundError, or what reading a
+    file raises."""
+    return parse(_text(f"{file}.metal"))
 
 
 def parse(text: str) -> dict[str, Source]:
@@ -126,7 +209,7 @@ def _text(name: str) -> str:
 def _launch(
     kernel: Kernel,
     inputs: Sequence[mx.array],
-    template: Mapping[str, mx.Dtype | int | bool],
+    template: Template,
     grid: tuple[int, int, int],
     threadgroup: tuple[int, int, int],
     outputs: Outputs,

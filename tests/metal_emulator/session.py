@@ -10,7 +10,7 @@ from unittest import mock
 
 import mlx.core as mx
 
-from lucid.kernels import metal
+from lucid.kernels import metal, trust
 
 from .run import Options, Run, launch
 
@@ -47,12 +47,14 @@ class Session:
 
 
 @contextmanager
-def emulated(**options: Any) -> Iterator[Session]:
+def emulated(ledger: trust.Ledger | None = None, **options: Any) -> Iterator[Session]:
     """Within, the library believes in a Metal GPU and its shaders run in the emulator. `options`
-    are fields of `Options`."""
+    are fields of `Options`. Without a `ledger` every shader is trusted: it runs once, and what is
+    wrong with it is raised; with one, it proves itself first, as on a GPU."""
     session = Session(Options(**options))
     with (
         mock.patch.object(metal, "_launch", session.launch),
         mock.patch.object(metal, "available", return_value=True),
+        trust.using(ledger or trust.Ledger(assume=True)),
     ):
         yield session

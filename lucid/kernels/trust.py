@@ -98,7 +98,7 @@ def run(
         if _ledger.assume or isinstance(error, MemoryError):
             raise
         blamed = _variants(form, launches[-1:]) or (Variant(form),)
-        _ledger.fail(blamed, f"was not launched: {_brief(error)}")
+        _ledger.fail(blamed, _raised(error))
         return call.definition(*arrays)
     if _ledger.trusts(form, launches, lambda: (*smaller(), call), arrays[0].dtype):
         return y
@@ -164,7 +164,7 @@ class Ledger:
             example, arrays, launched = _first_that_launches(form, wanted, examples, dtype)
             wrong = _difference(example.shader(*arrays), example.definition, arrays)
         except Exception as error:
-            wrong = f"does not run: {_brief(error)}"
+            wrong = _raised(error)
         launched = launched or wanted
         if wrong:
             suspects = [v for v, threads in launched.items() if not self._covers({v: threads})]
@@ -291,12 +291,12 @@ def _name(value: object) -> str:
     return str(value).removeprefix("mlx.core.")
 
 
-def _brief(error: Exception) -> str:
+def _raised(error: Exception) -> str:
     """An exception in one line: MLX quotes the whole source of what does not compile."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"\berror\b", line)] or lines
-    text = " ".join(told)
-    return f"{type(error).__name__}: {text[:300] + '...' if len(text) > 300 else text}"
+    text = " ".join([line for line in lines if re.search(r"\berror\b", line)] or lines)
+    text = text[:300] + "..." if len(text) > 300 else text
+    return f"does not run: {type(error).__name__}: {text}"
 
 
 def _message(variant: Variant, reason: str) -> str:

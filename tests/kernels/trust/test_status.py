@@ -84,13 +84,13 @@ def test_a_variant_that_passed_and_then_failed_is_a_definition(ledger):
 
 def test_a_launcher_that_failed_has_a_line(ledger):
     with pytest.warns(RuntimeWarning):
-        ledger.fail([trust.Variant("scale.form")], "was not launched: KeyError: 'x'")
+        ledger.fail([trust.Variant("scale.form")], "does not run: KeyError: 'x'")
     assert status().rows[0] == (
         "scale.form",
         "definition",
         "",
         "",
-        "was not launched: KeyError: 'x'",
+        "does not run: KeyError: 'x'",
     )
 
 

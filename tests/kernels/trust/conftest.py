@@ -8,7 +8,6 @@ import pytest
 
 from lucid.kernels import conv1d as definitions
 from lucid.kernels import convolution, forms, metal, shaders, trust
-from lucid.kernels.forms import CONV1D
 
 FILE = """\
 // One thread per output. sizes: length, left, groups. Grid: (length rounded up, C_out, N).
@@ -93,8 +92,10 @@ def twin(folder, monkeypatch):
         return y
 
     twin.kernel = metal.Kernel("twin", "twin")
-    table = CONV1D._replace(shaders=((forms.always, twin),))
-    monkeypatch.setattr(convolution, "CONV1D", table)
+    shaders_of = {"CONV1D": ((forms.always, twin),), "CONV_TRANSPOSE1D": (), "WEIGHT_GRAD": ()}
+    for name, rules in shaders_of.items():
+        table = getattr(convolution, name)._replace(shaders=rules)
+        monkeypatch.setattr(convolution, name, table)
     return twin
 
 

@@ -62,6 +62,6 @@ inline void multiply_accumulate(
   metal::simdgroup_multiply_accumulate(sum, a, b, sum);
 }
 
-} // namespace lucid
+}  // namespace lucid
 
 #endif

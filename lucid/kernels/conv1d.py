@@ -5,9 +5,16 @@ function of this package: `left`, the position in x of the first tap, negated. P
 x[t*stride + k*dilation - left]; whatever lies outside x counts as zero.
 """
 
+from math import gcd
+
 import mlx.core as mx
 
+from lucid.kernels import implicit_matmul
 from lucid.kernels.memory import check_size
+from lucid.kernels.metal import Kernel
+
+MATMUL = Kernel("conv1d", "conv1d_matmul")
+DIRECT = Kernel("conv1d", "conv1d_direct")
 
 
 def window(x: mx.array, start: int, size: int) -> mx.array:
@@ -97,3 +104,60 @@ def shifted(
     for k in range(1, K):
         y = mx.addmm(y, w[..., k], mx.as_strided(x, shape, steps, k * dilation))
     return y.reshape(N, C_out, row)[..., :length]
+
+
+def shader_matmul(
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+    bias: mx.array | None = None,
+) -> mx.array:
+    """The same as a tiled matrix product on a Metal GPU, plus a bias (C_out,)."""
+    C_out, Cg, K = w.shape
+    Og = C_out // groups
+    plan = implicit_matmul.ordinary(Cg, Og, K, stride, dilation)
+    w = w.reshape(groups, Og, Cg, K)
+    place = {"origin": -left, "cut": 0, "positions": length}
+    return implicit_matmul.launch(MATMUL, plan, x, w, length, bias, **place)
+
+
+def shader_direct(
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+    bias: mx.array | None = None,
+) -> mx.array:
+    """The same for few channels on a Metal GPU: a thread sums R outputs of a channel."""
+    (N, _, L), (C_out, Cg, K) = x.shape, w.shape
+    common = gcd(stride, dilation)
+    step = dilation // common  # outputs so far apart share inputs
+    R = max(8 // stride, 1)
+    width = min(step, length)
+    threads = -(-length // (R * step)) * width
+    sizes = [Cg, C_out // groups, L, length, left, width, 0, 0]
+    group = direct_threadgroup(threads, C_out)
+    settings = {"K": K, "S": stride, "D": dilation, "R": R, "P": stride // common, "STEP": step}
+    (y,) = DIRECT(
+        [x, w, w if bias is None else bias, mx.array(sizes, mx.int32)],
+        template={"T": x.dtype, "BIAS": bias is not None, **settings},
+        grid=(threads, C_out, N),
+        threadgroup=group,
+        outputs=[((N, C_out, length), x.dtype)],
+    )
+    return y
+
+
+def direct_threadgroup(threads: int, channels: int) -> tuple[int, int, int]:
+    """256 threads, along the signal and, since those share the reads of x, over channels."""
+    along = min(threads, max(64, 256 // channels))
+    return along, min(channels, 256 // along), 1

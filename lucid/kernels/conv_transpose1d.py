@@ -11,8 +11,12 @@ from operator import add
 
 import mlx.core as mx
 
-from lucid.kernels import conv1d
+from lucid.kernels import conv1d, implicit_matmul
 from lucid.kernels.conv1d import unfold, window
+from lucid.kernels.metal import Kernel
+
+MATMUL = Kernel("conv_transpose1d", "conv_transpose1d_matmul")
+DIRECT = Kernel("conv_transpose1d", "conv_transpose1d_direct")
 
 
 def unfold_first(
@@ -119,3 +123,65 @@ def interleave(z: mx.array, length: int, stride: int, left: int, dilation: int) 
 def _silence(z: mx.array, rows: int, Q: int) -> mx.array:
     """Phases that no tap reaches; however many, one array."""
     return mx.zeros((*z.shape[:-2], rows, Q), z.dtype)
+
+
+def shader_matmul(
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+    bias: mx.array | None = None,
+) -> mx.array:
+    """The same as a tiled matrix product on a Metal GPU, plus a bias (C_out,)."""
+    C_in, Og, K = w.shape
+    Cg = C_in // groups
+    plan = implicit_matmul.transposed(Cg, Og, K, stride, dilation)
+    w = w.reshape(groups, Cg, Og, K).swapaxes(1, 2)
+    first, cut = divmod(left, stride)  # y begins in phase `cut` of position `first`
+    place = {
+        "origin": first - (K - 1) * dilation // stride,
+        "cut": cut,
+        "positions": (left + length - 1) // stride - first + 1,
+    }
+    return implicit_matmul.launch(MATMUL, plan, x, w, length, bias, **place)
+
+
+def shader_direct(
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+    bias: mx.array | None = None,
+) -> mx.array:
+    """The same for few channels on a Metal GPU: a thread sums R outputs of a channel and phase."""
+    (N, C_in, L), (_, Og, K) = x.shape, w.shape
+    common = gcd(stride, dilation)
+    period, step = stride // common, dilation // common  # taps, and outputs, that share inputs
+    R = 4 if stride == 1 else 8
+    first, cut = divmod(left, stride)  # y begins in phase `cut` of position `first`
+    positions = (left + length - 1) // stride - first + 1
+    width = min(step, positions)
+    threads = -(-positions // (R * step)) * width * stride
+    sizes = [C_in // groups, Og, L, length, first, cut, width, 0]
+    settings = {"K": K, "S": stride, "D": dilation, "R": R, "P": period, "STEP": step}
+    (y,) = DIRECT(
+        [x, w, w if bias is None else bias, mx.array(sizes, mx.int32)],
+        template={
+            "T": x.dtype,
+            "BIAS": bias is not None,
+            **settings,
+            "INVERSE": pow(step, -1, period),
+        },
+        grid=(threads, groups * Og, N),
+        threadgroup=conv1d.direct_threadgroup(threads, groups * Og),
+        outputs=[((N, groups * Og, length), x.dtype)],
+    )
+    return y

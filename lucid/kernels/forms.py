@@ -17,6 +17,7 @@ from lucid.kernels import (
     conv1d_weight_grad,
     conv_transpose1d,
     depthwise_conv1d,
+    implicit_matmul,
     metal,
 )
 
@@ -63,22 +64,22 @@ class Shape(NamedTuple):
         return self.dilation == 1 and block * self.stride <= 8 * self.K
 
     @property
-    def few_weights(self) -> bool:
-        """So few weights a group that a thread or a handful can sum them up, and of a number that
-        fills the 8x8 fragments of a matmul badly."""
-        sizes = [(self.Og, self.Cg * self.K)]
-        if self.stride == 1:  # then x and g may change places
-            sizes.append((self.Cg, self.Og * self.K))
-        weights = self.Cg * self.Og * self.K
-        padded = min(conv1d_weight_grad.padded(*size) for size in sizes)
-        return weights <= 128 and padded > 1.25 * weights
-
-    @property
     def long_taps(self) -> bool:
         """Seven taps or more at stride 1, on a signal that dwarfs them: unfolding writes K copies
         of x, where K matmuls that add up in place waste only the few columns between rows."""
         reach = (self.K - 1) * self.dilation
         return self.stride == 1 and self.K >= 7 and 16 * reach <= self.length
+
+    @property
+    def pointwise(self) -> bool:
+        """A plain matmul over channels, for which nothing is better than MLX's own."""
+        return self.K == 1 and self.stride == 1
+
+    def fills_fragments(self, plan: Callable[..., implicit_matmul.Plan], Cg: int, Og: int) -> bool:
+        """Cut into 8x8 matrices, the convolution from Cg to Og channels multiplies at most a
+        quarter of zeros, and most phases have a tap."""
+        products = plan(Cg, Og, self.K, self.stride, self.dilation).products
+        return products <= 1.25 * Cg * Og * self.K and self.stride <= 2 * self.K
 
 
 class Sizes(NamedTuple):
@@ -163,17 +164,27 @@ _WEIGHT_GRAD: Rules = (
 
 # Shaders ----------------------------------------------------------------------------------------
 
-_CONV1D_SHADERS: Rules = ()
-
-_CONV_TRANSPOSE1D_SHADERS: Rules = ()
-
-_WEIGHT_GRAD_SHADERS: Rules = (
-    # 3 -> 5 K3: tiles of 8x8 would multiply 2.8 times as much.
-    (lambda s: s.few_weights, conv1d_weight_grad.shader_direct),
-    # Nothing is unfolded. Rows of g are rounded up to 8: from 32 on that costs a quarter at most.
-    # Shorter ones are a plain matmul over the samples.
-    (lambda s: s.length >= 32, conv1d_weight_grad.shader_matmul),
+_CONV1D_SHADERS: Rules = (
+    # Enough channels and taps for the matrix unit; MLX unfolds x wherever channels are no multiple
+    # of 16, and everywhere copies x and y between (N, C, L) and (N, L, C).
+    (
+        lambda s: not s.pointwise and s.fills_fragments(implicit_matmul.ordinary, s.Cg, s.Og),
+        conv1d.shader_matmul,
+    ),
+    # Few channels, bound by memory: no product is made in vain.
+    (lambda s: not s.pointwise, conv1d.shader_direct),
 )
+
+_CONV_TRANSPOSE1D_SHADERS: Rules = (
+    # As above. MLX would unfold x with the zeros between its samples: stride times the work.
+    (
+        lambda s: not s.pointwise and s.fills_fragments(implicit_matmul.transposed, s.Og, s.Cg),
+        conv_transpose1d.shader_matmul,
+    ),
+    (lambda s: not s.pointwise, conv_transpose1d.shader_direct),
+)
+
+_WEIGHT_GRAD_SHADERS: Rules = ()
 
 CONV1D = Table(_CONV1D_SHADERS, _CONV1D, lambda s, N, L: Sizes(s.x(N, L), s.w, s.y(N)))
 CONV_TRANSPOSE1D = Table(

@@ -9,7 +9,7 @@ compiles the result:
   exact totals of arithmetic operations, and the lines of the blocks that ran are those covered;
 - to every loop a call of `emu_loop(site)`, so that an endless one can be given up;
 - `emu_undefined(index in UNDEFINED, site)` for the handlers of clang's -fsanitize-minimal-runtime;
-- `emu_constants`, the addresses and sizes of the kernel's program-scope constants.
+- `emu_constants`: how many program-scope constants the kernel has, their addresses and sizes.
 
 A site is an index in the list of `Site`s. Functions in namespace `emu`, the inside of the emulated
 standard library, are left as they are: their accesses are not the kernel's.
@@ -17,6 +17,7 @@ standard library, are left as they are: their accesses are not the kernel's.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -83,26 +84,35 @@ class Block(NamedTuple):
     operations: dict[str, int]
 
 
-class Instrumented(NamedTuple):
-    """The result of `instrument`. All of it can be written as JSON."""
+class Tables(NamedTuple):
+    """What the numbers in an instrumented kernel mean; `blocks` in the order of their counters."""
 
-    text: str
     sites: list[Site]
     blocks: list[Block]
     problems: list[tuple[str, int]]  # (what Metal does not have, line)
+
+    @classmethod
+    def from_json(cls, text: str) -> Tables:
+        """The inverse of `json.dumps(tables)`."""
+        sites, blocks, problems = json.loads(text)
+        return cls(
+            [Site(*site) for site in sites],
+            [Block(tuple(lines), operations) for lines, operations in blocks],
+            [(what, line) for what, line in problems],
+        )
 
 
 class UnknownInstruction(ValueError):
     """An access to memory that this pass does not know: never skipped in silence."""
 
 
-def instrument(text: str, file: str) -> Instrumented:
-    """Instrument the IR of a kernel whose text bears the name `file` (from its #line directive).
+def instrument(text: str) -> tuple[str, Tables]:
+    """Instrument the IR of a kernel, whose own text is that of files named `*.metal` (by #line).
 
     Raises:
         UnknownInstruction: the IR accesses memory in a way that this pass does not know.
     """
-    return _Pass(text, file).run()
+    return _Pass(text).run()
 
 
 _POINTER = re.compile(r"ptr addrspace\(([123])\) (?:.* )?([%@].*|getelementptr .*\))")
@@ -124,16 +134,16 @@ _PROMISES = re.compile(
 
 
 class _Pass:
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str) -> None:
         self.lines = text.splitlines()
-        self.locations = ir.Locations(self.lines, file)
+        self.locations = ir.Locations(self.lines, ".metal")
         self.sites: list[Site] = []
         self.blocks: list[Block] = []
         self.problems: list[tuple[str, int]] = []
         self.hooks: set[str] = set()
         self.constants: list[tuple[str, str]] = []  # name, type
 
-    def run(self) -> Instrumented:
+    def run(self) -> tuple[str, Tables]:
         weakened = self._attribute_groups()
         out: list[str] = []
         lines = iter(self.lines)
@@ -147,7 +157,7 @@ class _Pass:
                 if constant := _CONSTANT.match(line):
                     self.constants.append((constant[1], ir.leading_type(constant[2])))
         out += self._declarations()
-        return Instrumented("\n".join(out) + "\n", self.sites, self.blocks, self.problems)
+        return "\n".join(out) + "\n", Tables(self.sites, self.blocks, self.problems)
 
     def _attribute_groups(self) -> set[str]:
         """The attributes (#0, ...) of the functions defined here and of calls of them."""
@@ -285,14 +295,15 @@ class _Pass:
             f"i64 ptrtoint (ptr getelementptr ({type_}, ptr null, i32 1) to i64) }}"
             for name, type_ in self.constants
         )
-        table = f"[{len(self.constants)} x {{ ptr, i64 }}]"
+        n = len(self.constants)
+        kind = f"[{n} x {{ ptr, i64 }}]"
         counts = f"[{len(self.blocks)} x i64]"
         return [
             *sorted(self.hooks),
             "declare void @emu_loop(i32)",
             "declare void @emu_undefined(i32, i32)",
             f"@emu_block_counts = protected global {counts} zeroinitializer",
-            f"@emu_constants = protected constant {table} [{entries}]",
+            f"@emu_constants = protected constant {{ i64, {kind} }} {{ i64 {n}, {kind} [{entries}] }}",
         ]
 
 

@@ -110,14 +110,14 @@ def loops(body: Iterable[str]) -> set[str]:
 
 
 class Locations:
-    """Where in the file `name` an instruction comes from.
+    """Where in the files with the given ending an instruction comes from.
 
-    Code inlined from another file (the emulated standard library) counts as the line of `name` that
-    calls it, the innermost one.
+    Code inlined from another file (the emulated standard library) counts as the line that calls it,
+    the innermost one.
     """
 
-    def __init__(self, ir: Iterable[str], name: str) -> None:
-        self._name = name
+    def __init__(self, ir: Iterable[str], ending: str) -> None:
+        self._ending = ending
         self._nodes = {
             match[1]: {key: text or word for key, text, word in _FIELD.findall(match[2])}
             for line in ir
@@ -125,11 +125,11 @@ class Locations:
         }
 
     def place(self, line: str) -> tuple[int, int]:
-        """(line, column), from 1; (0, 0) if the instruction does not come from the file."""
+        """(line, column), from 1; (0, 0) if the instruction comes from none of them."""
         match = _DBG.search(line)
         location = self._nodes.get(match[1]) if match else None
         while location:
-            if self._file(location) == self._name and location["line"] != "0":
+            if self._file(location).endswith(self._ending) and location["line"] != "0":
                 return int(location["line"]), int(location.get("column", 0))
             location = self._nodes.get(location.get("inlinedAt", ""))
         return 0, 0

@@ -319,7 +319,7 @@ static const char* const UNDEFINED[] = {
     "signed integer overflow",
     "integer division by zero or overflow",
     "shift by a negative or too large amount",
-    "index outside a thread's own array",
+    "array index out of bounds",
 };
 
 }  // namespace emu

@@ -1,5 +1,6 @@
-"""A tiled depthwise convolution, right and broken in every way that comes to mind: the emulator must
-accept the one and notice each of the others, whatever the optimiser and the order of threads."""
+"""A tiled depthwise convolution, right and broken in every way that comes to mind: the emulator
+must accept the one and notice each of the others, whatever the optimiser and the order of threads.
+"""
 
 import re
 
@@ -80,18 +81,20 @@ AGAIN = "    threadgroup_barrier(mem_flags::mem_threadgroup);  // the tile"
 LOAD = "(j >= 0 && j < L) ? float(xr[j]) : 0.0f"
 STORE = "yr[t] = T(sum)"
 NO_COMPILE = "does not compile"
+READ_AFTER_WRITE = "threadgroup race: read after another thread's write"
+UNINITIALISED = "uninitialised threadgroup read"
 
 MUTANTS = {
-    "missing barrier": (BARRIER, "    int t", "threadgroup race: read after another thread's write"),
+    "missing barrier": (BARRIER, "    int t", READ_AFTER_WRITE),
     "barrier of no memory": (
         BARRIER,
         BARRIER.replace("mem_threadgroup", "mem_none"),
-        "threadgroup race: read after another thread's write",
+        READ_AFTER_WRITE,
     ),
     "barrier of device memory": (
         BARRIER,
         BARRIER.replace("mem_threadgroup", "mem_device"),
-        "threadgroup race: read after another thread's write",
+        READ_AFTER_WRITE,
     ),
     "barrier in a branch": (BARRIER, BARRIER.replace("thr", "if (lane < 40) thr", 1), "divergence"),
     "no barrier on reuse": (
@@ -111,12 +114,12 @@ MUTANTS = {
         "",
         "device race: write after another threadgroup's write|device write out of bounds",
     ),
-    "span too short": ("TILE + K - 1;", "TILE + K - 2;", "threadgroup read out of bounds on 'tile'"),
-    "load loop too short": ("i < SPAN;", "i < SPAN - 1;", "uninitialised threadgroup read on 'tile'"),
+    "span too short": ("TILE + K - 1;", "TILE + K - 2;", "threadgroup read out of bounds"),
+    "load loop too short": ("i < SPAN;", "i < SPAN - 1;", UNINITIALISED),
     "weights not loaded": (
         "if (lane < K) taps[lane] = w[c * K + lane];",
         "",
-        "uninitialised threadgroup read on 'taps'",
+        UNINITIALISED,
     ),
     "overlapping tiles": (
         "* TILE;",

@@ -125,7 +125,6 @@ MUTANTS = {
         "  if (i == 5) *(device float*)y = 1;\n  atomic",
         "device race: ",
     ),
-    "implicit bfloat": (BRAIN, "T(float(x[i]) * 2.0f)", "float(x[i]) * 2.0f", NO_COMPILE),
     "device pointer to a small input": (
         FEW,
         "template <typename P> inline float first(P w)",

@@ -96,9 +96,7 @@ RAGGED = Sample(  # the last simdgroup has 8 lanes
   y[i] = simd_shuffle_xor(x[i], 4) + simd_sum(x[i]);
 """,
     inputs={"x": mx.array(V[:40])},
-    expected={
-        "y": V[np.arange(40) ^ 4] + np.repeat([V[:32].sum(), V[32:40].sum()], [32, 8])
-    },
+    expected={"y": V[np.arange(40) ^ 4] + np.repeat([V[:32].sum(), V[32:40].sum()], [32, 8])},
     grid=(40, 1, 1),
     threadgroup=(64, 1, 1),
 )

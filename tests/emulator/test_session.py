@@ -43,7 +43,7 @@ def test_a_kernel_of_the_library_runs(emulator):
         x = mx.arange(n, dtype=mx.float32)
         (y,) = scale(x)
         assert y.tolist() == (3 * x).tolist()
-    assert [run.counters["threads"] for run in emulator.runs] == [64, 64]
+    assert [run.counts.threads for run in emulator.runs] == [64, 64]
     assert "custom_kernel_lucid_scale_" in emulator.runs[0].kernel
 
 

@@ -17,12 +17,9 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-try:
-    from . import instrument
-except ImportError:  # the executor also works alone
-    instrument = None
+from .instrument import Tables, instrument
 
 FOLDER = Path(__file__).parent
 
@@ -73,7 +70,7 @@ class Built(NamedTuple):
     """A loaded kernel and the tables that instrumentation made of it."""
 
     library: ctypes.CDLL
-    tables: dict[str, Any]
+    tables: Tables
 
 
 @cache
@@ -126,13 +123,13 @@ def _kernel(text: str, mode: Mode) -> Built:
     path = folder() / f"kernel-{key}.so"
     tables = path.with_suffix(".json")
     if not (path.exists() and tables.exists()):
-        ir = _clang([*_include(), *flags, "-S", "-emit-llvm", "-o", "-", "-"], text)
-        made: dict[str, Any] = {}
-        if instrument:
-            ir, made = instrument.instrument(ir)
+        ir = clang([*_include(), *flags, "-S", "-emit-llvm", "-o", "-", "-"], text)
+        ir, made = instrument(ir)
+        if made.problems:
+            raise CompileError("\n".join(f"line {line}: {what}" for what, line in made.problems))
         _replace(tables, json.dumps(made).encode())
         _link(path, [(["-x", "ir", f"-O{mode.optimise}"], ir)])
-    return Built(ctypes.CDLL(str(path)), json.loads(tables.read_text()))
+    return Built(ctypes.CDLL(str(path)), Tables.from_json(tables.read_text()))
 
 
 @cache
@@ -155,7 +152,7 @@ def check_syntax(text: str, *flags: str) -> str:
     Raises:
         CompileError: with clang's messages.
     """
-    return _clang([*_include(), *_KERNEL, "-fsyntax-only", *flags, "-"], text)
+    return clang([*_include(), *_KERNEL, "-fsyntax-only", *flags, "-"], text)
 
 
 @cache
@@ -177,7 +174,7 @@ def _include() -> list[str]:
     return ["-I", str(shim), "-include", str(shim / "shim.h")]
 
 
-def _clang(arguments: list[str], text: str) -> str:
+def clang(arguments: list[str], text: str) -> str:
     command = [*compiler().clang, *_COMMON, *_MACHINE[platform.machine()], *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True)
     if done.returncode:
@@ -190,7 +187,7 @@ def _link(path: Path, parts: list[tuple[list[str], str]]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         objects = [f"{scratch}/{i}.o" for i in range(len(parts))]
         for (flags, text), target in zip(parts, objects, strict=True):
-            _clang([*flags, "-c", "-o", target, "-"], text)
+            clang([*flags, "-c", "-o", target, "-"], text)
         made = f"{scratch}/made.so"
         command = [*compiler().lld, "-shared", "-o", made, *objects]
         done = subprocess.run(command, capture_output=True, text=True)

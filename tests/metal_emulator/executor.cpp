@@ -63,7 +63,7 @@ void fail(const char* kind, int site, const char* object, long long offset, u32 
           u32 line, u32 col) {
   for (u32 i = 0; i < launch->failure_count; i++) {
     Failure& f = launch->failures[i];
-    if (f.kind == kind && f.site == site && f.line == line && f.col == col) {
+    if (f.kind == kind && f.site == site && f.object == object && f.line == line && f.col == col) {
       f.count++;
       return;
     }

@@ -54,15 +54,16 @@ OPERATIONS = _classes(
 )
 INTRINSICS = _classes(
     fma="fma fmuladd",
-    special="sqrt exp exp2 exp10 log log2 log10 pow sin cos tan asin acos atan atan2 sinh cosh tanh",
+    special="sqrt exp exp2 exp10 log log2 log10 pow sin cos tan asin acos atan atan2 sinh cosh "
+    "tanh",
     float_other="minnum maxnum minimum maximum minimumnum maximumnum fabs copysign "
     "floor ceil rint nearbyint round roundeven trunc",
     int="smin smax umin umax abs ctpop ctlz cttz fshl fshr bitreverse sadd ssub smul",
 )
 # Instructions that hand pointers on, and intrinsics that touch no memory.
-_PASSIVE = set(
-    "getelementptr phi select icmp call ret br addrspacecast ptrtoint inttoptr bitcast freeze "
-    "insertvalue extractvalue insertelement extractelement alloca".split()
+_PASSIVE = _classes(
+    passive="getelementptr phi select icmp ret br addrspacecast ptrtoint inttoptr bitcast freeze "
+    "insertvalue extractvalue insertelement extractelement alloca",
 )
 _HARMLESS = {"lifetime", "assume", "dbg", "invariant", "experimental", "launder", "ptrmask"}
 
@@ -296,14 +297,14 @@ class _Pass:
             for name, type_ in self.constants
         )
         n = len(self.constants)
-        kind = f"[{n} x {{ ptr, i64 }}]"
+        kind, table = f"[{n} x {{ ptr, i64 }}]", f"[{entries}]"
         counts = f"[{len(self.blocks)} x i64]"
         return [
             *sorted(self.hooks),
             "declare void @emu_loop(i32)",
             "declare void @emu_undefined(i32, i32)",
             f"@emu_block_counts = protected global {counts} zeroinitializer",
-            f"@emu_constants = protected constant {{ i64, {kind} }} {{ i64 {n}, {kind} [{entries}] }}",
+            f"@emu_constants = protected constant {{ i64, {kind} }} {{ i64 {n}, {kind} {table} }}",
         ]
 
 

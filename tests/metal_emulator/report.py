@@ -1,6 +1,6 @@
 """What a launch in the emulator found and counted, for people and for tests.
 
-`Finding` is one kind of error at one place, `Counts` are the numbers of a launch, `Coverage` the
+`Failure` is one kind of error at one place, `Counts` are the numbers of a launch, `Coverage` the
 lines of shaders that some launch has run. The counts are issued operations of clang's optimised
 code: they say nothing about time on any GPU.
 """
@@ -38,7 +38,7 @@ class Traffic(ctypes.Structure):
     )
 
 
-class CountersStruct(ctypes.Structure):
+class Counters(ctypes.Structure):
     """Mirrors `Counters` in counters.h."""
 
     _fields_ = (
@@ -72,7 +72,7 @@ class Array(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Failure:
     """One kind of error at one place of a kernel, however often it happened."""
 
     kind: str
@@ -83,7 +83,7 @@ class Finding:
     group: tuple[int, int, int]
     thread: tuple[int, int, int]
     other: int | None  # index in the threadgroup of the other thread of a race
-    count: int
+    times: int
 
     def __str__(self) -> str:
         name = f" on '{self.name}'" if self.name else ""
@@ -91,28 +91,28 @@ class Finding:
         other = "" if self.other is None else f" and thread number {self.other}"
         head = (
             f"{self.kind}{name}{where}; threadgroup {self.group} thread {self.thread}{other}; "
-            f"{self.count} time{'s' if self.count > 1 else ''}"
+            f"{self.times} time{'s' if self.times > 1 else ''}"
         )
         return f"{head}\n  line {self.line}: {self.text}" if self.line else head
 
 
-def findings(
-    failures: Iterable[ctypes.Structure],
+def failures(
+    records: Iterable[ctypes.Structure],
     sites: Sequence[Site],
     source: str,
     arrays: Mapping[str, Array],
-) -> list[Finding]:
-    """The failures of a launch (`Failure` of runtime.h), readable."""
+) -> list[Failure]:
+    """The failures of a launch, made readable from those of runtime.h."""
     lines = source.splitlines()
     found = []
-    for f in failures:
+    for f in records:
         line = sites[f.site].line if f.site >= 0 else f.line
         name = f.object.decode() if f.object else None
         where = f"byte {f.offset}" if name else ""
         if name in arrays:
             where = f"{arrays[name].place(f.offset)} ({where})"
         found.append(
-            Finding(
+            Failure(
                 kind=f.kind.decode(),
                 name=name,
                 where=f"{where}, {f.size} bytes" if f.size else where,
@@ -121,7 +121,7 @@ def findings(
                 group=tuple(f.group),
                 thread=tuple(f.thread),
                 other=f.other if f.other >= 0 else None,
-                count=f.count,
+                times=f.count,
             )
         )
     return found
@@ -196,7 +196,7 @@ class Counts:
 
 
 def counts(
-    struct: CountersStruct,
+    struct: Counters,
     launch: ctypes.Structure,
     names: Sequence[str],
     blocks: Sequence[Block],

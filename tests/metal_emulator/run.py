@@ -12,6 +12,8 @@ import numpy as np
 
 from . import build, native
 from .capture import capture
+from .instrument import Block
+from .report import Array, Counters, Counts, Failure, counts, failures
 from .rewrite import Parameter, launcher, rewrite
 
 
@@ -44,20 +46,6 @@ class MetalError(Exception):
     """A kernel that does not compile, or that broke Metal's rules while it ran."""
 
 
-class Failure(NamedTuple):
-    """One finding; see runtime.h for the numbers."""
-
-    kind: str
-    object: str | None
-    offset: int
-    size: int
-    line: int
-    other: int
-    group: tuple[int, ...]
-    thread: tuple[int, ...]
-    times: int
-
-
 @dataclass
 class Run:
     """What one launch was and did."""
@@ -68,23 +56,16 @@ class Run:
     threadgroup: tuple[int, ...]
     options: Options
     failures: list[Failure]
-    counters: dict[str, int]
+    counts: Counts
+    blocks: Sequence[Block]
+    executions: Sequence[int]  # of each block
     outputs: list[mx.array]
 
     @property
     def report(self) -> str:
         """The failures, readable."""
-        lines = self.source.splitlines()
-        told = [f"{self.kernel}: grid {self.grid}, threadgroup {self.threadgroup}"]
-        for failure in self.failures:
-            place = f" on '{failure.object}'" if failure.object else ""
-            told.append(
-                f"  {failure.kind}{place}: byte {failure.offset}; threadgroup {failure.group} "
-                f"thread {failure.thread}; {failure.times} time(s)"
-            )
-            if 0 < failure.line <= len(lines):
-                told.append(f"    line {failure.line}: {lines[failure.line - 1].strip()}")
-        return "\n".join(told)
+        head = f"{self.kernel}: grid {self.grid}, threadgroup {self.threadgroup}"
+        return "\n".join([head, *map(str, self.failures)])
 
 
 class Output(NamedTuple):
@@ -176,10 +157,16 @@ def execute(
         checked=options.mode.checked,
         budget=options.budget,
     )
-    status = build.runtime().emu_run(ctypes.byref(request))
+    runtime = build.runtime()
+    executions = _reset_counts(runtime, built)
+    status = runtime.emu_run(ctypes.byref(request))
     del kept  # the runtime had its addresses
     if status:
         raise MemoryError(f"the emulator could not place {len(made)} buffers: status {status}")
+    arrays = {
+        buffer.name.decode(): Array(tuple(value.shape), buffer.element)
+        for buffer, (_, value) in zip(made, bound, strict=True)
+    }
     wanted = [value for value in buffers if isinstance(value, Output)]
     run = Run(
         kernel=rewritten.function,
@@ -187,17 +174,23 @@ def execute(
         grid=grid,
         threadgroup=group,
         options=options,
-        failures=[_failure(f) for f in request.failures[: request.failure_count]],
-        counters={
-            name: getattr(request, name)
-            for name in ("threads", "groups", "barriers", "simd_ops", "matrix_macs")
-        },
+        failures=failures(
+            request.failures[: request.failure_count], built.tables.sites, source, arrays
+        ),
+        counts=counts(
+            Counters.in_dll(runtime, "emu_counters"),
+            request,
+            list(arrays),
+            built.tables.blocks,
+            executions,
+        ),
+        blocks=built.tables.blocks,
+        executions=list(executions),
         outputs=[
             native.from_bytes(result, output.shape, output.dtype)
             for result, output in zip(results, wanted, strict=True)
         ],
     )
-    run.counters["threadgroup_bytes"] = request.threadgroup_bytes
     if run.failures and not options.collect:
         raise MetalError(run.report)
     return run
@@ -280,15 +273,11 @@ def _buffers(bound: Sequence[_Bound], options: Options) -> tuple[Any, list[np.nd
     return made, results, kept
 
 
-def _failure(record: native.Failure) -> Failure:
-    return Failure(
-        kind=record.kind.decode(),
-        object=record.object.decode() if record.object else None,
-        offset=record.offset,
-        size=record.size,
-        line=record.line,
-        other=record.other,
-        group=tuple(record.group),
-        thread=tuple(record.thread),
-        times=record.count,
+def _reset_counts(runtime: ctypes.CDLL, built: build.Built) -> Any:
+    """The counters of the kernel's blocks, zero; the runtime is told its constants."""
+    runtime.emu_set_constants(ctypes.byref(ctypes.c_uint64.in_dll(built.library, "emu_constants")))
+    executions = (ctypes.c_uint64 * len(built.tables.blocks)).in_dll(
+        built.library, "emu_block_counts"
     )
+    ctypes.memset(executions, 0, ctypes.sizeof(executions))
+    return executions

@@ -66,12 +66,12 @@ class Sample:
         )
 
     def verdict(self, options: Options) -> list[str]:
-        """What is wrong with the sample: the compiler's message, or findings and "wrong numbers"."""
+        """What is wrong: the compiler's message, or failures and "wrong numbers"."""
         try:
             run = self.run(replace(options, collect=True))
         except MetalError as error:
             return [str(error)]
-        wrong = [str(finding) for finding in run.failures]
+        wrong = [str(failure) for failure in run.failures]
         results = (np.array(y.astype(mx.float32)) for y in run.outputs)
         if not all(map(np.array_equal, results, self.expected.values())):
             wrong.append("wrong numbers")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import ctypes
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .instrument import Block, Site
 
@@ -102,29 +102,32 @@ def failures(
     source: str,
     arrays: Mapping[str, Array],
 ) -> list[Failure]:
-    """The failures of a launch, made readable from those of runtime.h."""
+    """The failures of a launch, made readable from those of runtime.h: one for each kind, object
+    and line, the first that happened."""
     lines = source.splitlines()
-    found = []
+    found: dict[tuple[str, str | None, int], Failure] = {}
     for f in records:
         line = sites[f.site].line if f.site >= 0 else f.line
         name = f.object.decode() if f.object else None
         where = f"byte {f.offset}" if name else ""
         if name in arrays:
             where = f"{arrays[name].place(f.offset)} ({where})"
-        found.append(
-            Failure(
-                kind=f.kind.decode(),
-                name=name,
-                where=f"{where}, {f.size} bytes" if f.size else where,
-                line=line,
-                text=lines[line - 1].strip() if 0 < line <= len(lines) else "",
-                group=tuple(f.group),
-                thread=tuple(f.thread),
-                other=f.other if f.other >= 0 else None,
-                times=f.count,
-            )
+        failure = Failure(
+            kind=f.kind.decode(),
+            name=name,
+            where=f"{where}, {f.size} bytes" if f.size else where,
+            line=line,
+            text=lines[line - 1].strip() if 0 < line <= len(lines) else "",
+            group=tuple(f.group),
+            thread=tuple(f.thread),
+            other=f.other if f.other >= 0 else None,
+            times=f.count,
         )
-    return found
+        key = (failure.kind, name, line)
+        first = found.setdefault(key, failure)
+        if first is not failure:
+            found[key] = replace(first, times=first.times + failure.times)
+    return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,14 @@ def counts(
     )
 
 
+class Ran(Protocol):
+    """What `Coverage` needs of a `Run`."""
+
+    source: str
+    blocks: Sequence[Block]
+    executions: Sequence[int]
+
+
 class Coverage:
     """Lines of shaders that have been run, over any number of launches.
 
@@ -240,11 +251,11 @@ class Coverage:
         self._compiled: defaultdict[str, set[int]] = defaultdict(set)  # by source, from line 1
         self._run: defaultdict[str, set[int]] = defaultdict(set)
 
-    def add(self, source: str, blocks: Sequence[Block], executions: Sequence[int]) -> None:
-        for block, n in zip(blocks, executions, strict=True):
-            self._compiled[source].update(block.lines)
+    def add(self, run: Ran) -> None:
+        for block, n in zip(run.blocks, run.executions, strict=True):
+            self._compiled[run.source].update(block.lines)
             if n:
-                self._run[source].update(block.lines)
+                self._run[run.source].update(block.lines)
 
     def missed(self, text: str) -> list[tuple[int, str]]:
         """(line, its text) for each line of `text`, from 1, that was compiled and never run.

@@ -63,7 +63,7 @@ inline simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(T value) {
 // (column, row).
 #define EMU_MATRIX_MEMORY(space) \
   template <class T> \
-  inline void simdgroup_load(thread simdgroup_matrix<T, 8, 8>& m, const space T* from, \
+  EMU_AT_CALLER void simdgroup_load(thread simdgroup_matrix<T, 8, 8>& m, const space T* from, \
                              ulong stride = 8, ulong2 origin = 0, bool transposed = false) { \
     ulong row = emu::matrix_row(), column = emu::matrix_column(); \
     from += origin.y * stride + origin.x; \
@@ -71,7 +71,7 @@ inline simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(T value) {
     m.elements[1] = from[transposed ? (column + 1) * stride + row : row * stride + column + 1]; \
   } \
   template <class T> \
-  inline void simdgroup_store(simdgroup_matrix<T, 8, 8> m, space T* to, ulong stride = 8, \
+  EMU_AT_CALLER void simdgroup_store(simdgroup_matrix<T, 8, 8> m, space T* to, ulong stride = 8, \
                               ulong2 origin = 0, bool transposed = false) { \
     ulong row = emu::matrix_row(), column = emu::matrix_column(); \
     to += origin.y * stride + origin.x; \

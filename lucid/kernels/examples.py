@@ -10,8 +10,8 @@ import mlx.core as mx
 from lucid.kernels import trust
 from lucid.kernels.forms import Form, Shape, Table
 
-_WHOLE = 80  # sizes up to here are kept; larger ones become 64 and what they are modulo 16,
-_TAIL = 16  # so that the tiles of a shader meet the same kind of rest
+_TAIL = 16  # an example keeps the sizes modulo this: the tiles of a shader meet the same rest
+_FREE = 2**22  # elements that cost nothing to speak of
 
 
 class Problem(NamedTuple):
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
             bias = len(arrays) == 3
 
             def examples() -> Iterator[trust.Call]:
-                for problem in self._smaller():
+                for problem in self.smaller():
                     if table.holds(form, problem.shape):
                         yield problem._call(table, form, bias)
 
@@ -66,24 +66,43 @@ class Problem(NamedTuple):
         shapes = (a, b, result[1:2]) if bias else (a, b)
         return trust.Call(shapes, shader, self.plain(table, table.definition(self.shape)))
 
-    def _smaller(self) -> Iterator[Problem]:
-        """The same with less of everything, then with more of what the launches may depend on."""
+    def smaller(self) -> list[Problem]:
+        """Examples for this problem, the cheapest first. They do not shrink further than to a few
+        tiles of any shader, so that all of it runs, unless the problem itself does."""
         s = self.shape
-        few = s._replace(groups=min(s.groups, 8))  # no fewer than 8 rows: see `metal.Launch`
-        yield self._cut(few._replace(Cg=_fewer(s.Cg), Og=_fewer(s.Og)))
-        yield self._cut(few)
-        yield self._replace(shape=few, N=2)
+        reach = (s.K - 1) * s.dilation + 1
+        # Just below a power of two, or threadgroups would be less than full.
+        short = _like(s.length, 512 * -(-(reach // s.stride + 256) // 512))
+        lengths = (short, max(short, _like(s.length, 4096)), s.length)
+        shapes = {
+            s._replace(Cg=Cg, Og=Og, groups=groups, length=length)
+            for Cg, Og in ((_few(s.Cg), _few(s.Og)), (s.Cg, s.Og))
+            for groups in (min(s.groups, 8), s.groups)  # of a row each, 8 are not `constant`
+            for length in lengths
+        }
+        found = {self._resized(shape, N) for shape in shapes for N in (2, self.N)}
+        affordable = (p for p in found if p.volume <= max(self.volume, _FREE))
+        return sorted(affordable, key=lambda p: (p.shape.length < short, p.volume, p))
 
-    def _cut(self, shape: Shape) -> Problem:
-        """Two samples of some hundred positions; padding as it is, up to the kernel's reach."""
+    @property
+    def volume(self) -> int:
+        """Elements of x, w and y."""
+        s = self.shape
+        return s.groups * (self.N * (s.Cg * self.L + s.Og * s.length) + s.Cg * s.Og * s.K)
+
+    def _resized(self, shape: Shape, N: int) -> Problem:
+        """With padding at both ends as it is, up to a kernel's reach."""
         reach = (shape.K - 1) * shape.dilation + 1
-        tiles = 256 + -(-reach // (shape.stride * _TAIL)) * _TAIL
-        length = min(shape.length, tiles + _fewer(shape.length))
-        right = (shape.length - 1) * shape.stride + reach - self.left - self.L
+        right = (self.shape.length - 1) * shape.stride + reach - self.left - self.L
         left, right = (min(max(n, -_TAIL), reach) for n in (self.left, right))
-        L = max((length - 1) * shape.stride + reach - left - right, 1)
-        return Problem(shape._replace(length=length), 2, L, left)
+        L = max((shape.length - 1) * shape.stride + reach - left - right, 1)
+        return Problem(shape, N, L, left)
 
 
-def _fewer(n: int) -> int:
-    return n if n <= _WHOLE else 64 + n % _TAIL
+def _like(n: int, size: int) -> int:
+    """The largest number below `size` that is n modulo 16."""
+    return size - _TAIL + n % _TAIL
+
+
+def _few(n: int) -> int:
+    return n if n <= 80 else _like(n, 80)

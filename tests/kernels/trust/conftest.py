@@ -86,7 +86,7 @@ def twin(folder, monkeypatch):
             [x, w, bias, mx.array([length, left, groups])],
             template=template,
             grid=(-(-length // 32) * 32, C_out, N),
-            threadgroup=(32 if length < 300 else 64, 1, 1),
+            threadgroup=(32 if length < 1000 else 64, 1, 1),
             outputs=[((N, C_out, length), x.dtype)],
         )
         return y

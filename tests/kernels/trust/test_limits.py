@@ -12,12 +12,12 @@ from lucid.kernels.forms import Shape
 def test_what_passes_32_bits_goes_to_the_definition_without_a_word(
     gpu, ledger, monkeypatch, example
 ):
-    monkeypatch.setattr(metal, "LARGEST_AXIS", 60)
+    monkeypatch.setattr(metal, "LARGEST_AXIS", 600)
     x, w = example.arrays()
     conv1d(x, w)
     assert gpu.launches
     gpu.launches.clear()
-    x, w = example.arrays(L=62)
+    x, w = example.arrays(L=602)
     np.testing.assert_array_equal(conv1d(x, w, padding=(-1, -1)), example.exact(x, w)[..., 1:-1])
     monkeypatch.setattr(metal, "LARGEST_GRID", 63)
     x, w = example.arrays(L=50)

@@ -13,12 +13,10 @@ import numpy as np
 import lucid
 from lucid import audio, models, nn, optim
 from lucid.data import DataLoader, Dataset, item_rng
-from lucid.recipes import checkpoint, plots, recordings, report, synthesis
+from lucid.recipes import checkpoint, plots, recordings, report, synthesis, training
 from lucid.recipes.job import Job, Row
 from lucid.recipes.losses import si_snr
-from lucid.recipes.run import Run
 from lucid.recipes.settings import as_text, check
-from lucid.recipes.training import fit
 from lucid.tensor import Tensor
 
 _TEST_SEED = 0  # of the test mixes, which are the same for every seed of the training
@@ -264,33 +262,22 @@ def train(
 
     Raises what `prepare` and `fit` raise, and FileExistsError for a `run` that is taken.
     """
-    if resume is not None:
-        folder = Run.find(resume)
-        state = checkpoint.load(resume, "denoise")
-        config = checkpoint.settings(resume, state, Config)
-    config = config or DEMO
-    data = prepare(config)
-    print(data.report)
-    job = Denoise(config, data)
-    if resume is None:
-        folder = Run.create("denoise", run)
-        folder.write_config(job)
-    print(report.start(job, folder))
-    history = fit(job, folder, resume=resume is not None)
+    job, folder, history = training.train(Denoise, prepare, config or DEMO, run, resume)
+    rate = job.config.sample_rate
     before, after = job.ratios()
-    signals = _example(job, data.test, before)
+    signals = _example(job, before)
     for name, samples in signals.items():
-        audio.save(folder.path / f"{name}.wav", samples, config.sample_rate)
+        audio.save(folder.path / f"{name}.wav", samples, rate)
     report.draw(
         lambda: plots.learning_curve(folder.path / "learning_curve.png", history, job.score, "dB"),
-        lambda: plots.spectrograms(folder.path / "spectrograms.png", signals, config.sample_rate),
+        lambda: plots.spectrograms(folder.path / "spectrograms.png", signals, rate),
     )
     return report.Result(folder.path, history, _table(before, after))
 
 
-def _example(job: Denoise, test: Mixes, before: np.ndarray) -> dict[str, np.ndarray]:
+def _example(job: Denoise, before: np.ndarray) -> dict[str, np.ndarray]:
     """One test mix to look at and listen to: the one whose SI-SNR is nearest 0 dB."""
-    noisy, clean = test[int(np.abs(before).argmin())]
+    noisy, clean = job.test.dataset[int(np.abs(before).argmin())]
     enhanced = enhance_samples(job.model, noisy)
     peak = max(np.abs(x).max() for x in (noisy, clean, enhanced))
     signals = {"noisy": noisy[0], "enhanced": enhanced[0], "clean": clean[0]}

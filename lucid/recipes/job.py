@@ -26,6 +26,9 @@ class Job:
     steps: int  # of the whole training
     clip: float | None  # the largest norm of the gradient
 
+    def __init__(self, config: Any, data: Any) -> None:
+        raise NotImplementedError
+
     def loss(self, batch: Any) -> Tensor:
         """The loss of one batch, a scalar."""
         raise NotImplementedError

@@ -12,11 +12,9 @@ import numpy as np
 import lucid
 from lucid import audio, models, nn, optim
 from lucid.data import DataLoader, Dataset
-from lucid.recipes import checkpoint, plots, recordings, report, synthesis
+from lucid.recipes import checkpoint, plots, recordings, report, synthesis, training
 from lucid.recipes.job import Job, Row
-from lucid.recipes.run import Run
 from lucid.recipes.settings import as_text, check
-from lucid.recipes.training import fit
 from lucid.tensor import Tensor
 
 # The waveform needs more steps: with 64, one of three seeds stayed below 99 % on FSDD.
@@ -244,19 +242,7 @@ def train(
 
     Raises what `prepare` and `fit` raise, and FileExistsError for a `run` that is taken.
     """
-    if resume is not None:
-        folder = Run.find(resume)
-        state = checkpoint.load(resume, "keywords")
-        config = checkpoint.settings(resume, state, Config)
-    config = config or Config()
-    data = prepare(config)
-    print(data.report)
-    job = Keywords(config, data)
-    if resume is None:
-        folder = Run.create("keywords", run)
-        folder.write_config(job)
-    print(report.start(job, folder))
-    history = fit(job, folder, resume=resume is not None)
+    job, folder, history = training.train(Keywords, prepare, config or Config(), run, resume)
     counts = job.confusion()
     report.draw(
         lambda: plots.learning_curve(folder.path / "learning_curve.png", history, "accuracy", "%"),

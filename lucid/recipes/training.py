@@ -4,14 +4,48 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from lucid import nn
-from lucid.recipes import checkpoint
+from lucid.recipes import checkpoint, report
 from lucid.recipes.job import Job, Row
 from lucid.recipes.progress import Progress
 from lucid.recipes.run import Run
 from lucid.tensor import Tensor
+
+Work = TypeVar("Work", bound=Job)
+
+
+def train(
+    kind: type[Work],
+    prepare: Callable[[Any], Any],
+    config: Any,
+    run: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+) -> tuple[Work, Run, list[Row]]:
+    """Train a job of `kind`, made of `config` and the data that `prepare` makes of that; prints its
+    progress. Returns the job, its run folder, and the rows of `metrics.csv`.
+
+    Args:
+        run: a new folder for the results; default: the first free `runs/<recipe>-<number>`.
+        resume: instead of that and of `config`, the folder of a run to go on with.
+
+    Raises what `prepare` and `fit` raise, and FileExistsError for a `run` that is taken.
+    """
+    if resume is not None:
+        folder = Run.find(resume)
+        state = checkpoint.load(resume, kind.recipe)
+        config = checkpoint.settings(resume, state, type(config))
+    data = prepare(config)
+    print(data.report)
+    job = kind(config, data)
+    if resume is None:
+        folder = Run.create(kind.recipe, run)
+        folder.write_config(job)
+    print(report.start(job, folder))
+    return job, folder, fit(job, folder, resume=resume is not None)
 
 
 def fit(job: Job, run: Run, *, resume: bool = False) -> list[Row]:

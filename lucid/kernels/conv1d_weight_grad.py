@@ -1,4 +1,4 @@
-"""The weight gradient of dense and grouped 1-D convolution: definitions in plain mx operations.
+"""The weight gradient of dense and grouped 1-D convolution: definitions and Metal launchers.
 
 Shapes: x (N, C_in, L), g (N, C_out, length) -> gw (C_out, C_in/groups, K); settings as in `conv1d`.
 The sum runs over samples and positions, the axes that are long, and the result is small.
@@ -7,6 +7,13 @@ The sum runs over samples and positions, the axes that are long, and the result 
 import mlx.core as mx
 
 from lucid.kernels.conv1d import unfold
+from lucid.kernels.conv_transpose1d import flip
+from lucid.kernels.metal import Kernel
+from lucid.kernels.phases import phases
+from lucid.kernels.sum_partials import sum_partials
+
+_MATMUL = Kernel("conv1d_weight_grad", "conv1d_weight_grad_matmul")
+_DIRECT = Kernel("conv1d_weight_grad", "conv1d_weight_grad_direct")
 
 
 def by_sample(
@@ -31,3 +38,89 @@ def at_once(
     u = u.reshape(groups, Cg * K, N * length)
     g = g.swapaxes(0, 1).reshape(groups, C_out // groups, N * length)
     return (g @ u.swapaxes(1, 2)).reshape(C_out, Cg, K)
+
+
+# Metal ------------------------------------------------------------------------------------------
+
+
+def shader_matmul(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same as a matmul in tiles, with the taps as columns: nothing is unfolded in memory."""
+    Cg, Og = x.shape[1] // groups, g.shape[1] // groups
+    if stride == 1 and padded(Cg, Og * K) < padded(Og, Cg * K):
+        # At stride 1 x and g can change places, which gives the flipped weight.
+        left = (K - 1) * dilation - left
+        settings = {"stride": 1, "left": left, "dilation": dilation, "groups": groups}
+        return flip(_matmul(g, x, K, **settings), groups)
+    return _matmul(x, g, K, stride=stride, left=left, dilation=dilation, groups=groups)
+
+
+def padded(rows: int, columns: int) -> int:
+    """The size of a matrix in whole fragments of 8x8."""
+    return -(-rows // 8) * -(-columns // 8) * 64
+
+
+def _matmul(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    (N, C_in, _), (_, C_out, length) = x.shape, g.shape
+    Cg, Og = C_in // groups, C_out // groups
+    # Simdgroups of the tile along (c, k) and along o, as many as fill it; the rest divide t.
+    columns = _simdgroups(Cg * K, 4)
+    rows = _simdgroups(Og, min(8 // columns, 4))
+    turns = 8 // (rows * columns)
+    BT = 64 if turns >= 4 else 32
+    taps = min(K, 32 * columns)
+    c_tiles, k_tiles = -(-Cg // (32 * columns // taps)), -(-K // taps)
+    tiles = c_tiles * k_tiles, -(-Og // (32 * rows)) * groups
+    blocks = N * -(-length // BT)
+    per_chunk = _chunk(blocks, tiles[0] * tiles[1], x.size + g.size, turns * C_out * Cg * K)
+    chunks = -(-blocks // per_chunk)
+    P = phases(taps, stride, dilation, BT)
+    (partials,) = _MATMUL(
+        [x, g, mx.array([left, groups, per_chunk], mx.int32)],
+        template={"K": K, "S": stride, "D": dilation, "PHASES": P.rows, "STEP": P.step,
+                  "ROWS": rows, "COLUMNS": columns},
+        grid=(256 * tiles[0], tiles[1], chunks),
+        threadgroup=(256, 1, 1),
+        outputs=[((chunks * turns, C_out, Cg, K), mx.float32)],
+    )  # fmt: skip
+    return sum_partials(partials, x.dtype)
+
+
+def shader_direct(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same with the sums of a few outputs, channels and taps in the registers of a thread."""
+    (N, C_in, _), (_, C_out, length) = x.shape, g.shape
+    Cg, Og = C_in // groups, C_out // groups
+    taps = min(K, 8)
+    blocks = -(-Og // 4) * -(-Cg // (8 // taps)) * -(-K // taps)
+    # At least 16 positions a thread, or adding up the threads' sums costs more than the sums.
+    runs = -(-N * length // 4096)
+    chunk = 4096 * _chunk(runs, blocks * groups, x.size + g.size, C_out * Cg * K)
+    chunks = -(-N * length // chunk)
+    (partials,) = _DIRECT(
+        [x, g, mx.array([left, groups, chunk], mx.int32)],
+        template={"K": K, "S": stride, "D": dilation},
+        grid=(256 * blocks, groups, chunks),
+        threadgroup=(256, 1, 1),
+        outputs=[((chunks, C_out, Cg, K), mx.float32)],
+    )
+    return sum_partials(partials, x.dtype)
+
+
+def _simdgroups(size: int, most: int) -> int:
+    """1, 2 or 4 (at most `most`) times 32, to hold `size`."""
+    return 1 if size <= 32 or most == 1 else 2 if size <= 64 or most == 2 else 4
+
+
+def _chunk(blocks: int, tiles: int, read: int, partial: int) -> int:
+    """How many of its blocks of positions one threadgroup sums up.
+
+    So few that 512 threadgroups or more run at once, which fills the largest of Apple's GPUs, but
+    so many that all partial sums, of `partial` values each, are an eighth of the values read.
+    """
+    chunks = max(min(-(-512 // tiles), read // (8 * partial)), 1)
+    return -(-blocks // chunks)

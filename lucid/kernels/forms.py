@@ -64,6 +64,17 @@ class Shape(NamedTuple):
         return self.dilation == 1 and block * self.stride <= 8 * self.K
 
     @property
+    def few_weights(self) -> bool:
+        """So few weights a group that a thread or a handful can sum them up, and of a number that
+        fills the 8x8 fragments of a matmul badly."""
+        sizes = [(self.Og, self.Cg * self.K)]
+        if self.stride == 1:  # then x and g may change places
+            sizes.append((self.Cg, self.Og * self.K))
+        weights = self.Cg * self.Og * self.K
+        padded = min(conv1d_weight_grad.padded(*size) for size in sizes)
+        return weights <= 128 and padded > 1.25 * weights
+
+    @property
     def long_taps(self) -> bool:
         """Seven taps or more at stride 1, on a signal that dwarfs them: unfolding writes K copies
         of x, where K matmuls that add up in place waste only the few columns between rows."""
@@ -184,7 +195,13 @@ _CONV_TRANSPOSE1D_SHADERS: Rules = (
     (lambda s: not s.pointwise, conv_transpose1d.shader_direct),
 )
 
-_WEIGHT_GRAD_SHADERS: Rules = ()
+_WEIGHT_GRAD_SHADERS: Rules = (
+    # 3 -> 5 K3: tiles of 8x8 would multiply 2.8 times as much.
+    (lambda s: s.few_weights, conv1d_weight_grad.shader_direct),
+    # Nothing is unfolded. Rows of g are rounded up to 8: from 32 on that costs a quarter at most.
+    # Shorter ones are a plain matmul over the samples.
+    (lambda s: s.length >= 32, conv1d_weight_grad.shader_matmul),
+)
 
 CONV1D = Table(_CONV1D_SHADERS, _CONV1D, lambda s, N, L: Sizes(s.x(N, L), s.w, s.y(N)))
 CONV_TRANSPOSE1D = Table(

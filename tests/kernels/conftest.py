@@ -15,34 +15,33 @@ def pairs(L, length, K, stride, left, dilation):
                 yield t, k, i
 
 
-def channels(C_in, C_out, groups):
-    """The channels (of y, of x) in each group."""
-    Cg, Og = C_in // groups, C_out // groups
-    for g in range(groups):
-        yield slice(g * Og, (g + 1) * Og), slice(g * Cg, (g + 1) * Cg)
+def split(signal, weight, groups):
+    """Views by group: (N, groups, C/groups, L) and (groups, Og, Cg, K)."""
+    N, C, L = signal.shape
+    return signal.reshape(N, groups, C // groups, L), weight.reshape(groups, -1, *weight.shape[1:])
 
 
 def conv1d(x, w, length, *, stride, left, dilation, groups):
     y = np.zeros((x.shape[0], w.shape[0], length))
+    (xs, ws), (ys, _) = split(x, w, groups), split(y, w, groups)
     for t, k, i in pairs(x.shape[2], length, w.shape[2], stride, left, dilation):
-        for o, c in channels(x.shape[1], w.shape[0], groups):
-            y[:, o, t] += x[:, c, i] @ w[o, :, k].T
+        ys[..., t] += np.einsum("goc,ngc->ngo", ws[..., k], xs[..., i])
     return y
 
 
 def conv_transpose1d(y, w, length, *, stride, left, dilation, groups):
     x = np.zeros((y.shape[0], w.shape[1] * groups, length))
+    (xs, ws), (ys, _) = split(x, w, groups), split(y, w, groups)
     for t, k, i in pairs(length, y.shape[2], w.shape[2], stride, left, dilation):
-        for o, c in channels(x.shape[1], w.shape[0], groups):
-            x[:, c, i] += y[:, o, t] @ w[o, :, k]
+        xs[..., i] += np.einsum("goc,ngo->ngc", ws[..., k], ys[..., t])
     return x
 
 
 def weight_grad(x, y, K, *, stride, left, dilation, groups):
     w = np.zeros((y.shape[1], x.shape[1] // groups, K))
+    (xs, ws), (ys, _) = split(x, w, groups), split(y, w, groups)
     for t, k, i in pairs(x.shape[2], y.shape[2], K, stride, left, dilation):
-        for o, c in channels(x.shape[1], y.shape[1], groups):
-            w[o, :, k] += y[:, o, t].T @ x[:, c, i]
+        ws[..., k] += np.einsum("ngo,ngc->goc", ys[..., t], xs[..., i])
     return w
 
 

@@ -92,9 +92,9 @@ def twin(folder, monkeypatch):
         return y
 
     twin.kernel = metal.Kernel("twin", "twin")
-    rules = {"CONV1D": ((forms.always, twin),), "CONV_TRANSPOSE1D": (), "WEIGHT_GRAD": ()}
-    for name, rows in rules.items():
-        table = getattr(forms, name)._replace(shaders=rows)
+    shaders_of = {"CONV1D": ((forms.always, twin),), "CONV_TRANSPOSE1D": (), "WEIGHT_GRAD": ()}
+    for name, rules in shaders_of.items():
+        table = getattr(convolution, name)._replace(shaders=rules)
         monkeypatch.setattr(convolution, name, table)
     return twin
 

@@ -15,6 +15,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -119,29 +120,30 @@ def kernel(text: str, mode: Mode) -> Built:
 def _kernel(text: str, mode: Mode) -> Built:
     flags = [*_KERNEL, f"-O{mode.optimise}", f"-ffp-contract={mode.contract}"]
     flags += _CHECKED if mode.checked else []
-    key = _hash(text, repr(flags), *_texts("shim/*", "runtime.h", "build.py", "i*.py"))
-    path = folder() / f"kernel-{key}.so"
-    tables = path.with_suffix(".json")
-    if not (path.exists() and tables.exists()):
-        ir = clang([*_include(), *flags, "-S", "-emit-llvm", "-o", "-", "-"], text)
-        ir, made = instrument(ir)
-        if made.problems:
-            raise CompileError("\n".join(f"line {line}: {what}" for what, line in made.problems))
-        _replace(tables, json.dumps(made).encode())
-        _link(path, [(["-x", "ir", f"-O{mode.optimise}"], ir)])
-    return Built(ctypes.CDLL(str(path)), Tables.from_json(tables.read_text()))
+    parts = (text, repr(flags), *_texts("shim/*", "runtime.h", "build.py", "i*.py"))
+    made = cache(lambda: _instrumented(text, flags))
+    tables = kept("kernel", ".json", parts, lambda: json.dumps(made()[1]).encode())
+    again = ["-x", "ir", f"-O{mode.optimise}"]
+    library = kept("kernel", ".so", parts, lambda: _linked([(again, made()[0])]))
+    return Built(ctypes.CDLL(str(library)), Tables.from_json(tables.read_text()))
+
+
+def _instrumented(text: str, flags: list[str]) -> tuple[str, Tables]:
+    ir, tables = instrument(clang([*_include(), *flags, "-S", "-emit-llvm", "-o", "-", "-"], text))
+    if tables.problems:
+        raise CompileError("\n".join(f"line {line}: {what}" for what, line in tables.problems))
+    return ir, tables
 
 
 @cache
 def runtime() -> ctypes.CDLL:
     """The executor, loaded so that kernels find it."""
-    sources = [FOLDER / name for name in ("executor.cpp", "library.cpp", "checks.cpp")]
-    sources = [source for source in sources if source.exists()]
-    key = _hash(*_texts("*.cpp", "*.h", "build.py"))
-    path = folder() / f"runtime-{key}.so"
-    if not path.exists():
+
+    def link() -> bytes:
         flags = ["-x", "c++", *_RUNTIME, f"-I{FOLDER}"]
-        _link(path, [(flags, source.read_text()) for source in sources])
+        return _linked([(flags, path.read_text()) for path in sorted(FOLDER.glob("*.cpp"))])
+
+    path = kept("runtime", ".so", _texts("*.cpp", "*.h", "build.py"), link)
     ctypes.CDLL("libm.so.6", mode=ctypes.RTLD_GLOBAL)
     return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
 
@@ -155,11 +157,24 @@ def check_syntax(text: str, *flags: str) -> str:
     return clang([*_include(), *_KERNEL, "-fsyntax-only", *flags, "-"], text)
 
 
+def kept(kind: str, suffix: str, parts: Iterable[str], make: Callable[[], bytes]) -> Path:
+    """The file that `make` made of `parts`, from the cache if it was made before."""
+    key = hashlib.sha256("\0".join((compiler().version, *parts)).encode()).hexdigest()[:24]
+    path = folder() / f"{kind}-{key}{suffix}"
+    if not path.exists():
+        content = make()
+        # Renamed as a whole, so that another process sees all of it or none.
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        os.replace(file.name, path)
+    return path
+
+
 @cache
 def folder() -> Path:
     """Where compiled files are kept."""
     named = os.environ.get("LUCID_EMU_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = Path(named) if named else home / "lucid" / "metal-emulator"
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -182,31 +197,20 @@ def clang(arguments: list[str], text: str) -> str:
     return done.stdout
 
 
-def _link(path: Path, parts: list[tuple[list[str], str]]) -> None:
-    """Compile the parts, (flags, text) each, into the shared library `path`."""
+def _linked(parts: list[tuple[list[str], str]]) -> bytes:
+    """The shared library of texts, each with its flags."""
     with tempfile.TemporaryDirectory() as scratch:
         objects = [f"{scratch}/{i}.o" for i in range(len(parts))]
         for (flags, text), target in zip(parts, objects, strict=True):
             clang([*flags, "-c", "-o", target, "-"], text)
-        made = f"{scratch}/made.so"
-        command = [*compiler().lld, "-shared", "-o", made, *objects]
+        made = Path(scratch, "made.so")
+        command = [*compiler().lld, "-shared", "-o", str(made), *objects]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise CompileError(done.stderr.strip())
-        _replace(path, Path(made).read_bytes())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file as a whole, so that another process sees all of it or none."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)
+        return made.read_bytes()
 
 
 def _texts(*patterns: str) -> list[str]:
     paths = sorted(path for pattern in patterns for path in FOLDER.glob(pattern))
     return [path.read_text() for path in paths]
-
-
-def _hash(*texts: str) -> str:
-    return hashlib.sha256("\0".join((compiler().version, *texts)).encode()).hexdigest()[:24]

@@ -13,6 +13,7 @@ import numpy as np
 from . import build, native
 from .capture import capture
 from .instrument import Block
+from .lint import lint
 from .report import Array, Counters, Counts, Failure, counts, failures
 from .rewrite import Parameter, launcher, rewrite
 
@@ -142,8 +143,12 @@ def execute(
     text = f'#line 1 "kernel.metal"\n{rewritten.text}{launcher(rewritten)}'
     try:
         built = build.kernel(text, options.mode)
+        complaints = lint(source, text)
     except build.CompileError as error:
         raise MetalError(f"{function} does not compile as Metal:\n{error}") from None
+    if complaints:
+        told = "\n".join(f"kernel.metal:{line}: {what}" for what, line in complaints)
+        raise MetalError(f"{function} is C++ but not Metal:\n{told}")
     bound = _bind(rewritten.buffers, buffers)
     made, results, kept = _buffers(bound, options)
     request = native.Launch(

@@ -46,7 +46,6 @@ inline float wide(bfloat x) { return float(x); }
 template <class T> struct narrower {
   template <class U> static T from(U x) { return T(x); }
 };
-#ifndef EMU_STRICT
 template <int N> inline vec<float, N> wide(vec<bfloat, N> x) {
   return __builtin_convertvector(x, vec<float, N>);
 }
@@ -55,7 +54,6 @@ template <int N> struct narrower<vec<bfloat, N>> {
     return __builtin_convertvector(x, vec<bfloat, N>);
   }
 };
-#endif
 template <class T, class U> inline T narrow(U x) { return narrower<T>::from(x); }
 
 }  // namespace emu

@@ -79,10 +79,7 @@ inline simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(T value) {
     to[transposed ? (column + 1) * stride + row : row * stride + column + 1] = m.elements[1]; \
   }
 EMU_MATRIX_MEMORY(threadgroup)
-#ifndef EMU_STRICT
 EMU_MATRIX_MEMORY(device)
-EMU_MATRIX_MEMORY(constant)
-#endif
 
 template <class D, class A, class B, class C>
 inline void simdgroup_multiply_accumulate(thread simdgroup_matrix<D, 8, 8>& d,

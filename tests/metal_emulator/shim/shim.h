@@ -1,8 +1,6 @@
 // Metal's language and standard library for clang, included before every kernel. On x86-64 and arm64
 // pointers of address spaces 1 to 3 are ordinary pointers of their own types, so that clang checks
 // and keeps the spaces. The kernel's text is C++14; a system header may use newer C++.
-//
-// EMU_STRICT gives the pass that only checks the types of bfloat: spaces are empty there.
 #pragma once
 #pragma clang system_header
 

@@ -2,15 +2,9 @@
 #pragma once
 #pragma clang system_header
 
-#ifdef EMU_STRICT
-#define device
-#define constant const
-#define threadgroup
-#else
 #define device __attribute__((address_space(1)))
 #define constant __attribute__((address_space(2)))
 #define threadgroup __attribute__((address_space(3)))
-#endif
 #define thread
 #define kernel
 
@@ -30,50 +24,9 @@ typedef unsigned long size_t;
 typedef long ptrdiff_t;
 typedef _Float16 half;
 
-#ifdef EMU_STRICT
-// bfloat converts to float by itself, but is made of anything only explicitly.
-struct bfloat {
-  unsigned short __bits;
-  bfloat() = default;
-  template <class T> constexpr explicit bfloat(T x)
-      : __bits(__builtin_bit_cast(unsigned int, float(x)) >> 16) {}
-  constexpr operator float() const {
-    return __builtin_bit_cast(float, (unsigned int)__bits << 16);
-  }
-  bfloat& operator+=(bfloat x) { return *this = bfloat(float(*this) + float(x)); }
-  bfloat& operator-=(bfloat x) { return *this = bfloat(float(*this) - float(x)); }
-  bfloat& operator*=(bfloat x) { return *this = bfloat(float(*this) * float(x)); }
-  bfloat& operator/=(bfloat x) { return *this = bfloat(float(*this) / float(x)); }
-};
-inline bfloat operator+(bfloat a, bfloat b) { return bfloat(float(a) + float(b)); }
-inline bfloat operator-(bfloat a, bfloat b) { return bfloat(float(a) - float(b)); }
-inline bfloat operator*(bfloat a, bfloat b) { return bfloat(float(a) * float(b)); }
-inline bfloat operator/(bfloat a, bfloat b) { return bfloat(float(a) / float(b)); }
-inline bfloat operator-(bfloat a) { return bfloat(-float(a)); }
-#else
 typedef __bf16 bfloat;
-#endif
 
-namespace emu {
-template <class T, int N> struct vector {
-  typedef T type __attribute__((ext_vector_type(N)));
-};
-#ifdef EMU_STRICT
-template <int N> struct vector<bfloat, N> {
-  struct type {
-    bfloat x, y, z, w;
-    bfloat& operator[](int i) { return (&x)[i]; }
-    const bfloat& operator[](int i) const { return (&x)[i]; }
-  };
-};
-#endif
-}  // namespace emu
-
-#ifdef EMU_STRICT
-#define EMU_VECTOR(T, N) typedef emu::vector<T, N>::type T##N;
-#else
 #define EMU_VECTOR(T, N) typedef T T##N __attribute__((ext_vector_type(N)));
-#endif
 #define EMU_VECTORS(T) EMU_VECTOR(T, 2) EMU_VECTOR(T, 3) EMU_VECTOR(T, 4)
 EMU_VECTORS(bool)
 EMU_VECTORS(char)
@@ -102,11 +55,7 @@ EMU_PACKED(half)
 EMU_PACKED(float)
 
 namespace metal {
-#ifdef EMU_STRICT
-template <class T, int N> using vec = typename emu::vector<T, N>::type;
-#else
 template <class T, int N> using vec = T __attribute__((ext_vector_type(N)));
-#endif
 }  // namespace metal
 using metal::vec;
 
@@ -118,12 +67,6 @@ template <class T, int N> struct shape<vec<T, N>> {
   using element = T;
   enum { size = N };
 };
-#ifdef EMU_STRICT
-template <> struct shape<bfloat2> { using element = bfloat; enum { size = 2 }; };
-template <> struct shape<bfloat3> { using element = bfloat; enum { size = 3 }; };
-template <> struct shape<bfloat4> { using element = bfloat; enum { size = 4 }; };
-#endif
-
 // The number of components of a scalar or vector.
 template <class U> struct count { enum { value = 1 }; };
 template <class U, int M> struct count<vec<U, M>> { enum { value = M }; };

@@ -133,7 +133,7 @@ def _tree(text: str) -> list[Complaint]:
         while functions[-1][0] >= indent > 0:
             functions.pop()
         if kind in ("FunctionDecl", "CXXMethodDecl"):
-            earlier = re.search(r" prev (0x[0-9a-f]+)", rest)
+            earlier = re.search(r"^prev (0x[0-9a-f]+)", rest)
             first[name] = first[earlier[1]] if earlier else name
             where[first[name]] = at.line if at else 0
             functions.append((indent, first[name]))

@@ -283,6 +283,19 @@ def test_an_index_outside_a_private_array():
         run(body, [mx.full(8, 4)], [((1,), mx.int32)], (1, 1, 1), (1, 1, 1))
 
 
+WILD = {
+    "pointer": "thread float* p = (thread float*)(ulong(a[0]) << 40); y[0] = p[4];",
+    "stack": "float v[40000]; for (int i = 0; i < 40000; i++) v[i] = a[0]; y[0] = v[int(a[1])];",
+}
+
+
+@pytest.mark.parametrize("case", WILD)
+def test_a_memory_fault_is_a_finding(case):
+    for _ in range(2):  # the process lives on, and so do the fibers
+        with pytest.raises(MetalError, match="memory fault"):
+            run(WILD[case], [mx.ones(8)], [((1,), mx.float32)], (1, 1, 1), (1, 1, 1))
+
+
 def test_wrong_calls():
     text = "kernel void f(device float* y, constant int& n) { y[0] = n; }"
     with pytest.raises(ValueError, match="no array is given for `n`"):

@@ -1,18 +1,10 @@
 // Runs a compiled kernel under Metal's execution rules: threadgroups one after the other, each
 // thread of a threadgroup a fiber, barriers and simdgroup operations as meeting points.
-// Freestanding: what it needs of libc is declared here.
-#include "runtime.h"
-
+#include "faults.h"
 #include "fiber.h"
+#include "memory.h"
 
 extern "C" {
-void* mmap(void*, unsigned long, int, int, int, long);
-int mprotect(void*, unsigned long, int);
-int munmap(void*, unsigned long);
-int madvise(void*, unsigned long, int);
-void* memcpy(void*, const void*, unsigned long);
-void* memset(void*, int, unsigned long);
-
 // Replaced by checks.cpp where that is linked in.
 #define EMU_WEAK __attribute__((weak))
 EMU_WEAK void emu_checks_launch_begin() {}
@@ -30,8 +22,6 @@ enum State : u32 { READY, AT_SIMD, AT_BARRIER, DONE };
 enum : u32 { OP_BARRIER = 0, OP_MATRIX = 11 };  // of shim/simd.h
 enum : u32 { GROUPS_DOWN = 1, SIMDGROUPS_DOWN = 2, LANES_DOWN = 4 };
 
-char* reservation;
-char* tg_arena;
 Launch* launch;
 Group group;
 Thread threads[MAX_THREADS];
@@ -39,23 +29,10 @@ Thread* current;
 
 static Round rounds[MAX_SIMDGROUPS][2];
 static void* main_stack_pointer;
-static void* pointers[MAX_BUFFERS];
 static bool aborting;
 static u64 meetings;
-static u64 tg_end, tg_bytes;  // of the arena; of all arrays
-static struct Storage {
-  u32 serial;  // of the group that the storage belongs to
-  char* base;
-} storages[MAX_ARRAYS];
 
-constexpr unsigned long STACK_BYTES = 128 * 1024, GUARD_BYTES = 64 * 1024, PAGE = 64 * 1024;
-constexpr int PROT_NO = 0, PROT_READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22, NO_RESERVE = 0x4000;
-constexpr int DONT_NEED = 4;
-
-static void* reserve(unsigned long bytes, int protection) {
-  void* p = mmap(nullptr, bytes, protection, PRIVATE_ANONYMOUS | NO_RESERVE, -1, 0);
-  return p == (void*)-1 ? nullptr : p;
-}
+constexpr u64 STACK_BYTES = 128 * 1024, GUARD_BYTES = 64 * 1024;
 
 // Failures -----------------------------------------------------------------------------------------
 
@@ -94,7 +71,7 @@ static void to_main(State state) {
 // A fiber serves one thread after the other; it is never left but by a switch.
 extern "C" void emu_fiber_body() {
   for (;;) {
-    launch->entry(pointers, &current->tid);
+    launch->entry(buffer_pointers, &current->tid);
     to_main(DONE);
   }
 }
@@ -103,8 +80,8 @@ static bool make_fibers(u32 count) {
   for (u32 i = 0; i < count; i++) {
     Thread& t = threads[i];
     if (!t.stack) {
-      char* p = (char*)reserve(GUARD_BYTES + STACK_BYTES, PROT_READ_WRITE);
-      if (!p || mprotect(p, GUARD_BYTES, PROT_NO)) return false;
+      char* p = reserve(GUARD_BYTES + STACK_BYTES);
+      if (!p || !open(p + GUARD_BYTES, STACK_BYTES)) return false;
       t.stack = p + GUARD_BYTES;
     }
     t.stack_pointer = fiber_start((char*)t.stack + STACK_BYTES);
@@ -134,7 +111,7 @@ extern "C" void emu_threadgroup_barrier(u32 flags, int line, int col) {
 extern "C" Round* emu_simd(u32 op, const void* value, u32 bytes, int line, int col) {
   Thread& t = *current;
   Round& r = rounds[t.simdgroup][t.simd_count++ & 1];
-  memcpy(r.value[t.lane], value, bytes);
+  __builtin_memcpy(r.value[t.lane], value, bytes);
   wait(AT_SIMD, op, 0, line, col);
   return &r;
 }
@@ -171,36 +148,12 @@ extern "C" void emu_matrix_multiply(const float* a, const float* b, const float*
     for (u32 i = 0; i < 8; i++)
       for (u32 k = 0; k < 8; k++)
         for (u32 j = 0; j < 8; j++) z[i][j] = __builtin_fmaf(x[i][k], y[k][j], z[i][j]);
-    memcpy(r->matrix, z, sizeof z);
+    __builtin_memcpy(r->matrix, z, sizeof z);
     r->done = 1;
     launch->matrix_macs += 512;
   }
   u32 at = matrix_row(current->lane) * 8 + matrix_column(current->lane);
   d[0] = r->matrix[at], d[1] = r->matrix[at + 1];
-}
-
-// The threadgroup array `number` of the kernel; the first thread of a group to ask makes it.
-extern "C" void* emu_tg_alloc(u64 size, u64 align, const char* name, u32 number, u32 line) {
-  if (number >= MAX_ARRAYS) {
-    fail("more threadgroup arrays than the emulator can hold", -1, name, 0, 0, -1, line, 0);
-    abort_launch();
-  }
-  Storage& storage = storages[number];
-  if (storage.serial == group.serial) return storage.base;
-  if (group.array_count == 0) tg_end = TG_RED_ZONE, tg_bytes = 0;
-  tg_end = (tg_end + align - 1) / align * align;
-  tg_bytes += size;
-  if (tg_bytes > TG_LIMIT) {
-    fail("more than 32 KiB of threadgroup memory", -1, name, 0, u32(size), -1, line, 0);
-    abort_launch();
-  }
-  if (tg_bytes > launch->threadgroup_bytes) launch->threadgroup_bytes = u32(tg_bytes);
-  storage = Storage{group.serial, tg_arena + tg_end};
-  tg_end += size + TG_RED_ZONE;
-  Array& array = group.arrays[group.array_count++];
-  array = Array{storage.base, size, name, line};
-  emu_checks_array(&array);
-  return storage.base;
 }
 
 // Scheduler ----------------------------------------------------------------------------------------
@@ -362,50 +315,21 @@ static bool run_grid() {
 
 // Launch -------------------------------------------------------------------------------------------
 
-static unsigned long pages(const Buffer& b) {
-  return (b.misalign + b.size + PAGE - 1) / PAGE * PAGE;
-}
-
-static bool place_buffers() {
-  for (u32 i = 0; i < launch->buffer_count; i++) {
-    Buffer& b = launch->buffers[i];
-    char* start = reservation + i * SLOT_BYTES + BUFFER_OFFSET;
-    b.base = start + b.misalign;
-    pointers[i] = b.base;
-    if (b.size && mprotect(start, pages(b), PROT_READ_WRITE)) return false;
-    if (b.data) memcpy(b.base, b.data, b.size);
-    else memset(b.base, int(b.fill), b.size);
-  }
-  return true;
-}
-
-static void take_buffers() {
-  for (u32 i = 0; i < launch->buffer_count; i++) {
-    Buffer& b = launch->buffers[i];
-    if (b.result) memcpy(b.result, b.base, b.size);
-    char* start = reservation + i * SLOT_BYTES + BUFFER_OFFSET;
-    madvise(start, pages(b), DONT_NEED);
-    mprotect(start, pages(b), PROT_NO);
-  }
-}
-
 // 0: the launch ran (it may have failures); 1: the system gave no memory; 2: too many buffers or
 // threads.
 extern "C" int emu_run(Launch* request) {
   launch = request;
   const u32 whole = launch->group[0] * launch->group[1] * launch->group[2];
   if (launch->buffer_count > MAX_BUFFERS || whole > MAX_THREADS || whole == 0) return 2;
-  if (!reservation) reservation = (char*)reserve(MAX_BUFFERS * SLOT_BYTES, PROT_NO);
-  if (!tg_arena) tg_arena = (char*)reserve(TG_ARENA, PROT_READ_WRITE);
-  if (!reservation || !tg_arena || !make_fibers(whole) || !place_buffers()) return 1;
-  for (Storage& storage : storages) storage = Storage{};
+  if (!make_fibers(whole) || !place_memory()) return 1;
   aborting = false;
   meetings = 0;
   current = nullptr;
   emu_checks_launch_begin();
+  Faults faults;
   if (run_grid()) emu_checks_launch_end();
   launch->aborted = aborting;
-  take_buffers();
+  take_memory();
   return 0;
 }
 

@@ -1,5 +1,5 @@
-// See memory.h and, for the slots of the buffers, runtime.h. Freestanding, as all of the runtime: what it
-// needs of libc is declared here.
+// See memory.h and, for the slots of the buffers, runtime.h. Freestanding, as all of the runtime: what
+// it needs of libc is declared here.
 #include "memory.h"
 
 extern "C" {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metal_emulator import Mode, Options, missing
-from metal_emulator.sample import ORDERS, Sample
+from metal_emulator.sample import ALL_ORDERS, ORDERS, Sample
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -109,9 +109,9 @@ SWAPPED = Sample(  # through device memory
   threadgroup_barrier(mem_flags::mem_device);
   z[i] = y[i ^ 16];
 """,
-    inputs={"x": mx.array(V)},
-    expected={"y": 2 * V, "z": 2 * V[np.arange(96) ^ 16]},
-    grid=(96, 1, 1),
+    inputs={"x": mx.array(V[:64])},
+    expected={"y": 2 * V[:64], "z": 2 * V[np.arange(64) ^ 16]},
+    grid=(64, 1, 1),
     threadgroup=(32, 1, 1),
 )
 
@@ -173,7 +173,7 @@ MUTANTS = {
         MATMUL,
         "simdgroup_multiply_accumulate",
         "if (thread_index_in_simdgroup < 16) simdgroup_multiply_accumulate",
-        DIVERGENCE + "|without all 32 lanes",
+        DIVERGENCE,
     ),
     "matrix outside its array": (
         MATMUL,
@@ -228,7 +228,7 @@ MUTANTS = {
         SWAPPED,
         "i ^ 16",
         "i ^ 32",
-        "device race: .* another threadgroup's|device read out of bounds",
+        "device race: .* another threadgroup's write on 'y'",
     ),
 }
 
@@ -243,7 +243,7 @@ def test_a_broken_kernel_is_noticed(name, optimise, order):
     assert any(re.search(kind, what) for what in wrong), wrong
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", ALL_ORDERS)
 @pytest.mark.parametrize("optimise", [0, 1])
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_the_right_kernel_runs_clean(sample, optimise, order):

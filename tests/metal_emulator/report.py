@@ -109,13 +109,14 @@ def failures(
     for f in records:
         line = sites[f.site].line if f.site >= 0 else f.line
         name = f.object.decode() if f.object else None
-        where = f"byte {f.offset}" if name else ""
+        where = [f"byte {f.offset}"] if name else []
         if name in arrays:
-            where = f"{arrays[name].place(f.offset)} ({where})"
+            where = [f"{arrays[name].place(f.offset)} (byte {f.offset})"]
+        where += [f"{f.size} bytes"] if f.size else []
         failure = Failure(
             kind=f.kind.decode(),
             name=name,
-            where=f"{where}, {f.size} bytes" if f.size else where,
+            where=", ".join(where),
             line=line,
             text=lines[line - 1].strip() if 0 < line <= len(lines) else "",
             group=tuple(f.group),
@@ -150,7 +151,8 @@ class Counts:
 
     @property
     def multiply_adds(self) -> int:
-        return self.operations.get("fma", 0) + self.matrix_macs
+        """Products of floats, whether or not clang fused them with a sum."""
+        return sum(self.operations.get(kind, 0) for kind in ("fma", "mul")) + self.matrix_macs
 
     @property
     def bytes_issued(self) -> int:

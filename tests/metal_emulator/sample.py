@@ -3,6 +3,7 @@ each way of breaking one must be noticed."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +13,13 @@ import numpy as np
 
 from .run import MetalError, Options, Run, launch
 
-# What must not change anything: the optimiser and the order in which threads run.
-ORDERS = ((), ("groups", "simdgroups", "lanes"))
+# The orders in which threads may run, by what runs in descending order; and the two extremes.
+ALL_ORDERS = tuple(
+    names
+    for count in range(4)
+    for names in itertools.combinations(("groups", "simdgroups", "lanes"), count)
+)
+ORDERS = (ALL_ORDERS[0], ALL_ORDERS[-1])
 
 
 @dataclass(frozen=True)

@@ -85,16 +85,16 @@ inline void correlate(threadgroup const float* x, V g, thread float* sums) {
   }
 }
 
-// Copies F * K weights for each row (n, c) of the tile: those of filters filter, filter + 1, ...
+// Copies F rows of weights for each row (n, c) of the tile: those of filters filter, filter + 1, ...
 template <int K, int F, int QUADS, typename Pointer>
 inline void stage_weights(
     threadgroup float4* tile, Pointer w, int C, int m, int first_row, int filter, int rows,
     int thread_index, int threads) {
   threadgroup float* taps = reinterpret_cast<threadgroup float*>(tile);
-  for (Walk at = walk(thread_index, threads, F * K); at.row < rows; advance(at)) {
-    const size_t row = static_cast<size_t>((first_row + at.row) % C) * m + filter;
-    taps[(at.row * F + at.column / K) * 4 * QUADS + at.column % K] =
-        static_cast<float>(w[row * K + at.column]);
+  for (Walk at = walk(thread_index, threads, 4 * QUADS * F); at.row < rows; advance(at)) {
+    const int f = at.column / (4 * QUADS), k = at.column % (4 * QUADS);
+    const size_t row = static_cast<size_t>((first_row + at.row) % C) * m + filter + f;
+    taps[at.row * at.width + at.column] = k < K ? static_cast<float>(w[row * K + k]) : 0.0f;
   }
 }
 

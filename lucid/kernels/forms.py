@@ -17,6 +17,7 @@ from lucid.kernels import (
     conv1d_weight_grad,
     conv_transpose1d,
     depthwise_conv1d,
+    depthwise_shaders,
     implicit_matmul,
     metal,
 )
@@ -55,6 +56,19 @@ class Shape(NamedTuple):
     def narrow(self) -> bool:
         """Depthwise, or nearly: a matmul over channels would have next to nothing to sum."""
         return self.Cg * self.Og <= 4
+
+    @property
+    def depthwise(self) -> bool:
+        """One channel in a group, tiles that fit, and no more products than memory hides: with many
+        taps and filters a matmul is due."""
+        bound_by_memory = self.K <= 32 or self.Og <= 4
+        sizes = (self.K, self.Og, self.stride, self.dilation)
+        return (
+            self.Cg == 1
+            and not self.pointwise
+            and bound_by_memory
+            and depthwise_shaders.fits(*sizes)
+        )
 
     @property
     def dense_in_time(self) -> bool:
@@ -176,6 +190,9 @@ _WEIGHT_GRAD: Rules = (
 # Shaders ----------------------------------------------------------------------------------------
 
 _CONV1D_SHADERS: Rules = (
+    # Each input is read once and each result written once, at any setting. MLX's own depthwise
+    # kernel serves few of them; all others cost 8 to 43 times the work, or K copies of x.
+    (lambda s: s.depthwise, depthwise_shaders.conv1d),
     # Enough channels and taps for the matrix unit; MLX unfolds x wherever channels are no multiple
     # of 16, and everywhere copies x and y between (N, C, L) and (N, L, C).
     (
@@ -187,6 +204,7 @@ _CONV1D_SHADERS: Rules = (
 )
 
 _CONV_TRANSPOSE1D_SHADERS: Rules = (
+    (lambda s: s.depthwise, depthwise_shaders.conv_transpose1d),
     # As above. MLX would unfold x with the zeros between its samples: stride times the work.
     (
         lambda s: not s.pointwise and s.fills_fragments(implicit_matmul.transposed, s.Og, s.Cg),
@@ -196,6 +214,8 @@ _CONV_TRANSPOSE1D_SHADERS: Rules = (
 )
 
 _WEIGHT_GRAD_SHADERS: Rules = (
+    # More filters of one channel fill the rows of a matmul.
+    (lambda s: s.depthwise and s.Og <= 8, depthwise_shaders.weight_grad),
     # 3 -> 5 K3: tiles of 8x8 would multiply 2.8 times as much.
     (lambda s: s.few_weights, conv1d_weight_grad.shader_direct),
     # Nothing is unfolded. Rows of g are rounded up to 8: from 32 on that costs a quarter at most.

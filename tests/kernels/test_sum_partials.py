@@ -3,9 +3,9 @@
 import mlx.core as mx
 import numpy as np
 import pytest
-from metal_emulator import emulated
 
 from lucid.kernels.sum_partials import sum_partials
+from metal_emulator import emulated
 
 
 @pytest.mark.parametrize("dtype", [mx.float32, mx.float16, mx.bfloat16])

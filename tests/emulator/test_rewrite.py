@@ -65,6 +65,8 @@ def test_the_launcher_passes_buffers_and_coordinates():
         ),
         ("threadgroup float* p = a;", "threadgroup float* p = a;"),
         ("threadgroup const float& p = a;", "threadgroup const float& p = a;"),
+        ("g(constant int n[3], device T a[K]);", "g(constant int * n, device T * a);"),
+        ("g(device T* a, thread int b[2], x[3]);", "g(device T* a, thread int b[2], x[3]);"),
         ("auto v = vec<T, 4>(x[0]);", "auto v = emu::mk<vec<T, 4>>(x[0]);"),
         ("vec<T, 4> v;", "vec<T, 4> v;"),
         ("int a = K < 3 > (2);", "int a = K < 3 > (2);"),

@@ -4,13 +4,14 @@ import mlx.core as mx
 import pytest
 
 from lucid.kernels import metal, shaders
-from metal_emulator import MetalError, emulated
+from metal_emulator import MetalError, Mode, emulated
 
 TEXT = """\
 #include "scale.h"
 // kernel scale(x, factor) -> y
 uint i = thread_position_in_grid.x;
-if (i < uint(x_shape[0])) y[i] = times<T>(x[i], factor);
+if (i < uint(x_shape[0]))
+  y[i] = times<T>(x[i], factor);
 // kernel broken(x) -> y
 if (thread_position_in_grid.x == 0) threadgroup_barrier(mem_flags::mem_none);
 """
@@ -69,7 +70,18 @@ def test_failures_are_raised_or_collected():
         scale(mx.zeros(64), "broken")
     with emulated(collect=True) as session:
         scale(mx.zeros(64), "broken")
-    assert session.runs[0].failures[0].kind.startswith("barrier divergence")
+    assert session.failures[0].kind.startswith("barrier divergence")
+
+
+@pytest.mark.usefixtures("folder", "compiler")
+def test_lines_that_never_ran():
+    body = metal.Kernel("example", "scale").source.body
+    with emulated(mode=Mode(optimise=0)) as session:
+        scale(mx.zeros(0))
+        (missed,) = session.coverage.missed(body)
+        assert missed[0] == 3
+        scale(mx.zeros(64))
+    assert session.coverage.missed(body) == []
 
 
 def test_afterwards_all_is_as_before():

@@ -10,6 +10,7 @@ on the CPU under Metal's execution rules.
 import lucid
 
 from .build import CompileError, Mode, missing
+from .report import Coverage, Failure
 from .rewrite import UnsupportedError
-from .run import Failure, MetalError, Options, Output, Run, execute, launch
+from .run import MetalError, Options, Output, Run, execute, launch
 from .session import Session, emulated

@@ -33,7 +33,7 @@ def _words(text: str) -> list[str]:
 
 _COMMON = _words("-nostdinc -nostdinc++ -fPIC -fno-exceptions -fno-rtti -Wno-unknown-attributes")
 _KERNEL = _words(
-    "-x c++ -std=c++14 -Werror=c++17-extensions -Werror=return-type -Wno-user-defined-literals "
+    "-x c++ -Werror=c++17-extensions -Werror=return-type -Wno-user-defined-literals "
     "-Wno-unused-value -fno-builtin -fno-vectorize -fno-slp-vectorize -gline-tables-only "
     "-Xclang -cl-single-precision-constant -Xclang -ffloat16-excess-precision=none "
     "-Xclang -fbfloat16-excess-precision=none -ferror-limit=5 -fno-caret-diagnostics"
@@ -60,11 +60,13 @@ class Compiler(NamedTuple):
 class Mode(NamedTuple):
     """How a kernel is compiled: the check build traps undefined behaviour and fills uninitialised
     variables with NaNs; the counting build holds the kernel's own operations only. `contract` is
-    clang's -ffp-contract: whether a * b + c may become one fma ("on", "off", "fast")."""
+    clang's -ffp-contract: whether a * b + c may become one fma ("on", "off", "fast"). `standard` is
+    that of C++: Metal is based on C++14, though others' kernels use more."""
 
     checked: bool = True
     optimise: int = 1
     contract: str = "on"
+    standard: str = "c++14"
 
 
 class Built(NamedTuple):
@@ -118,8 +120,8 @@ def kernel(text: str, mode: Mode) -> Built:
 
 @cache
 def _kernel(text: str, mode: Mode) -> Built:
-    flags = [*_KERNEL, f"-O{mode.optimise}", f"-ffp-contract={mode.contract}"]
-    flags += _CHECKED if mode.checked else []
+    flags = [*_KERNEL, f"-std={mode.standard}", *(_CHECKED if mode.checked else [])]
+    flags += [f"-O{mode.optimise}", f"-ffp-contract={mode.contract}"]
     parts = (text, repr(flags), *_texts("shim/*", "runtime.h", "build.py", "i*.py"))
     made = cache(lambda: _instrumented(text, flags))
     tables = kept("kernel", ".json", parts, lambda: json.dumps(made()[1]).encode())

@@ -17,7 +17,6 @@ _BANNED = {
     "dynamic_cast": "dynamic_cast",
     "goto": "goto",
     "new": "new",
-    "noexcept": "noexcept",
     "std": "C++ standard library",
     "thread_local": "thread_local",
     "throw": "exceptions",
@@ -35,7 +34,7 @@ class Complaint(NamedTuple):
     line: int
 
 
-def lint(source: str, text: str) -> list[Complaint]:
+def lint(source: str, text: str, standard: str = "c++14") -> list[Complaint]:
     """Everything to complain about in a Metal source and in the C++ text that was made of it.
 
     Raises:
@@ -43,7 +42,7 @@ def lint(source: str, text: str) -> list[Complaint]:
     """
 
     def make() -> bytes:
-        found = {*banned(source), *_tree(text)}
+        found = {*banned(source), *_tree(text, standard)}
         return json.dumps(sorted(found, key=lambda complaint: complaint.line)).encode()
 
     own = (build.FOLDER / "lint.py").read_text()
@@ -119,12 +118,12 @@ class _Place(NamedTuple):
     col: int
 
 
-def _tree(text: str) -> list[Complaint]:
+def _tree(text: str, standard: str) -> list[Complaint]:
     """Pointers and references without an address space, recursion, and bfloats made in silence.
 
     In Metal each pointer names its address space, `thread` too; to clang that is an empty macro.
     """
-    dump = build.check_syntax(text, "-Xclang", "-ast-dump")
+    dump = build.check_syntax(text, f"-std={standard}", "-Xclang", "-ast-dump")
     lines = text.split("\n")[1:]  # past the #line directive
     complaints, functions, calls = [], [(0, "")], set()
     first: dict[str, str] = {}  # declaration of a function -> its first declaration

@@ -18,7 +18,8 @@ from .tokens import Token, closing, join, significant, split, tokenize
 
 _BLANK = re.compile(r"[^\n]")
 _VECTOR = re.compile(r"(?:b?float|half|bool|u?(?:char|short|int|long))[234]$")
-_QUALIFIERS = ("device", "constant", "threadgroup", "thread", "const", "volatile")
+_SPACES = ("device", "constant", "threadgroup")
+_QUALIFIERS = (*_SPACES, "thread", "const", "volatile")
 
 
 class UnsupportedError(ValueError):
@@ -59,7 +60,7 @@ def rewrite(source: str, function: str) -> Rewritten:
     parameters = _signature(tokens, name)
     if "<" not in function:
         function = _instantiated(source, name)
-    tokens = _blank_attributes(tokens)
+    tokens = _array_parameters(_blank_attributes(tokens))
     tokens = _allocate_threadgroup(tokens)
     tokens = _make_vectors(_suffixes(tokens))
     return Rewritten(join(tokens), function, parameters)
@@ -89,11 +90,21 @@ def _signature(tokens: Sequence[Token], name: str) -> tuple[Parameter, ...]:
             token.text == name
             and code[i + 1].text == "("
             and code[i - 1].text == "void"
-            and any(before.text == "kernel" for before in code[max(0, i - 4) : i])
+            and _is_kernel(code[:i])
         ):
             inside = code[i + 2 : closing(code, i + 1)]
             return tuple(_parameter(part) for part in split(inside) if part)
     raise UnsupportedError(f"the source has no kernel function `{name}`")
+
+
+def _is_kernel(before: Sequence[Token]) -> bool:
+    """Whether a function's head holds `kernel`: between what came before it and its name."""
+    for token in reversed(before):
+        if token.text in (";", "{", "}"):
+            return False
+        if token.text == "kernel":
+            return True
+    return False
 
 
 def _parameter(tokens: Sequence[Token]) -> Parameter:
@@ -102,7 +113,7 @@ def _parameter(tokens: Sequence[Token]) -> Parameter:
     if "[" in texts and texts[texts.index("[") + 1 :][:1] == ["["]:
         cut = texts.index("[")
         attribute, texts = texts[cut + 2], texts[:cut]
-    space = next((s for s in ("device", "constant", "threadgroup") if s in texts), "")
+    space = next((s for s in _SPACES if s in texts), "")
     name = texts[-1]
     if attribute == "buffer" and (space not in ("device", "constant") or texts[-2] not in "*&"):
         raise UnsupportedError(
@@ -138,6 +149,25 @@ def _blank_attributes(tokens: Sequence[Token]) -> list[Token]:
             done.append(tokens[i])
             i += 1
     return done
+
+
+def _array_parameters(tokens: Sequence[Token]) -> list[Token]:
+    """`constant T a[3]` in parentheses, so a parameter, is the pointer `constant T * a`."""
+    done = list(tokens)
+    code = [i for i, token in enumerate(done) if token.kind not in ("space", "directive")]
+    depth, spaced = 0, False
+    for at, i in enumerate(code[:-2]):
+        text = done[i].text
+        depth += {"(": 1, ")": -1}.get(text, 0)
+        spaced = depth > 0 and (spaced or text in _SPACES) and text not in "(),;{}*&"
+        if spaced and done[i].kind == "name" and done[code[at + 1]].text == "[":
+            opening = code[at + 1]
+            end = closing(done, opening)
+            lines = _blank(done[opening : end + 1])
+            done[i] = done[i]._replace(text=f"* {text}{lines}")
+            for j in range(opening, end + 1):
+                done[j] = done[j]._replace(text="")
+    return [token for token in done if token.text]
 
 
 def _allocate_threadgroup(tokens: Sequence[Token]) -> list[Token]:

@@ -12,6 +12,7 @@ import mlx.core as mx
 
 from lucid.kernels import metal, trust
 
+from .report import Coverage, Failure
 from .run import Options, Run, launch
 
 
@@ -21,6 +22,19 @@ class Session:
 
     options: Options
     runs: list[Run] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Of all launches. Without the option `collect` the first is raised instead."""
+        return [failure for run in self.runs for failure in run.failures]
+
+    @property
+    def coverage(self) -> Coverage:
+        """The lines that some launch ran. Ask of unoptimised builds: `Mode(optimise=0)`."""
+        coverage = Coverage()
+        for run in self.runs:
+            coverage.add(run)
+        return coverage
 
     def launch(
         self,

@@ -52,7 +52,7 @@ template <class T, int C, int R> simdgroup_matrix<T, C, R>::simdgroup_matrix(T v
   elements[1] = row == column + 1 ? value : T(0);
 }
 
-template <class T, int C, int R>
+template <class T, int C, int R = C>
 inline simdgroup_matrix<T, C, R> make_filled_simdgroup_matrix(T value) {
   simdgroup_matrix<T, C, R> m;
   m.elements[0] = m.elements[1] = value;

@@ -18,7 +18,11 @@ static constexpr constant int CROSS_ENTROPY_N_READS = 4;
 #define instantiate_kernel(name, func, ...) template decltype(func<__VA_ARGS__>) func<__VA_ARGS__>;
 
 template <class U> struct WorkPerThread { static constexpr int constant n = 8 / sizeof(U); };
-template <class T> struct complex_t { T real, imag; };
+template <class T> struct complex_t {
+  T real, imag;
+  complex_t() = default;
+  constexpr complex_t(T r, T i = T(0)) : real(r), imag(i) {}
+};
 typedef complex_t<float> complex64_t;
 
 template <class U> struct Limits {
@@ -70,8 +74,12 @@ template <class I = int64_t>
 inline I elem_to_loc_3(uint3 elem, const constant int64_t* strides) {
   return elem.x * I(strides[2]) + elem.y * I(strides[1]) + elem.z * I(strides[0]);
 }
-void elem_to_loc_2_nd();
-void elem_to_loc_3_nd();
+template <class I = int64_t>
+vec<I, 2> elem_to_loc_2_nd(uint3, const constant int*, const constant int64_t*,
+                           const constant int64_t*, int);
+template <class I = int64_t>
+vec<I, 3> elem_to_loc_3_nd(uint3, const constant int*, const constant int64_t*,
+                           const constant int64_t*, const constant int64_t*, int);
 template <int D, class Offset = size_t, bool General = true> struct LoopedElemToLoc;
 
 template <class T, class U> inline T ceildiv(T n, U m) { return (n + m - 1) / m; }

@@ -30,7 +30,6 @@ template <class T> constexpr constant bool is_arithmetic_v =
 template <class T> struct is_arithmetic : bool_constant<is_arithmetic_v<T>> {};
 template <class T, class U> struct is_convertible : bool_constant<__is_convertible(T, U)> {};
 template <class T, class U> constexpr constant bool is_convertible_v = __is_convertible(T, U);
-template <class T> struct is_empty : bool_constant<__is_empty(T)> {};
 
 template <bool B, class T = void> struct enable_if {};
 template <class T> struct enable_if<true, T> { using type = T; };
@@ -42,13 +41,19 @@ template <class T> using remove_reference_t = __remove_reference_t(T);
 template <class T> using remove_cv_t = __remove_cv(T);
 template <class T> struct make_unsigned { using type = __make_unsigned(T); };
 template <class T> using make_unsigned_t = __make_unsigned(T);
-template <class...> using void_t = void;
+template <class T> struct remove_addrspace { using type = T; };
+template <class T> struct remove_addrspace<device T> { using type = T; };
+template <class T> struct remove_addrspace<constant T> { using type = T; };
+template <class T> struct remove_addrspace<threadgroup T> { using type = T; };
+template <class T> using remove_addrspace_t = typename remove_addrspace<T>::type;
 
+// A value that is the same in all threads; here a promise that nobody checks.
 template <class T> struct uniform {
   T value;
+  constexpr uniform(T x = T()) : value(x) {}
   constexpr operator T() const { return value; }
 };
-template <class T> constexpr uniform<T> make_uniform(T x) { return {x}; }
+template <class T> constexpr uniform<T> make_uniform(T x) { return x; }
 
 template <class T> struct numeric_limits {
   static constexpr bool is_signed_type = T(-1) < T(0);

@@ -1,5 +1,8 @@
-"""MLX's own Metal kernels, known to work on GPUs, run here without a finding and give the right
-numbers. Their text is read from the installed wheel."""
+"""MLX's own matrix product runs clean and is right.
+
+It reads and writes the elements of simdgroup matrices by their places in the lanes, so it confirms
+the layout of the shim. Its text is read from the installed wheel.
+"""
 
 import re
 from pathlib import Path
@@ -36,47 +39,6 @@ def text(*files):
 
 
 DTYPES = {"float": mx.float32, "half": mx.float16, "bfloat": mx.bfloat16}
-# Accurate to about one rounding of a result, the result being that of float32 arithmetic.
-ROUNDING = {"float": 1e-6, "half": 1e-3, "bfloat": 8e-3}
-
-
-def close(result, expected, dtype):
-    result, expected = np.array(result.astype(mx.float32)), np.array(expected)
-    np.testing.assert_allclose(result, expected, rtol=ROUNDING[dtype], atol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    ("kernel", "n", "threads"),
-    [("single_row", 100, 32), ("single_row", 381, 96), ("looped", 9001, 1024)],
-)
-def test_softmax(kernel, n, threads, dtype):
-    x = mx.random.normal((2, n), key=mx.random.key(n)).astype(DTYPES[dtype])
-    done = execute(
-        text("softmax.h"),
-        f"softmax_{kernel}<{dtype}, float, 4>",
-        [x, Output(x.shape, x.dtype), mx.array(n)],
-        (2 * threads, 1, 1),
-        (threads, 1, 1),
-    )
-    close(done.outputs[0], mx.softmax(x.astype(mx.float32), axis=-1), dtype)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    ("kernel", "n", "threads"),
-    [("logsumexp", 100, 32), ("logsumexp", 381, 96), ("logsumexp_looped", 9001, 1024)],
-)
-def test_logsumexp(kernel, n, threads, dtype):
-    x = mx.random.normal((2, n), key=mx.random.key(n)).astype(DTYPES[dtype])
-    done = execute(
-        text("logsumexp.h"),
-        f"{kernel}<{dtype}, float, 4>",
-        [x, Output((2,), x.dtype), mx.array(n)],
-        (2 * threads, 1, 1),
-        (threads, 1, 1),
-    )
-    close(done.outputs[0], mx.logsumexp(x.astype(mx.float32), axis=-1), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

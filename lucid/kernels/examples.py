@@ -68,7 +68,8 @@ class Problem(NamedTuple):
 
     def smaller(self) -> list[Problem]:
         """Examples for this problem, the cheapest first. They do not shrink further than to a few
-        tiles of any shader, so that all of it runs, unless the problem itself does."""
+        tiles of any shader, so that all of it runs, unless the problem itself does. The cheapest is
+        padded at both ends, even where the problem is not: no template depends on that."""
         s = self.shape
         reach = (s.K - 1) * s.dilation + 1
         # Just below a power of two, or threadgroups would be less than full.
@@ -80,7 +81,14 @@ class Problem(NamedTuple):
             for groups in (min(s.groups, 8), s.groups)  # of a row each, 8 are not `constant`
             for length in lengths
         }
-        found = {self._resized(shape, N) for shape in shapes for N in (2, self.N)}
+        right = (s.length - 1) * s.stride + reach - self.left - self.L
+        ends = (reach // 2 + 1, reach // 2), (_within(self.left, reach), _within(right, reach))
+        found = {
+            Problem(shape, N, max((shape.length - 1) * s.stride + reach - left - right, 1), left)
+            for shape in shapes
+            for N in (2, self.N)
+            for left, right in ends
+        }
         affordable = (p for p in found if p.volume <= max(self.volume, _FREE))
         return sorted(affordable, key=lambda p: (p.shape.length < short, p.volume, p))
 
@@ -90,13 +98,9 @@ class Problem(NamedTuple):
         s = self.shape
         return s.groups * (self.N * (s.Cg * self.L + s.Og * s.length) + s.Cg * s.Og * s.K)
 
-    def _resized(self, shape: Shape, N: int) -> Problem:
-        """With padding at both ends as it is, up to a kernel's reach."""
-        reach = (shape.K - 1) * shape.dilation + 1
-        right = (self.shape.length - 1) * shape.stride + reach - self.left - self.L
-        left, right = (min(max(n, -_TAIL), reach) for n in (self.left, right))
-        L = max((shape.length - 1) * shape.stride + reach - left - right, 1)
-        return Problem(shape, N, L, left)
+
+def _within(padding: int, reach: int) -> int:
+    return min(max(padding, -_TAIL), reach)
 
 
 def _like(n: int, size: int) -> int:

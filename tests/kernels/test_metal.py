@@ -56,3 +56,32 @@ def test_shaders_need_a_metal_gpu_and_can_be_switched_off(monkeypatch):
     monkeypatch.delenv("LUCID_KERNELS")
     monkeypatch.setattr(mx, "default_device", lambda: mx.cpu)
     assert not metal.available()
+
+
+LAUNCH = {"template": {"T": mx.float16}, "grid": (20, 3, 1), "threadgroup": (32, 2, 1)}
+
+
+def test_launches_are_recorded(monkeypatch):
+    monkeypatch.setattr(metal, "_launch", lambda *_: ["launched"])
+    kernel, inputs = metal.Kernel("a", "b"), [mx.zeros(8), mx.zeros(7, mx.int32)]
+    with metal.recording() as launches:
+        assert kernel(inputs, **LAUNCH, outputs=[((2, 3), mx.float32)]) == ["launched"]
+    kinds = ((mx.float32, False), (mx.int32, True))
+    assert launches == [(kernel, (("T", mx.float16),), kinds, 40)]
+    with metal.recording(dry=True) as dry:
+        (y,) = kernel(inputs, **LAUNCH, outputs=[((2, 3), mx.float32)])
+    assert dry == launches
+    assert y.tolist() == [[0.0] * 3] * 2
+    kernel(inputs, **LAUNCH, outputs=[])
+    assert len(launches) == 1
+
+
+@pytest.mark.parametrize(
+    ("grid", "shape"), [((2**31, 1, 1), (5,)), ((1, 1, 1), (1, 2**30 + 1))], ids=str
+)
+def test_what_passes_32_bits_is_refused(monkeypatch, grid, shape):
+    monkeypatch.setattr(metal, "_launch", lambda *_: ["launched"])
+    kernel = metal.Kernel("a", "scale")
+    outputs = [(shape, mx.float32)]
+    with pytest.raises(metal.TooLarge, match=r"^scale: shapes \(4,\), .* 32-bit .*; split the sig"):
+        kernel([mx.zeros(4)], template={}, grid=grid, threadgroup=(1, 1, 1), outputs=outputs)

@@ -1,5 +1,6 @@
 """What is remembered on disk."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -52,6 +53,7 @@ def test_another_device_is_checked_again(gpu, next_process, monkeypatch, example
     conv1d(*example.arrays())
     place = trust._place()
     assert set(place) == {"device", "system", "mlx", "code"}
+    assert place["code"] != hashlib.sha256().hexdigest()[:12]
     for part in place:
         monkeypatch.setattr(trust, "_place", lambda part=part: {**place, part: "another"})
         gpu.launches.clear()

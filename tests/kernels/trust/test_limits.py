@@ -26,13 +26,14 @@ def test_what_passes_32_bits_goes_to_the_definition_without_a_word(
     assert not ledger.failed
 
 
-def test_rows_past_32_bits_have_no_shader(twin):
+def test_rows_past_32_bits_have_no_shader(gpu, twin):
     table = convolution.CONV1D
     long = Shape(Cg=1, Og=1, K=3, length=2**29, stride=2, dilation=1, groups=1)
     assert not long.fits_32_bits
     assert long._replace(stride=1).fits_32_bits
     assert not long._replace(length=9, stride=1, dilation=2**30).fits_32_bits
     assert forms.choose(table, long, mx.float32) is not twin
+    assert forms.choose(table, long._replace(stride=1), mx.float32) is twin
 
 
 @pytest.mark.parametrize("dtype", [mx.float64, mx.int32], ids=str)

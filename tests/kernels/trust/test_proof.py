@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.kernels import metal, trust
+from lucid.kernels import convolution, metal, trust
 from lucid.kernels.convolution import conv1d
+from lucid.kernels.examples import Problem
+from lucid.kernels.forms import CONV1D, Shape
 
 
 def test_a_shader_is_checked_once_for_each_variant_and_then_used(gpu, example):
@@ -52,6 +54,24 @@ def test_the_example_is_small(gpu, example):
     assert few[1] == 8
     assert narrow[1] == 64 + 300 % 16
     assert max(few[2], narrow[2]) < 4200
+
+
+def test_a_tiny_problem_proves_itself_on_more_than_itself(gpu, example):
+    conv1d(*example.arrays(L=4))
+    assert gpu.launches[1][1][2] > 400
+
+
+def test_an_example_obeys_the_rules(gpu, twin, example, monkeypatch):
+    short = CONV1D._replace(shaders=((lambda s: s.length < 100, twin),))
+    monkeypatch.setattr(convolution, "CONV1D", short)
+    conv1d(*example.arrays())
+    assert max(shape[2] for _, shape in gpu.launches) == 50
+
+
+def test_examples_are_tiny_or_smaller_than_the_problem():
+    shape = Shape(Cg=4096, Og=4096, K=3, length=2, stride=1, dilation=1, groups=1)
+    problem = Problem(shape, N=1, L=4, left=0)
+    assert max(example.volume for example in problem.smaller()) <= problem.volume
 
 
 def test_a_larger_threadgroup_than_the_one_that_passed_is_checked_too(gpu, ledger, example):
@@ -132,4 +152,4 @@ def test_an_example_that_the_launcher_refuses_is_passed_over(gpu, twin, example,
     monkeypatch.setattr(twin, "kernel", short_rows_only)
     x, w = example.arrays()
     np.testing.assert_array_equal(conv1d(x, w), example.exact(x, w))
-    assert [shape for _, shape in gpu.launches] == [(3, 4, 50), (2, 4, 50)]
+    assert [shape for _, shape in gpu.launches] == [(3, 4, 50), (2, 4, 47)]

@@ -1,5 +1,7 @@
 """The proof in the emulator: MLX's text of a shader, compiled and run."""
 
+import warnings
+
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ EDITS = {
     "taps in the wrong order": ("* K + k]", "* K + K - 1 - k]", "gives wrong numbers"),
     "one channel short": ("c < Cg", "c < Cg - 1", "gives wrong numbers"),
     "no bias": ("BIAS ? float(bias[o]) : 0.0f", "0.0f", "gives wrong numbers"),
+    "a read too far": ("if (i >= 0 && i < L)", "", "MetalError: .*out of bounds"),
+    "a store too far": ("t < length", "t <= length", "MetalError: .*"),
     "no compiling": ("float sum", "flaot sum", "does not run: MetalError: .*flaot"),
     "no such function": ("static_cast<T>", "metal::convert", "does not run: MetalError: .*convert"),
 }
@@ -58,23 +62,67 @@ def test_a_broken_shader_is_replaced(gpu, folder, example, old, new, reason):
     assert {row.state for row in lucid.kernels.status().rows} == {"definition"}
 
 
-def test_a_layer_trains_on_although_its_shader_is_broken(gpu, folder):
-    path = folder / "twin.metal"
-    path.write_text(path.read_text().replace("k * D - left", "k * D - left - 1"))
+def gradients():
+    """Of a network with all kinds of convolution, after one step back."""
+    lucid.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv1d(1, 8, 5, stride=2),
+        nn.Conv1d(8, 8, 3, padding=1, groups=8),
+        nn.Conv1d(8, 8, 3, padding="same", dilation=2),
+        nn.ConvTranspose1d(8, 4, 4, stride=2),
+        nn.ConvTranspose1d(4, 1, 3, bias=False),
+    )
+    net(lucid.randn(2, 1, 40)).square().mean().backward()
+    return [parameter.grad.numpy() for parameter in net.parameters()]
 
-    def slopes():
-        lucid.manual_seed(0)
-        layer = nn.Conv1d(3, 4, kernel_size=3, padding=1)
-        layer(lucid.randn(2, 3, 20)).square().sum().backward()
-        return [parameter.grad.numpy() for parameter in layer.parameters()]
 
-    with pytest.warns(RuntimeWarning, match="gives wrong numbers"):
-        got = slopes()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metal, "available", lambda: False)
-        expected = slopes()
-    for a, b in zip(got, expected, strict=True):
-        np.testing.assert_array_equal(a, b)
+@pytest.fixture
+def network(ledger):
+    """A network whose shaders prove themselves, in the emulator: gives its gradients, and those by
+    the definitions."""
+    reason = metal_emulator.missing()
+    if reason:
+        pytest.skip(reason)
+
+    def run():
+        expected = gradients()
+        with emulated(ledger):
+            return gradients(), expected, lucid.kernels.status().rows
+
+    return run
+
+
+def close(got, expected):
+    return all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(got, expected, strict=True))
+
+
+def test_the_shaders_of_the_library_prove_themselves(network, ledger):
+    got, expected, rows = network()
+    assert close(got, expected)
+    assert not ledger.failed
+    used = {row.kernel for row in rows if row.state == "shader"}
+    assert used >= {"conv1d_direct", "conv_transpose1d_matmul", "conv1d_weight_grad_direct"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("static_cast<T>(", "T(1) + static_cast<T>("), ("for (", "fro (")]
+)
+def test_a_network_trains_on_although_its_shaders_are_broken(network, monkeypatch, old, new):
+    def broken(kernel):
+        source = metal.read(kernel.file)[kernel.name]
+        return source._replace(
+            header=source.header.replace(old, new), body=source.body.replace(old, new)
+        )
+
+    monkeypatch.setattr(metal.Kernel, "source", property(broken))
+    monkeypatch.setattr(metal, "_function", metal._function.__wrapped__)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        got, expected, rows = network()
+    assert close(got, expected)
+    off = {row.kernel for row in rows if row.state == "definition"}
+    assert off >= {"conv1d_direct", "conv1d_matmul", "conv_transpose1d_direct"}
+    assert len(caught) == len(off)
 
 
 def test_who_trusts_all_shaders_launches_nothing_twice(gpu, example):

@@ -18,7 +18,7 @@ import platform
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -127,21 +127,27 @@ class Ledger:
     ) -> bool:
         """Whether all of the launches are known to be right, or prove so now."""
         wanted = _variants(form, launches)
-        if self.failed and any(variant in self.failed for variant in wanted):
-            return False
-        if self._covers(wanted):
-            return True
-        with self._lock:  # another thread may have come first
-            return self._prove(form, wanted, examples(), dtype)
+        known = self._known(wanted)
+        if known is None:
+            with self._lock:
+                known = self._known(wanted)  # another thread may have come first
+                if known is None:
+                    known = self._prove(form, wanted, examples(), dtype)
+        return known
 
-    def fail(self, variants: Iterable[Variant], reason: str) -> None:
+    def fail(self, variants: Collection[Variant], reason: str) -> None:
         """Switch kernels off for the rest of the process, with one warning for each."""
         with self._lock:
+            self.failed |= dict.fromkeys(variants, reason)
             for variant in variants:
-                self.failed[variant] = reason
                 if variant.name not in self._warned:
                     self._warned.add(variant.name)
                     warnings.warn(_message(variant, reason), RuntimeWarning, stacklevel=2)
+
+    def _known(self, wanted: dict[Variant, int]) -> bool | None:
+        if self.failed and any(variant in self.failed for variant in wanted):
+            return False
+        return True if self._covers(wanted) else None
 
     def _covers(self, wanted: dict[Variant, int]) -> bool:
         return all(self.passed.get(variant, 0) >= threads for variant, threads in wanted.items())

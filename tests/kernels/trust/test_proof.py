@@ -93,6 +93,7 @@ TRACES = {
     "compile": lambda f, x: mx.compile(f)(x),
     "compiled grad": lambda f, x: mx.compile(mx.grad(lambda x: f(x).sum()))(x),
     "checkpoint": lambda f, x: mx.grad(lambda x: mx.checkpoint(f)(x).sum())(x),
+    "vmap": lambda f, x: mx.vmap(lambda scale: scale * f(x))(mx.arange(3)),
     "no_grad": lambda f, x: lucid.no_grad()(f)(x),
 }
 
@@ -122,9 +123,11 @@ def test_it_leaves_the_random_numbers_alone(gpu, example):
     assert mx.random.uniform(shape=(3,)).tolist() == expected
 
 
-def test_threads_that_come_together_check_once(gpu, example):
+@pytest.mark.parametrize("wrong", [0.0, 1.0])
+def test_threads_that_come_together_check_once(gpu, example, wrong):
     x, w = example.arrays()
     mx.eval(x, w)
+    gpu.fault = lambda y: y + wrong
     barrier, results = threading.Barrier(4), []
 
     def work():
@@ -132,10 +135,13 @@ def test_threads_that_come_together_check_once(gpu, example):
         results.append(np.array(conv1d(x, w)))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(caught) == (wrong > 0)
     assert len(gpu.checks) == 1
     for y in results:
         np.testing.assert_array_equal(y, example.exact(x, w))

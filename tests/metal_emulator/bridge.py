@@ -127,6 +127,7 @@ class Bundle:
                 inputs.append([name, array.shape])
             known |= {f"{i}.{j}": output for j, output in enumerate(launch.outputs)}
             written.append({**self._launch(launch, dtype), "inputs": inputs})
+        cast = {name: array.astype(y.dtype) for name, array in known.items()}
         if written:
             self.manifest["timings"].append(
                 {
@@ -138,7 +139,7 @@ class Bundle:
                     "arrays": shapes,
                     "stored": stored,
                     "launches": written,
-                    "result": origin(y, known),
+                    "result": origin(y, cast),
                     "tolerance": _TOLERANCE[dtype],
                 }
             )

@@ -11,7 +11,7 @@ numpy`, but not lucid. Everything else lies beside it, written on Linux by
              own operations, and compared with them.
 
 `--compile-only` stops after compiling, and needs neither MLX nor a GPU. The exit status is 1 where
-a shader does not compile, does not run, or gives a wrong number.
+a shader does not compile, does not run or gives a wrong number, or where nothing could be tried.
 """
 
 import argparse
@@ -53,21 +53,22 @@ def main(arguments=None):
     if given.worker is not None:
         return work(folder, manifest, given.worker)
     about = f"{machine()}; shaders of lucid {manifest['lucid']}, written with MLX {manifest['mlx']}"
-    print(about, flush=True)
-    obstacle = None if compiler() else NO_METAL
-    compiled = [] if obstacle else compile_all(folder, manifest["sources"])
-    results = []
-    if given.compile_only and obstacle:
-        sys.exit(obstacle)
+    obstacles, compiled, results = [], [], []
+    if compiler():
+        print(f"compiling {len(manifest['sources'])} sources", file=sys.stderr, flush=True)
+        compiled = compile_all(folder, manifest["sources"])
+    else:
+        obstacles.append(NO_METAL)
     if not given.compile_only:
         if no_gpu():
-            sys.exit(no_gpu())
-        items = [*manifest["checks"], *manifest["timings"]]
-        results = supervise([sys.executable, str(Path(__file__).resolve())], items)
-    text = report(about, obstacle, compiled, results)
+            obstacles.append(no_gpu())
+        else:
+            items = [*manifest["checks"], *manifest["timings"]]
+            results = supervise([sys.executable, str(Path(__file__).resolve())], items)
+    text = report([about, *obstacles], compiled, results)
     print("\n" + text)
     (folder / "report.md").write_text(text)
-    return int(any(result["problem"] for result in [*compiled, *results]))
+    return int(bool(obstacles) or any(result["problem"] for result in [*compiled, *results]))
 
 
 def machine():
@@ -77,8 +78,10 @@ def machine():
         chip = subprocess.run(name, capture_output=True, text=True).stdout.strip()
     except OSError:
         chip = ""
-    system = f"macOS {platform.mac_ver()[0]}" if platform.mac_ver()[0] else platform.platform()
-    return f"{chip or platform.machine()}, {system}, MLX {mx.__version__ if mx else 'not installed'}"
+    macos = platform.mac_ver()[0]
+    system = f"macOS {macos}" if macos else platform.platform()
+    mlx = f"MLX {mx.__version__}" if mx else "without MLX"
+    return f"{chip or platform.machine()}, {system}, {mlx}"
 
 
 def no_gpu():
@@ -132,18 +135,15 @@ def supervise(command, items):
     results = []
     while len(results) < len(items):
         with tempfile.TemporaryFile("w+") as errors:
-            worker = subprocess.Popen(
-                [*command, "--worker", str(len(results))],
-                stdout=subprocess.PIPE, stderr=errors, text=True,
-            )  # fmt: skip
-            for line in worker.stdout:
-                results.append({**items[len(results)], **json.loads(line)})
-                print(f"\r{len(results)} of {len(items)}", end="", file=sys.stderr, flush=True)
-            status = worker.wait()
+            worker = [*command, "--worker", str(len(results))]
+            with subprocess.Popen(worker, stdout=subprocess.PIPE, stderr=errors, text=True) as run:
+                for line in run.stdout:
+                    results.append({**items[len(results)], **json.loads(line)})
+                    print(f"\r{len(results)} of {len(items)}", end="", file=sys.stderr, flush=True)
             if len(results) < len(items):
                 errors.seek(0)
                 last = errors.read().strip()[-500:]
-                problem = f"the process ended with status {status}: {last}"
+                problem = f"the process ended with status {run.returncode}: {last}"
                 results.append({**items[len(results)], "problem": problem})
     return results
 
@@ -157,6 +157,7 @@ def work(folder, manifest, first):
         except Exception as error:
             result = {"problem": f"{type(error).__name__}: {error}"}
         print(json.dumps({"problem": None, **result}), flush=True)
+        mx.clear_cache()
     return 0
 
 
@@ -184,12 +185,13 @@ def check(folder, kernels, item):
         expected = [
             load(stored, f"output{i}", dtype) for i, (_, dtype) in enumerate(item["outputs"])
         ]
-    worst, wrong = 0.0, 0
+    errors, wrong = [], 0
     for a, b in zip(launch(kernels, item, inputs), expected, strict=True):
         a, b = (np.array(array.astype(mx.float32)).astype(np.float64) for array in (a, b))
-        error = np.abs(a - b)
-        wrong += int(np.sum(~(error <= item["atol"] + item["rtol"] * np.abs(b))))  # NaN is wrong
-        worst = max(worst, float(error.max(initial=0)))
+        errors.append(np.abs(a - b))
+        right = errors[-1] <= item["atol"] + item["rtol"] * np.abs(b)  # a NaN is not
+        wrong += int(np.sum(~right))
+    worst = float(max(error.max(initial=0) for error in errors))
     problem = f"{wrong} wrong numbers, the worst by {worst:g}" if wrong else None
     return {"problem": problem, "error": worst}
 
@@ -309,7 +311,7 @@ def best(function):
 # Reporting --------------------------------------------------------------------------------------
 
 
-def report(about, obstacle, compiled, results):
+def report(about, compiled, results):
     """One table, in Markdown, and below it what went wrong."""
     checks = [result for result in results if result["kind"] == "check"]
     timings = [result for result in results if result["kind"] == "timing"]
@@ -327,7 +329,7 @@ def report(about, obstacle, compiled, results):
         numbers = ["" if n is None else f"{n:.3g}" for n in (*times, ratio)]
         rows.append([r["name"], r["dtype"], "", right, largest_error([r]), *numbers])
     lines = [" | ".join(row) for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
-    text = [about, obstacle or "", "", *(f"| {line} |" for line in lines), ""]
+    text = [*about, "", *(f"| {line} |" for line in lines), ""]
     for result in [*compiled, *results]:
         said = result["problem"] or result.get("said")
         if said:

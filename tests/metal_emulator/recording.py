@@ -73,8 +73,12 @@ def recording(*, run: bool = True) -> Iterator[list[Launch]]:
 def marks(shape: Sequence[int], dtype: mx.Dtype, seed: int = 0) -> mx.array:
     """NaNs, told apart by their bits, by which an array is known again after a reshape."""
     ones, period = _NAN[dtype]
-    bits = (np.arange(np.prod(shape)) + 7919 * seed) % period + ones
-    return mx.array(bits.astype(np.uint32 if dtype.size == 4 else np.uint16)).view(dtype).reshape(shape)
+    bits = (np.arange(np.prod(shape)) + seed) * 2654435761 % period + ones
+    return (
+        mx.array(bits.astype(np.uint32 if dtype.size == 4 else np.uint16))
+        .view(dtype)
+        .reshape(shape)
+    )
 
 
 def _generated(

@@ -1,0 +1,358 @@
+"""The folder for a Mac, and its script: all of it that runs without one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+import metal_emulator
+from lucid.kernels import metal, shaders
+from metal_emulator import bridge, mac_check
+from metal_emulator.cases import CORNERS, LAYERS, PASSES, Layer
+from metal_emulator.recording import marks, recording
+
+WIDE = Layer("wide", True, 1, 16, 12, 40, 4, 2, 1, 1, 1, 1)
+CAUSAL = Layer("causal", False, 2, 3, 3, 50, 4, 1, 6, 0, 2, 3)
+STRIDED = Layer("strided", False, 2, 4, 6, 41, 5, 3, 2, 2, 1, 2)
+GROUPED = Layer("grouped", True, 2, 6, 4, 21, 5, 3, 2, 1, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    reason = metal_emulator.missing()
+    if reason:
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("bridge") / "mac-check"
+    bridge.write(folder, [WIDE], [CAUSAL])
+    return folder
+
+
+@pytest.fixture
+def manifest(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """MLX runs kernels, because the emulator does; nothing is timed more than once."""
+    build = mx.fast.metal_kernel
+
+    def metal_kernel(**kernel):
+        built = build(**kernel)
+        return lambda **call: metal_emulator.launch(built, **call).outputs
+
+    monkeypatch.setattr(mx.fast, "metal_kernel", metal_kernel)
+    monkeypatch.setattr(mx.metal, "is_available", lambda: True)
+    monkeypatch.setattr(mac_check, "best", lambda function: mx.eval(function()) or 2.0)
+
+
+@pytest.fixture
+def xcrun(tmp_path, monkeypatch):
+    """A compiler that refuses `#error`, and warns of `unused`."""
+    tool = tmp_path / "bin" / "xcrun"
+    tool.parent.mkdir()
+    tool.write_text("""#!/bin/sh
+[ "$4" = --version ] && exit 0
+for last; do case "$last" in *.metal) file=$last;; esac; done
+grep -q unused "$file" && echo "$file:1: warning: unused" >&2
+grep -q '#error' "$file" && echo "$file:2: error: no" >&2 && exit 1
+exit 0
+""")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+# The cases --------------------------------------------------------------------------------------
+
+
+def test_every_kernel_is_in_a_case():
+    with recording(run=False) as launches:
+        for layer in [*CORNERS, *(layer.cut() for layer in LAYERS)]:
+            for what in PASSES:
+                layer.run(what, bridge.random(layer.shapes(what), mx.float32, True))
+    files = sorted(path.stem for path in shaders.folder().glob("*.metal"))
+    assert {name for file in files for name in metal.read(file)} == {
+        launch.kernel.name for launch in launches
+    }
+
+
+def test_layers_have_the_lengths_that_were_published():
+    lengths = {layer.name: layer.length for layer in LAYERS}
+    assert (lengths["DAC up s5"], lengths["Kokoro up"], lengths["BigVGAN up"]) == (
+        1319,
+        400,
+        131102,
+    )
+    assert (lengths["QuartzNet stem s2"], lengths["EnCodec down s5"]) == (835, 600)
+
+
+@pytest.mark.parametrize("dtype", metal.DTYPES, ids=bridge.short)
+def test_marks_are_distinct_nans(dtype):
+    array = marks((5, 7), dtype)
+    assert mx.isnan(array).all()
+    assert len(np.unique(np.array(array.view(mx.uint16 if dtype.size == 2 else mx.uint32)))) == 35
+
+
+# The folder -------------------------------------------------------------------------------------
+
+
+def test_the_folder_is_complete(folder, manifest):
+    assert {path.name for path in folder.iterdir()} == {
+        "check.py", "manifest.json", "sources", "arrays"
+    }  # fmt: skip
+    checks = manifest["checks"]
+    assert {check["name"] for check in checks} == {
+        f"{name}, {what}" for name in ("causal", "wide") for what in PASSES
+    }
+    assert {check["dtype"] for check in checks} == {"float32", "float16", "bfloat16"}
+    assert {path.name for path in (folder / "sources").iterdir()} == {
+        source["file"] for source in manifest["sources"]
+    }
+    assert manifest["mlx"] == mx.__version__
+    assert manifest["lucid"] == bridge.commit()
+
+
+def test_a_source_is_what_mlx_generates_and_compiles_as_it_is(folder, manifest):
+    text = (folder / "sources" / manifest["sources"][0]["file"]).read_text()
+    kernel = manifest["kernels"][manifest["sources"][0]["kernel"]]
+    assert text.startswith(bridge._PREAMBLE)
+    assert kernel["header"] in text
+    assert kernel["source"] in text
+    check = next(c for c in manifest["checks"] if c["kernel"] in text)
+    with np.load(folder / "arrays" / check["arrays"]) as stored:
+        inputs = [
+            mac_check.load(stored, f"input{i}", dtype) for i, dtype in enumerate(check["inputs"])
+        ]
+        expected = stored["output0"]
+    outputs = [metal_emulator.Output(tuple(s), getattr(mx, d)) for s, d in check["outputs"]]
+    function = f"custom_kernel_{kernel['name']}"
+    start = text.index(function)
+    function = text[start : text.index("(", start)]
+    run = metal_emulator.execute(
+        text, function, [*inputs, *outputs], check["grid"], check["threadgroup"]
+    )
+    np.testing.assert_array_equal(np.array(run.outputs[0]), expected)
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(
+        FileExistsError, match="is not empty: name a new folder, or remove it first"
+    ):
+        bridge.write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_failure_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(bridge.Bundle, "check", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bridge.write(tmp_path / "mac-check")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_shader_is_not_written(tmp_path, monkeypatch, compiler):
+    right = Layer.run
+    off = mx.array([0.0, 1e-3])
+    monkeypatch.setattr(Layer, "run", lambda *a: right(*a) + off[int(not metal.available())])
+    with pytest.raises(
+        ValueError, match=r"causal, forward, .*float32: the emulator is off by 0\.001"
+    ):
+        bridge.write(tmp_path / "mac-check", [], [CAUSAL])
+
+
+def test_without_a_compiler_the_command_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(bridge, "missing", lambda: "no clang")
+    with pytest.raises(SystemExit, match="the emulator cannot run here: no clang"):
+        bridge.main([str(tmp_path / "new")])
+
+
+@pytest.mark.slow
+def test_the_command_writes_everything(tmp_path, compiler):
+    """Every case, as CI does it; then everything again, as a GPU would."""
+    root = Path(bridge.__file__).parents[2]
+    command = [sys.executable, "-m", "tests.metal_emulator.bridge", str(tmp_path / "mac-check")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "on a Mac run python3" in done.stdout
+    size = sum(path.stat().st_size for path in (tmp_path / "mac-check").rglob("*"))
+    assert size < 30e6
+    manifest = json.loads((tmp_path / "mac-check" / "manifest.json").read_text())
+    assert all(timing["result"] for timing in manifest["timings"])
+
+
+# The script -------------------------------------------------------------------------------------
+
+
+def test_the_script_needs_neither_lucid_nor_the_tests(folder):
+    code = (
+        "import sys, runpy; sys.modules.update(lucid=None, metal_emulator=None, tests=None); "
+        f"runpy.run_path({str(folder / 'check.py')!r})"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)
+
+
+def results(folder, manifest, capsys):
+    """What a worker prints for all items."""
+    mac_check.work(folder, manifest, 0)
+    lines = capsys.readouterr().out.splitlines()
+    items = [*manifest["checks"], *manifest["timings"]]
+    return [{**item, **json.loads(line)} for item, line in zip(items, lines, strict=True)]
+
+
+def test_every_launch_and_every_timing_is_right(folder, manifest, gpu, capsys):
+    found = results(folder, manifest, capsys)
+    assert [result["problem"] for result in found] == [None] * len(found)
+    assert all(r["error"] == 0 for r in found if r["kind"] == "check")
+    timings = [result for result in found if result["kind"] == "timing"]
+    assert len(timings) == 6
+    assert all(t["ours"] == t["theirs"] == t["with transposes"] == 2 for t in timings)
+    assert all("note" not in timing for timing in timings)
+
+
+def test_a_wrong_number_and_a_refused_launch_are_told(folder, manifest, gpu, capsys, monkeypatch):
+    built = mx.fast.metal_kernel
+
+    def metal_kernel(**kernel):
+        def call(**given):
+            if mx.bfloat16 in given["output_dtypes"]:
+                raise RuntimeError("[metal] no bfloat here")
+            off = mx.nan if mx.float16 in given["output_dtypes"] else 1
+            return [mx.where(y == y.max(), y + off, y) for y in built(**kernel)(**given)]
+
+        return call
+
+    monkeypatch.setattr(mx.fast, "metal_kernel", metal_kernel)
+    found = results(folder, manifest, capsys)
+    assert all(result["problem"] for result in found)
+    first = found[0]["problem"]
+    assert first == "1 wrong numbers, the worst by 1"
+    assert "RuntimeError: [metal] no bfloat here" in {result["problem"] for result in found}
+    assert "differs from MLX by up to" in found[-1]["problem"]
+
+
+@pytest.mark.parametrize("layer", [WIDE, STRIDED, CAUSAL, GROUPED], ids=lambda layer: layer.name)
+@pytest.mark.parametrize("what", PASSES)
+def test_the_pass_through_mlx_is_the_same_convolution(layer, what):
+    arrays = bridge.random(layer.shapes(what), mx.float32, True)
+    described = {**layer._asdict(), **layer.shapes("forward")}
+    theirs, order, order_back = mac_check.mlx_pass(described, what, mx.float32)
+    y = order_back(theirs(*(order(name, array) for name, array in arrays.items())))
+    np.testing.assert_array_equal(np.array(y), np.array(layer.run(what, arrays)))
+
+
+def test_best_is_the_time_of_one_call(monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(mac_check.time, "perf_counter", lambda: next(clock))
+    calls = []
+    assert mac_check.best(lambda: calls.append(1) or mx.zeros(1)) == 1000  # ms: one tick, one call
+    assert len(calls) == 7
+
+
+DYING = """
+import json, os, sys
+for i in range(int(sys.argv[-1]), 5):
+    if i in (1, 3):
+        print("GPU fault", i, file=sys.stderr, flush=True)
+        os.kill(os.getpid(), 9)
+    print(json.dumps({"problem": None, "i": i}), flush=True)
+"""
+
+
+def test_an_item_that_kills_the_process_stops_no_other():
+    items = [{"name": name} for name in "abcde"]
+    found = mac_check.supervise([sys.executable, "-c", DYING], items)
+    assert [result["name"] for result in found] == list("abcde")
+    assert [result.get("i") for result in found] == [0, None, 2, None, 4]
+    assert found[3]["problem"] == "the process ended with status -9: GPU fault 3"
+
+
+def test_compiling_counts_warnings_and_reports_errors(folder, manifest, xcrun, tmp_path):
+    (tmp_path / "sources").mkdir()
+    texts = {"fine": "", "warned": "unused", "wrong": "unused\n#error"}
+    for name, text in texts.items():
+        (tmp_path / "sources" / f"{name}.metal").write_text(text)
+    sources = [{"file": f"{name}.metal", "kernel": name, "dtype": "float32"} for name in texts]
+    fine, warned, wrong = mac_check.compile_all(tmp_path, sources)
+    assert (fine["problem"], fine["warnings"], fine["said"]) == (None, 0, "")
+    assert (warned["problem"], warned["warnings"]) == (None, 1)
+    assert "error: no" in wrong["problem"]
+
+
+def test_mlx_brings_the_headers_that_it_prepends():
+    (place,) = mac_check.find_spec("mlx").submodule_search_locations
+    assert (Path(place) / "include/mlx/backend/metal/kernels/utils.h").is_file()
+    assert "mlx/backend/metal/kernels/utils.h" in bridge._PREAMBLE
+
+
+def run_check(folder, *arguments):
+    """The script in a process of its own."""
+    command = [sys.executable, str(folder / "check.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_compile_only_prints_a_table(folder, manifest, xcrun):
+    done = run_check(folder, "--compile-only")
+    assert done.returncode == 0, done.stderr
+    kernel = manifest["sources"][0]["kernel"]
+    both = {"kernel": kernel, "dtype": "float32"}.items()
+    count = sum(both <= source.items() for source in manifest["sources"])
+    assert f"| {kernel} | float32 | {count} of {count} |" in done.stdout
+    assert (folder / "report.md").read_text() in done.stdout
+    assert f"shaders of lucid {manifest['lucid']}, written with MLX" in done.stdout
+
+
+def test_a_shader_that_does_not_compile_fails_the_check(folder, manifest, xcrun, tmp_path):
+    broken = folder / "sources" / manifest["sources"][0]["file"]
+    text = broken.read_text()
+    broken.write_text(text + "#error\n")
+    done = run_check(folder, "--compile-only")
+    broken.write_text(text)
+    assert done.returncode == 1
+    assert f"{broken.name}:\n```" in done.stdout
+
+
+def test_without_metal_it_says_what_to_do(folder):
+    done = run_check(folder)
+    assert done.returncode == 1
+    assert "no Metal compiler: install Xcode" in done.stdout
+    assert "MLX finds no Metal GPU; use --compile-only" in done.stdout
+
+
+def test_an_mlx_that_is_missing_or_old_is_told(monkeypatch):
+    monkeypatch.setattr(mx, "__version__", "0.31.9")
+    assert mac_check.no_gpu() == "MLX 0.31.9 is too old: `pip install -U mlx`"
+    monkeypatch.setattr(mac_check, "mx", None)
+    assert "`pip install mlx numpy`" in mac_check.no_gpu()
+    assert mac_check.machine().endswith("without MLX")
+
+
+def test_the_report_is_one_table_and_what_went_wrong():
+    source = {"file": "f_1.metal", "kernel": "f", "dtype": "float32", "problem": None}
+    compiled = [
+        {**source, "warnings": 2, "said": "warning: unused"},
+        {**source, "file": "f_2.metal", "warnings": 0, "said": "", "problem": "error: no"},
+    ]
+    check = {"kind": "check", "name": "one value, forward", "kernel": "f", "dtype": "float32"}
+    timing = {"kind": "timing", "name": "Vocos, forward", "dtype": "float16"}
+    found = [
+        {**check, "problem": None, "error": 0.0},
+        {**check, "problem": "1 wrong numbers, the worst by 0.5", "error": 0.5},
+        {**timing, "problem": None, "error": 0, "ours": 1, "theirs": 3, "with transposes": 4.125},
+        {**timing, "problem": "RuntimeError: no"},
+    ]
+    text = mac_check.report(["A Mac"], compiled, found)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({row.count("|") for row in rows}) == 1
+    assert rows[2:] == [
+        "| f | float32 | 1 of 2, 2 warnings | 1 of 2 | 0.5 |  |  |  |  |",
+        "| Vocos, forward | float16 |  | yes | 0 | 1 | 3 | 4.12 | 3 |",
+        "| Vocos, forward | float16 |  | NO |  |  |  |  |  |",
+    ]
+    for told in ("f_1.metal:\n```\nwarning: unused", "f_2.metal:\n```\nerror: no",
+                 "one value, forward, float32:\n```\n1 wrong numbers"):  # fmt: skip
+        assert told in text

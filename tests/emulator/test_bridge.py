@@ -14,7 +14,7 @@ import metal_emulator
 from lucid.kernels import metal, shaders
 from metal_emulator import bridge, mac_check
 from metal_emulator.cases import CORNERS, LAYERS, PASSES, Layer
-from metal_emulator.recording import marks, recording
+from metal_emulator.record import marks, recorded
 
 WIDE = Layer("wide", True, 1, 16, 12, 40, 4, 2, 1, 1, 1, 1)
 CAUSAL = Layer("causal", False, 2, 3, 3, 50, 4, 1, 6, 0, 2, 3)
@@ -71,7 +71,7 @@ exit 0
 
 
 def test_every_kernel_is_in_a_case():
-    with recording(run=False) as launches:
+    with recorded(run=False) as launches:
         for layer in [*CORNERS, *(layer.cut() for layer in LAYERS)]:
             for what in PASSES:
                 layer.run(what, bridge.random(layer.shapes(what), mx.float32, True))

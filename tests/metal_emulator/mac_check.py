@@ -38,7 +38,8 @@ COLUMNS = (
     "what", "dtype", "compiled", "right", "largest error",
     "lucid ms", "MLX ms", "MLX with transposes ms", "MLX / lucid",
 )  # fmt: skip
-MOST = 3000  # characters of one complaint
+MOST = 30  # problems that are told, each in so many characters at most:
+LONGEST = 1500
 METAL = ("xcrun", "-sdk", "macosx", "metal")
 NO_METAL = "no Metal compiler: install Xcode, then `xcodebuild -downloadComponent MetalToolchain`"
 
@@ -67,7 +68,7 @@ def main(arguments=None):
             results = supervise([sys.executable, str(Path(__file__).resolve())], items)
     text = report([about, *obstacles], compiled, results)
     print("\n" + text)
-    (folder / "report.md").write_text(text)
+    (folder / "report.md").write_text(text + "\n")
     return int(bool(obstacles) or any(result["problem"] for result in [*compiled, *results]))
 
 
@@ -118,8 +119,8 @@ def compile_all(folder, sources):
             files = [str(folder / "sources" / source["file"]), "-o", f"{scratch}/kernel.air"]
             done = subprocess.run([*METAL, *flags, *files], capture_output=True, text=True)
         warnings = done.stderr.count("warning:")
-        problem = (done.stderr or f"status {done.returncode}") if done.returncode else None
-        said = done.stderr if warnings else ""
+        text = done.stderr or f"status {done.returncode}"
+        problem, said = (text, "") if done.returncode else (None, done.stderr)
         return {**source, "problem": problem, "warnings": warnings, "said": said}
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -149,11 +150,12 @@ def supervise(command, items):
 
 
 def work(folder, manifest, first):
+    kernels = {name: mx.fast.metal_kernel(**given) for name, given in manifest["kernels"].items()}
     tasks = [(check, item) for item in manifest["checks"]]
     tasks += [(measure, item) for item in manifest["timings"]]
     for function, item in tasks[first:]:
         try:
-            result = function(folder, manifest["kernels"], item)
+            result = function(folder, kernels, item)
         except Exception as error:
             result = {"problem": f"{type(error).__name__}: {error}"}
         print(json.dumps({"problem": None, **result}), flush=True)
@@ -163,8 +165,7 @@ def work(folder, manifest, first):
 
 def launch(kernels, item, inputs):
     """The outputs of one launch."""
-    kernel = mx.fast.metal_kernel(**kernels[item["kernel"]])
-    return kernel(
+    return kernels[item["kernel"]](
         inputs=inputs,
         template=[(name, dtype_or_value(value)) for name, value in item["template"]],
         grid=item["grid"],
@@ -235,9 +236,9 @@ def measure(folder, kernels, item):
         result["with transposes"] = best(with_transposes)
         expected = with_transposes().astype(mx.float32)
     except Exception as error:  # what MLX cannot do is not our failure
-        return {**result, "note": f"MLX: {type(error).__name__}: {error}"}
+        return {**result, "right": "MLX fails", "said": f"MLX: {type(error).__name__}: {error}"}
     if not item["result"]:
-        return {**result, "note": "not compared"}
+        return {**result, "right": "not compared"}
     y = ours()[item["result"]].reshape(expected.shape).astype(mx.float32)
     error = mx.abs(y - expected).max().item()
     wrong = not error <= item["tolerance"] * mx.abs(expected).max().item()  # NaN is wrong
@@ -320,22 +321,31 @@ def report(about, compiled, results):
         one = {"kernel": kernel, "dtype": dtype}
         sources, runs = ([r for r in rs if one.items() <= r.items()] for rs in (compiled, checks))
         warnings = sum(source["warnings"] for source in sources)
-        told = good(sources) + (f", {warnings} warnings" if warnings else "")
-        rows.append([kernel, dtype, told, good(runs), largest_error(runs), "", "", "", ""])
+        done = good(sources) + (f", {warnings} warnings" if warnings else "")
+        rows.append([kernel, dtype, done, good(runs), largest_error(runs), "", "", "", ""])
     for r in timings:
-        right = "NO" if r["problem"] else r.get("note", "yes")
+        right = "NO" if r["problem"] else r.get("right", "yes")
         times = [r.get(name) for name in ("ours", "theirs", "with transposes")]
         ratio = times[1] / times[0] if times[0] and times[1] else None
         numbers = ["" if n is None else f"{n:.3g}" for n in (*times, ratio)]
         rows.append([r["name"], r["dtype"], "", right, largest_error([r]), *numbers])
     lines = [" | ".join(row) for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
-    text = [*about, "", *(f"| {line} |" for line in lines), ""]
-    for result in [*compiled, *results]:
-        said = result["problem"] or result.get("said")
-        if said:
-            name = result.get("file") or f"{result['name']}, {result['dtype']}"
-            text += [f"{name}:", "```", said.strip()[:MOST], "```"]
-    return "\n".join(text) + "\n"
+    table = [f"| {line} |" for line in lines]
+    return "\n".join([*about, "", *table, "", *told(compiled, results)])
+
+
+def told(compiled, results):
+    """What went wrong, and one source's warnings for each kernel."""
+    problems = [result for result in [*compiled, *results] if result["problem"]]
+    warned = {result["kernel"]: result for result in compiled if result["said"]}
+    notes = [result for result in results if "said" in result]
+    text = []
+    for result in [*problems[:MOST], *warned.values(), *notes]:
+        name = result.get("file") or f"{result['name']}, {result['dtype']}"
+        text += [f"{name}:", "```", (result["problem"] or result["said"]).strip()[:LONGEST], "```"]
+    if len(problems) > MOST:
+        text.append(f"and {len(problems) - MOST} problems more")
+    return text
 
 
 def good(results):

@@ -24,7 +24,7 @@ _NAN = {
 
 
 @dataclass
-class Launch:
+class Record:
     """One launch: what `mx.fast.metal_kernel` is given, the source that it makes of it, and the
     outputs."""
 
@@ -38,12 +38,12 @@ class Launch:
 
 
 @contextmanager
-def recording(*, run: bool = True) -> Iterator[list[Launch]]:
+def recorded(*, run: bool = True) -> Iterator[list[Record]]:
     """Within, the library believes in a Metal GPU, and its launches are collected.
 
     They run in the emulator; with `run=False` nothing runs, and every output holds `marks`.
     """
-    launches: list[Launch] = []
+    launches: list[Record] = []
 
     with emulated() as session:
 
@@ -62,7 +62,7 @@ def recording(*, run: bool = True) -> Iterator[list[Launch]]:
                 results = [marks(shape, dtype, len(launches)) for shape, dtype in outputs]
                 source = _generated(kernel, inputs, template, grid, threadgroup, outputs)
             launches.append(
-                Launch(kernel, source, list(inputs), template, grid, threadgroup, results)
+                Record(kernel, source, list(inputs), template, grid, threadgroup, results)
             )
             return results
 

@@ -344,6 +344,7 @@ def test_the_report_is_one_table_and_what_went_wrong():
         {**check, "problem": "1 wrong numbers, the worst by 0.5", "error": 0.5},
         {**timing, "problem": None, "error": 0, "ours": 1, "theirs": 3, "with transposes": 4.125},
         {**timing, "problem": "RuntimeError: no"},
+        {**timing, "problem": None, "ours": 1, "right": "MLX fails", "said": "MLX: no room"},
     ]
     text = mac_check.report(["A Mac"], compiled, found)
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -352,7 +353,18 @@ def test_the_report_is_one_table_and_what_went_wrong():
         "| f | float32 | 1 of 2, 2 warnings | 1 of 2 | 0.5 |  |  |  |  |",
         "| Vocos, forward | float16 |  | yes | 0 | 1 | 3 | 4.12 | 3 |",
         "| Vocos, forward | float16 |  | NO |  |  |  |  |  |",
+        "| Vocos, forward | float16 |  | MLX fails |  | 1 |  |  |  |",
     ]
-    for told in ("f_1.metal:\n```\nwarning: unused", "f_2.metal:\n```\nerror: no",
-                 "one value, forward, float32:\n```\n1 wrong numbers"):  # fmt: skip
+    said = ["f_2.metal", "one value, forward, float32", "Vocos, forward, float16", "f_1.metal"]
+    assert [line[:-1] for line in text.splitlines() if line.endswith(":")] == [
+        *said, "Vocos, forward, float16"
+    ]  # fmt: skip
+    for told in ("f_1.metal:\n```\nwarning: unused", "float16:\n```\nMLX: no room"):
         assert told in text
+
+
+def test_problems_without_end_are_cut_short():
+    result = {"kind": "timing", "name": "a", "dtype": "float32", "problem": "x" * 10_000}
+    text = mac_check.report(["A Mac"], [], [result] * 100)
+    assert text.endswith("and 70 problems more")
+    assert len(text) < 65_536  # what a GitHub issue holds

@@ -144,14 +144,14 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
     with pytest.raises(
         FileExistsError, match="is not empty: name a new folder, or remove it first"
     ):
-        bridge.write(tmp_path)
+        bridge.write(tmp_path, [], [])
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_failure_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(bridge.Bundle, "check", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        bridge.write(tmp_path / "mac-check")
+        bridge.write(tmp_path / "mac-check", [], [CAUSAL])
     assert not list(tmp_path.iterdir())
 
 
@@ -171,18 +171,27 @@ def test_without_a_compiler_the_command_says_so(monkeypatch, tmp_path):
         bridge.main([str(tmp_path / "new")])
 
 
+def test_a_shader_that_breaks_a_rule_is_named_with_its_case(tmp_path, monkeypatch, compiler):
+    def run(*_):
+        raise metal_emulator.MetalError("f: out of bounds")
+
+    monkeypatch.setattr(Layer, "run", run)
+    monkeypatch.setattr(bridge, "CORNERS", [CAUSAL])
+    with pytest.raises(SystemExit, match=r"^causal, forward, float32: f: out of bounds$"):
+        bridge.main([str(tmp_path / "new")])
+
+
 @pytest.mark.slow
-def test_the_command_writes_everything(tmp_path, compiler):
-    """Every case, as CI does it; then everything again, as a GPU would."""
-    root = Path(bridge.__file__).parents[2]
-    command = [sys.executable, "-m", "tests.metal_emulator.bridge", str(tmp_path / "mac-check")]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "on a Mac run python3" in done.stdout
-    size = sum(path.stat().st_size for path in (tmp_path / "mac-check").rglob("*"))
-    assert size < 30e6
-    manifest = json.loads((tmp_path / "mac-check" / "manifest.json").read_text())
+def test_the_command_writes_everything(tmp_path, compiler, gpu, capsys):
+    """Every case, as CI does it; then every launch again, from the folder."""
+    folder = tmp_path / "mac-check"
+    bridge.main([str(folder)])
+    assert f"on a Mac run python3 {folder}/check.py" in capsys.readouterr().out
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 30e6
+    manifest = json.loads((folder / "manifest.json").read_text())
     assert all(timing["result"] for timing in manifest["timings"])
+    manifest["timings"] = []  # too large for the emulator
+    assert [r["name"] for r in results(folder, manifest, capsys) if r["problem"]] == []
 
 
 # The script -------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from .build import missing
 from .cases import CORNERS, LAYERS, PASSES, Layer
 from .native import to_numpy
 from .record import Record, recorded
+from .run import MetalError
 
 TIMED = (mx.float32, mx.float16)
 
@@ -75,6 +78,7 @@ class Bundle:
         """Run a pass of a layer, on integers or not, and write each launch with its outputs.
 
         Raises:
+            MetalError: a shader broke a rule of Metal.
             ValueError: the result is not that of the definition.
         """
         arrays = random(layer.shapes(what), dtype, integers)
@@ -85,9 +89,8 @@ class Bundle:
         expected = layer.run(what, wide)
         atol = 0.0 if integers else _TOLERANCE[dtype] * mx.abs(expected).max().item()
         error = mx.abs(y - expected) - rtol * mx.abs(expected)
-        name = f"{layer.name}, {what}"
         if not error.max().item() <= atol:
-            raise ValueError(f"{name}, {dtype}: the emulator is off by {error.max().item()}")
+            raise ValueError(f"the emulator is off by {error.max().item()}")
         for launch in launches:
             made = launch.outputs[0].dtype  # float32, if they are partial sums
             scale = max(mx.abs(output).max().item() for output in launch.outputs)
@@ -96,7 +99,7 @@ class Bundle:
             self.manifest["checks"].append(
                 {
                     "kind": "check",
-                    "name": name,
+                    "name": f"{layer.name}, {what}",
                     "dtype": short(dtype),
                     **self._launch(launch, dtype),
                     "inputs": [short(array.dtype) for array in launch.inputs],
@@ -181,7 +184,7 @@ class Bundle:
         return file
 
 
-def write(folder: Path, layers: Sequence[Layer] = LAYERS, corners: Sequence[Layer] = CORNERS):
+def write(folder: Path, layers: Sequence[Layer], corners: Sequence[Layer]) -> dict[str, Any]:
     """Write the folder, whole or not at all; returns the manifest.
 
     Raises:
@@ -194,18 +197,26 @@ def write(folder: Path, layers: Sequence[Layer] = LAYERS, corners: Sequence[Laye
         part = Path(scratch) / folder.name
         part.mkdir()
         bundle = Bundle(part)
-        for what in PASSES:
-            for dtype in metal.DTYPES:
-                for layer in corners:
-                    bundle.check(layer, what, dtype, integers=True)
-                for layer in layers:
-                    bundle.check(layer.cut(), what, dtype, integers=False)
-            for dtype in TIMED:
-                for layer in layers:
-                    bundle.timing(layer, what, dtype)
+        for case in product(corners, PASSES, metal.DTYPES):
+            with naming(*case):
+                bundle.check(*case, integers=True)
+        for layer, *how in product(layers, PASSES, metal.DTYPES):
+            with naming(layer, *how):
+                bundle.check(layer.cut(), *how, integers=False)
+                if how[-1] in TIMED:
+                    bundle.timing(layer, *how)
         bundle.close()
         part.replace(folder)
     return bundle.manifest
+
+
+@contextmanager
+def naming(layer: Layer, what: str, dtype: mx.Dtype) -> Iterator[None]:
+    """Errors say which case they are of."""
+    try:
+        yield
+    except (MetalError, ValueError) as error:
+        raise type(error)(f"{layer.name}, {what}, {short(dtype)}: {error}") from None
 
 
 def random(
@@ -257,8 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if reason := missing():
         sys.exit(f"the emulator cannot run here: {reason}")
     try:
-        manifest = write(folder)
-    except FileExistsError as error:
+        manifest = write(folder, LAYERS, CORNERS)
+    except (FileExistsError, MetalError, ValueError) as error:
         sys.exit(str(error))
     counts = (f"{len(manifest[name])} {name}" for name in ("sources", "checks", "timings"))
     size = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6

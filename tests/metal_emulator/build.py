@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -81,9 +82,11 @@ def missing() -> str | None:
     """Why nothing can be compiled here, or None if it can."""
     if sys.platform != "linux" or platform.machine() not in _MACHINE:
         return f"the Metal emulator runs on Linux on x86-64 and arm64, not {platform.platform()}"
+    if platform.machine() == "x86_64" and " avx2 " not in Path("/proc/cpuinfo").read_text():
+        return "the Metal emulator needs an x86-64 processor with AVX2"
     try:
         compiler()
-    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         return (
             "the Metal emulator needs a compiler: pip install ziglang==0.17.1, or name a clang and "
             f"an ld.lld in LUCID_CLANG and LUCID_LLD ({error})"
@@ -100,9 +103,10 @@ def compiler() -> Compiler:
             raise OSError("only one of LUCID_CLANG and LUCID_LLD is set")
         clang, lld = [str(named[0])], [str(named[1])]
     else:
-        import ziglang  # here: the package is optional and has no other use
-
-        zig = str(Path(ziglang.__file__).with_name("zig"))
+        package = importlib.util.find_spec("ziglang")
+        if not package or not package.origin:
+            raise OSError("ziglang is not installed")
+        zig = str(Path(package.origin).with_name("zig"))
         clang, lld = [zig, "clang"], [zig, "ld.lld"]
     shown = subprocess.run([*clang, "--version"], check=True, capture_output=True, text=True)
     return Compiler(clang, lld, shown.stdout)
@@ -147,7 +151,7 @@ def runtime() -> ctypes.CDLL:
 
     path = kept("runtime", ".so", _texts("*.cpp", "*.h", "build.py"), link)
     ctypes.CDLL("libm.so.6", mode=ctypes.RTLD_GLOBAL)
-    return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    return ctypes.PyDLL(str(path), mode=ctypes.RTLD_GLOBAL)  # keeps the GIL: one launch at a time
 
 
 def check_syntax(text: str, *flags: str) -> str:
@@ -206,7 +210,7 @@ def _linked(parts: list[tuple[list[str], str]]) -> bytes:
         for (flags, text), target in zip(parts, objects, strict=True):
             clang([*flags, "-c", "-o", target, "-"], text)
         made = Path(scratch, "made.so")
-        command = [*compiler().lld, "-shared", "-o", str(made), *objects]
+        command = [*compiler().lld, "-shared", "-Bsymbolic", "-o", str(made), *objects]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise CompileError(done.stderr.strip())

@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
-_PRINTED = re.compile(r"Generated source code for `(\w+)`:\n```\n(.*?)\n```\n", re.DOTALL)
+_PRINTED = re.compile(r"Generated source code for `\w+`:\n```\n(.*?)\n```\n", re.DOTALL)
+_FUNCTION = re.compile(r"\[\[kernel\]\] void (custom_kernel_\w+)\(")
 
 
 class Captured(NamedTuple):
-    """The generated source of one kernel, and the name that the kernel was built with."""
+    """The generated source of one kernel, and the name of its function."""
 
-    name: str
     source: str
+    function: str
 
 
 def capture(kernel: Any, inputs: Sequence[mx.array], **call: Any) -> Captured:
@@ -49,7 +50,8 @@ def capture(kernel: Any, inputs: Sequence[mx.array], **call: Any) -> Captured:
             f"MLX printed no source for the kernel, only {text!r}: the emulator reads "
             "what mx.fast.metal_kernel prints with verbose=True"
         )
-    return Captured(found[1], found[2] + "\n")
+    source = found[1] + "\n"
+    return Captured(source, _FUNCTION.findall(source)[-1])
 
 
 @contextmanager

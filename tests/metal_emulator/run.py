@@ -114,11 +114,7 @@ def launch(
         Output(tuple(shape), dtype, init_value)
         for shape, dtype in zip(output_shapes, output_dtypes, strict=True)
     ]
-    name = f"custom_kernel_{captured.name}"
-    function = next(
-        word for word in captured.source.replace("(", " ").split() if word.startswith(name)
-    )
-    return execute(captured.source, function, [*arrays, *outputs], grid, threadgroup, options)
+    return execute(*captured, [*arrays, *outputs], grid, threadgroup, options)
 
 
 def execute(

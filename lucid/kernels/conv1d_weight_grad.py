@@ -80,7 +80,7 @@ def _matmul(
     P = phases(taps, stride, dilation, BT)
     (partials,) = _MATMUL(
         [x, g, mx.array([left, groups, per_chunk], mx.int32)],
-        template={"K": K, "S": stride, "D": dilation, "PHASES": P.rows, "STEP": P.step,
+        template={"K": K, "S": stride, "D": dilation, "PHASES": P.planes, "STEP": P.step,
                   "ROWS": rows, "COLUMNS": columns},
         grid=(256 * tiles[0], tiles[1], chunks),
         threadgroup=(256, 1, 1),

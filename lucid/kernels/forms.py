@@ -20,6 +20,7 @@ from lucid.kernels import (
     depthwise_shaders,
     implicit_matmul,
     metal,
+    separable_conv1d,
 )
 
 Form = Callable[..., mx.array]
@@ -219,8 +220,11 @@ _WEIGHT_GRAD_SHADERS: Rules = (
     # 3 -> 5 K3: tiles of 8x8 would multiply 2.8 times as much.
     (lambda s: s.few_weights, conv1d_weight_grad.shader_direct),
     # Nothing is unfolded. Rows of g are rounded up to 8: from 32 on that costs a quarter at most.
-    # Shorter ones are a plain matmul over the samples.
-    (lambda s: s.length >= 32, conv1d_weight_grad.shader_matmul),
+    # Shorter ones are a plain matmul over the samples, and one tap is one over the positions.
+    (
+        lambda s: s.length >= 32 and not (s.pointwise and s.groups == 1),
+        conv1d_weight_grad.shader_matmul,
+    ),
 )
 
 CONV1D = Table(_CONV1D_SHADERS, _CONV1D, lambda s, N, L: Sizes(s.x(N, L), s.w, s.y(N)))
@@ -238,3 +242,23 @@ def choose(table: Table, shape: Shape, dtype: mx.Dtype) -> Form:
     return next(
         (form for holds, form in table.shaders if on and holds(shape)), None
     ) or table.definition(shape)
+
+
+# Depthwise-separable blocks ---------------------------------------------------------------------
+
+_FUSED: tuple[Callable[[separable_conv1d.Block], bool], ...] = (
+    # Eight channels fit into threadgroup memory.
+    lambda b: b.channels > 0,
+    # Reading x for every 128 outputs, halo included, costs no more than reading it once and, after
+    # the first kernel, writing and reading what lies between: up to 256 or 384 outputs.
+    lambda b: b.reads * b.staged * b.C_in <= 64 * (b.stride * b.C_in + 2 * b.C_mid),
+    # Rounding up to fragments and the depthwise products of every reading: a quarter at most.
+    lambda b: b.products <= 1.25 * b.useful,
+    lambda b: b.length * b.stride + b.K * b.dilation <= metal.LARGEST_AXIS,
+)
+
+
+def fuses(block: separable_conv1d.Block, dtype: mx.Dtype) -> bool:
+    """Whether a depthwise-separable block is one kernel; else it is two convolutions."""
+    on = metal.available() and dtype in metal.DTYPES and block.useful > 0
+    return on and all(holds(block) for holds in _FUSED)

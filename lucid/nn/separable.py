@@ -9,7 +9,7 @@ from typing import Any
 from lucid import ops
 from lucid.nn import keras
 from lucid.nn.check import positive, single
-from lucid.nn.conv import Conv1d
+from lucid.nn.conv import Conv1d, separable
 from lucid.nn.convolution import Sides, convolve, padding_sides
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
@@ -144,15 +144,20 @@ class SeparableConv1d(Module):
             x = ops.transpose(x, -1, -2)
         depthwise = self.depthwise
         sides = self._sides(x.shape[-1]) if isinstance(x, Tensor) and x.ndim else (0, 0)
-        y = convolve(
-            "SeparableConv1d", x, depthwise.weight, None, stride=depthwise.stride, sides=sides,
-            dilation=depthwise.dilation, groups=depthwise.groups,
-        )  # fmt: skip
-        y = self.pointwise(y)
+        activation = self.activation
+        y = separable(x, depthwise, self.pointwise, sides, relu=activation is ops.relu)
+        if y is None:
+            y = convolve(
+                "SeparableConv1d", x, depthwise.weight, None, stride=depthwise.stride, sides=sides,
+                dilation=depthwise.dilation, groups=depthwise.groups,
+            )  # fmt: skip
+            y = self.pointwise(y)
+        elif activation is ops.relu:
+            activation = None
         if last:
             y = ops.transpose(y, -1, -2)
-        if self.activation is not None:
-            y = self.activation(y)
+        if activation is not None:
+            y = activation(y)
         if self.activity_regularizer is not None:
             batch = y.shape[0] if y.ndim == 3 else 1
             self._activity = self.activity_regularizer(y) / max(batch, 1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import mlx.core as mx
+
 from lucid.kernels import convolution as kernels
+from lucid.kernels import separable
+from lucid.kernels.separable import Steps
 from lucid.ops.op import op
 from lucid.ops.reduce import total
 
@@ -48,3 +52,35 @@ def conv_transpose1d(x, w, b, /, *, length, stride=1, padding=0, dilation=1, gro
         )
 
     return y, rule
+
+
+@op
+def separable_conv1d(
+    x, depthwise, mid_bias, pointwise, bias, /, *, stride=1, padding=(0, 0), dilation=1, relu=False
+):
+    """conv1d of one group per channel, then conv1d by `pointwise`, then relu if asked for.
+
+    Shapes: x (N, C_in, L), depthwise (C_mid, 1, K), mid_bias (C_mid,) or None, pointwise
+    (C_out, C_mid, 1), bias (C_out,) or None. Nothing between the two convolutions is kept: the
+    gradient computes it again. It pays where `fuses_separable_conv1d` says so.
+    """
+    steps = Steps(stride, padding, dilation)
+    biases = [
+        mx.zeros(w.shape[0], w.dtype) if b is None else b
+        for w, b in ((depthwise, mid_bias), (pointwise, bias))
+    ]
+    arrays = (x, depthwise, biases[0], pointwise, biases[1])
+    y = separable.separable_conv1d(*arrays, steps, relu=relu)
+
+    def rule(g):
+        found = separable.gradients(g, y, *arrays, steps, relu=relu)
+        given = (x, depthwise, mid_bias, pointwise, bias)
+        return tuple(None if a is None else s for a, s in zip(given, found, strict=True))
+
+    return y, rule
+
+
+def fuses_separable_conv1d(x, depthwise, pointwise, *, stride=1, padding=(0, 0), dilation=1):
+    """Whether one kernel computes `separable_conv1d`, for tensors of these shapes."""
+    arrays = (x.array, depthwise.array, pointwise.array)
+    return separable.is_fused(*arrays, Steps(stride, padding, dilation))

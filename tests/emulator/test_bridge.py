@@ -13,12 +13,13 @@ import pytest
 import metal_emulator
 from lucid.kernels import metal, shaders
 from metal_emulator import bridge, mac_check
-from metal_emulator.cases import CORNERS, LAYERS, PASSES, Layer
+from metal_emulator.cases import CORNERS, LAYERS, Block, Layer
 from metal_emulator.record import marks, recorded
 
 WIDE = Layer("wide", True, 1, 16, 12, 40, 4, 2, 1, 1, 1, 1)
 CAUSAL = Layer("causal", False, 2, 3, 3, 50, 4, 1, 6, 0, 2, 3)
 STRIDED = Layer("strided", False, 2, 4, 6, 41, 5, 3, 2, 2, 1, 2)
+BLOCK = Block("block", 2, 24, 24, 32, 81, 5, 2, 3, 2, 1, True)
 GROUPED = Layer("grouped", True, 2, 6, 4, 21, 5, 3, 2, 1, 1, 2)
 
 
@@ -28,7 +29,7 @@ def folder(tmp_path_factory):
     if reason:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("bridge") / "mac-check"
-    bridge.write(folder, [WIDE], [CAUSAL])
+    bridge.write(folder, [WIDE, BLOCK], [CAUSAL])
     return folder
 
 
@@ -74,7 +75,7 @@ exit 0
 def test_every_kernel_is_in_a_case():
     with recorded(run=False) as launches:
         for layer in [*CORNERS, *(layer.cut() for layer in LAYERS)]:
-            for what in PASSES:
+            for what in layer.passes:
                 layer.run(what, bridge.random(layer.shapes(what), mx.float32, True))
     files = sorted(path.stem for path in shaders.folder().glob("*.metal"))
     assert {name for file in files for name in metal.read(file)} == {
@@ -83,7 +84,7 @@ def test_every_kernel_is_in_a_case():
 
 
 def test_layers_have_the_lengths_that_were_published():
-    lengths = {layer.name: layer.length for layer in LAYERS}
+    lengths = {layer.name: layer.length for layer in LAYERS if isinstance(layer, Layer)}
     assert (lengths["DAC up s5"], lengths["Kokoro up"], lengths["BigVGAN up"]) == (
         1319,
         400,
@@ -108,7 +109,7 @@ def test_the_folder_is_complete(folder, manifest):
     }  # fmt: skip
     checks = manifest["checks"]
     assert {check["name"] for check in checks} == {
-        f"{name}, {what}" for name in ("causal", "wide") for what in PASSES
+        f"{layer.name}, {what}" for layer in (WIDE, BLOCK, CAUSAL) for what in layer.passes
     }
     assert {check["dtype"] for check in checks} == {"float32", "float16", "bfloat16"}
     assert {path.name for path in (folder / "sources").iterdir()} == {
@@ -219,7 +220,7 @@ def test_every_launch_and_every_timing_is_right(folder, manifest, gpu, capsys):
     assert [result["problem"] for result in found] == [None] * len(found)
     assert all(r["error"] == 0 for r in found if r["kind"] == "check")
     timings = [result for result in found if result["kind"] == "timing"]
-    assert len(timings) == 6
+    assert len(timings) == 8
     assert all(t["ours"] == t["theirs"] == t["with transposes"] == 2 for t in timings)
     assert all("note" not in timing for timing in timings)
 
@@ -246,13 +247,20 @@ def test_a_wrong_number_and_a_refused_launch_are_told(folder, manifest, gpu, cap
 
 
 @pytest.mark.parametrize("layer", [WIDE, STRIDED, CAUSAL, GROUPED], ids=lambda layer: layer.name)
-@pytest.mark.parametrize("what", PASSES)
+@pytest.mark.parametrize("what", Layer.passes)
 def test_the_pass_through_mlx_is_the_same_convolution(layer, what):
     arrays = bridge.random(layer.shapes(what), mx.float32, True)
-    described = {**layer._asdict(), **layer.shapes("forward")}
-    theirs, order, order_back = mac_check.mlx_pass(described, what, mx.float32)
+    described = bridge.described(layer)
+    theirs, order, order_back = mac_check.layer_of_mlx(described, what, mx.float32)
     y = order_back(theirs(*(order(name, array) for name, array in arrays.items())))
     np.testing.assert_array_equal(np.array(y), np.array(layer.run(what, arrays)))
+
+
+def test_the_block_of_mlx_is_the_same_block():
+    arrays = bridge.random(BLOCK.shapes("forward"), mx.float32, True)
+    theirs, order, order_back = mac_check.block_of_mlx(bridge.described(BLOCK), "forward", None)
+    y = order_back(theirs(*(order(name, array) for name, array in arrays.items())))
+    np.testing.assert_array_equal(np.array(y), np.array(BLOCK.run("forward", arrays)))
 
 
 def test_best_is_the_time_of_one_call(monkeypatch):

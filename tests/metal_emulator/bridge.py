@@ -27,7 +27,7 @@ from lucid.kernels import metal
 
 from . import mac_check
 from .build import missing
-from .cases import CORNERS, LAYERS, PASSES, Layer
+from .cases import CORNERS, LAYERS, Case
 from .native import to_numpy
 from .record import Record, recorded
 from .run import MetalError
@@ -74,7 +74,7 @@ class Bundle:
         text = json.dumps(self.manifest, indent=1)
         (self.folder / "manifest.json").write_text(text + "\n")
 
-    def check(self, layer: Layer, what: str, dtype: mx.Dtype, *, integers: bool) -> None:
+    def check(self, layer: Case, what: str, dtype: mx.Dtype, *, integers: bool) -> None:
         """Run a pass of a layer, on integers or not, and write each launch with its outputs.
 
         Raises:
@@ -109,7 +109,7 @@ class Bundle:
                 }
             )
 
-    def timing(self, layer: Layer, what: str, dtype: mx.Dtype) -> None:
+    def timing(self, layer: Case, what: str, dtype: mx.Dtype) -> None:
         """Write the launches of a pass of a layer at its full size. They are not run.
 
         Raises:
@@ -139,7 +139,7 @@ class Bundle:
                     "name": f"{layer.name}, {what}",
                     "dtype": short(dtype),
                     "pass": what,
-                    "layer": {**layer._asdict(), **layer.shapes("forward")},
+                    "layer": described(layer),
                     "arrays": shapes,
                     "stored": stored,
                     "launches": written,
@@ -184,7 +184,7 @@ class Bundle:
         return file
 
 
-def write(folder: Path, layers: Sequence[Layer], corners: Sequence[Layer]) -> dict[str, Any]:
+def write(folder: Path, layers: Sequence[Case], corners: Sequence[Case]) -> dict[str, Any]:
     """Write the folder, whole or not at all; returns the manifest.
 
     Raises:
@@ -197,21 +197,33 @@ def write(folder: Path, layers: Sequence[Layer], corners: Sequence[Layer]) -> di
         part = Path(scratch) / folder.name
         part.mkdir()
         bundle = Bundle(part)
-        for case in product(corners, PASSES, metal.DTYPES):
+        for case in cases(corners):
             with naming(*case):
                 bundle.check(*case, integers=True)
-        for layer, *how in product(layers, PASSES, metal.DTYPES):
-            with naming(layer, *how):
-                bundle.check(layer.cut(), *how, integers=False)
-                if how[-1] in TIMED:
-                    bundle.timing(layer, *how)
+        for layer, what, dtype in cases(layers):
+            with naming(layer, what, dtype):
+                bundle.check(layer.cut(), what, dtype, integers=False)
+                if dtype in TIMED:
+                    bundle.timing(layer, what, dtype)
         bundle.close()
         part.replace(folder)
     return bundle.manifest
 
 
+def cases(layers: Sequence[Case]) -> Iterator[tuple[Case, str, mx.Dtype]]:
+    """Every pass of every layer in every dtype."""
+    for layer in layers:
+        for what, dtype in product(layer.passes, metal.DTYPES):
+            yield layer, what, dtype
+
+
+def described(layer: Case) -> dict[str, Any]:
+    """Its sizes, and the shapes of its arrays."""
+    return {**layer._asdict(), **layer.shapes("forward")}
+
+
 @contextmanager
-def naming(layer: Layer, what: str, dtype: mx.Dtype) -> Iterator[None]:
+def naming(layer: Case, what: str, dtype: mx.Dtype) -> Iterator[None]:
     """Errors say which case they are of."""
     try:
         yield

@@ -1,7 +1,8 @@
-"""Convolutions to run the Metal shaders on, in two tables: layers of published networks, at full
-size and cut small, and corners, where sizes are odd, tiny or out of step.
+"""What to run the Metal shaders on: layers of published networks, at full size and cut small, and
+corners, where sizes are odd, tiny or out of step.
 
-Each is run as training runs it: forward with a bias, gradient of x, gradient of w.
+Each is run as training runs it: forward with a bias, gradient of x, gradient of w. The gradients of
+a depthwise-separable block are those of its two convolutions.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import NamedTuple
 import mlx.core as mx
 
 from lucid.kernels.convolution import conv1d, conv1d_weight_grad, conv_transpose1d
-
-PASSES = ("forward", "gradient of x", "gradient of w")
+from lucid.kernels.separable import Steps, separable_conv1d
 
 # right: zeros after the signal; where it is less than left in a transposed convolution, the
 # difference is the output padding. Negative: cropped.
@@ -73,9 +73,24 @@ _CORNERS = """
   transposed dense d3            yes          1     12    20     47   5  2    3     3   3      1
 """
 
+# name                     N C_in C_mid C_out     L   K  S left right   D relu
+_BLOCKS = """
+  MatchboxNet block      128   64    64    64   128  13  1    6     6   1  yes
+  Conv-TasNet block        8  512   512   128  4001   3  1    8     8   8  no
+"""
+
+_BLOCK_CORNERS = """
+  fused, odd channels      2   23    23    31    71   5  1    2     2   1  no
+  fused, two filters       1   20    40    30   131   3  2    2     0   1  yes
+  fused s3 d2              2   24    24    70   200   4  3    3     3   2  no
+  fused, wide              1   40    40   130    66   7  1    3     3   1  yes
+"""
+
 
 class Layer(NamedTuple):
     """A convolution with all its sizes."""
+
+    passes = ("forward", "gradient of x", "gradient of w")
 
     name: str
     transposed: bool
@@ -108,7 +123,7 @@ class Layer(NamedTuple):
             "b": (C_out,),
             "g": (self.N, C_out, self.length),
         }
-        names = dict(zip(PASSES, ("xwb", "wg", "xg"), strict=True))[what]
+        names = dict(zip(self.passes, ("xwb", "wg", "xg"), strict=True))[what]
         return {name: shapes[name] for name in names}
 
     def run(self, what: str, arrays: Mapping[str, mx.array]) -> mx.array:
@@ -136,13 +151,68 @@ class Layer(NamedTuple):
         return self._replace(N=2, C_in=Cg * groups, C_out=Og * groups, L=L, groups=groups)
 
 
+class Block(NamedTuple):
+    """A depthwise-separable block with all its sizes: N signals of C_in channels, C_mid between its
+    two convolutions, C_out at the end."""
+
+    passes = ("forward",)
+
+    name: str
+    N: int
+    C_in: int
+    C_mid: int
+    C_out: int
+    L: int
+    K: int
+    S: int
+    left: int
+    right: int
+    D: int
+    relu: bool
+
+    def shapes(self, what: str) -> dict[str, tuple[int, ...]]:
+        """Input x, depthwise weight d and bias c, pointwise weight p and bias b."""
+        C_mid, C_out = self.C_mid, self.C_out
+        return {
+            "x": (self.N, self.C_in, self.L),
+            "d": (C_mid, 1, self.K),
+            "c": (C_mid,),
+            "p": (C_out, C_mid, 1),
+            "b": (C_out,),
+        }
+
+    def run(self, what: str, arrays: Mapping[str, mx.array]) -> mx.array:
+        """The block through the library."""
+        steps = Steps(self.S, (self.left, self.right), self.D)
+        return separable_conv1d(*(arrays[name] for name in "xdcpb"), steps, relu=self.relu)
+
+    def cut(self) -> Block:
+        """The same kernel on a few channels of a short signal of odd length."""
+        filters = self.C_mid // self.C_in
+        C_in, C_out, L = min(self.C_in, 20), min(self.C_out, 24), min(self.L, 201)
+        return self._replace(N=2, C_in=C_in, C_mid=C_in * filters, C_out=C_out, L=L)
+
+
+Case = Layer | Block
+
+
+def _rows(table: str) -> list[list[str]]:
+    """The cells of each line: 11 after a name of some words."""
+    return [line.strip().rsplit(maxsplit=11) for line in table.strip().splitlines()]
+
+
 def _layers(table: str) -> list[Layer]:
-    layers = []
-    for line in table.strip().splitlines():
-        name, transposed, *sizes = line.rsplit(maxsplit=11)
-        layers.append(Layer(name.strip(), transposed == "yes", *map(int, sizes)))
-    return layers
+    return [
+        Layer(name.strip(), transposed == "yes", *map(int, sizes))
+        for name, transposed, *sizes in _rows(table)
+    ]
 
 
-LAYERS = _layers(_LAYERS)
-CORNERS = _layers(_CORNERS)
+def _blocks(table: str) -> list[Block]:
+    return [
+        Block(name.strip(), *map(int, sizes), relu == "yes") for name, *sizes, relu in _rows(table)
+    ]
+
+
+LAYERS = [*_layers(_LAYERS), *_blocks(_BLOCKS)]
+CORNERS = [*_layers(_CORNERS), *_blocks(_BLOCK_CORNERS)]

@@ -214,7 +214,8 @@ def measure(folder, kernels, item):
     for name, (file, its_dtype) in item["stored"].items():
         with np.load(folder / "arrays" / file) as stored:
             arrays[name] = load(stored, "values", its_dtype)
-    theirs, order, order_back = mlx_pass(item["layer"], item["pass"], dtype)
+    how = block_of_mlx if "C_mid" in item["layer"] else layer_of_mlx
+    theirs, order, order_back = how(item["layer"], item["pass"], dtype)
     ordered = [mx.contiguous(order(name, array)) for name, array in given.items()]
     mx.eval(ordered, list(arrays.values()))
 
@@ -253,7 +254,29 @@ def integers(shape, dtype, name):
     return mx.array(values.astype(np.int8) - np.int8(2)).astype(dtype).reshape(shape)
 
 
-def mlx_pass(layer, what, dtype):
+def block_of_mlx(block, _what, _dtype):
+    """As below: depthwise, pointwise, and perhaps relu."""
+
+    def forward(x, d, c, p, b):
+        y = padded_conv(x, d, block, block["C_in"])
+        y = mx.conv1d(y + c, p) + b
+        return mx.maximum(y, 0) if block["relu"] else y
+
+    def order(_, array):
+        return array.swapaxes(1, 2) if array.ndim == 3 else array
+
+    return forward, order, lambda y: y.swapaxes(1, 2)
+
+
+def padded_conv(x, w, layer, groups):
+    """MLX's convolution of a signal (N, L, C)."""
+    S, D, left, right = (layer[name] for name in ("S", "D", "left", "right"))
+    if left != right:  # MLX reads past the signal, or gives a wrong gradient, if asked to pad
+        x, left = mx.pad(x, [(0, 0), (left, right), (0, 0)]), 0
+    return mx.conv1d(x, w, S, left, D, groups)
+
+
+def layer_of_mlx(layer, what, dtype):
     """A pass of a layer as a user of MLX writes it, on signals (N, L, C); with functions that bring
     an array into MLX's order, and the result back."""
     transposed, groups = layer["transposed"], layer["groups"]
@@ -262,9 +285,7 @@ def mlx_pass(layer, what, dtype):
     def forward(x, w):
         if transposed:
             return mx.conv_transpose1d(x, w, S, left, D, left - right, groups)
-        if left != right:  # MLX reads past the signal, or gives a wrong gradient, if asked to pad
-            return mx.conv1d(mx.pad(x, [(0, 0), (left, right), (0, 0)]), w, S, 0, D, groups)
-        return mx.conv1d(x, w, S, left, D, groups)
+        return padded_conv(x, w, layer, groups)
 
     def order(name, array):
         if name == "w" and transposed:  # (C_in, C_out/groups, K) -> (C_out, K, C_in/groups)

@@ -7,6 +7,11 @@ import pytest
 
 import lucid  # before any test imports mlx: its BLAS is chosen then
 import metal_emulator
+from lucid.kernels import shaders
+from metal_emulator import coverage
+
+MEASURED = os.environ.get("LUCID_SHADER_COVERAGE") == "1"  # see metal_emulator/coverage.py
+COVERAGE = metal_emulator.Coverage()
 
 if named := os.environ.get("LUCID_TEST_DEVICE"):  # "cpu" or "gpu"; else the default of the machine
     lucid.set_default_device(named)
@@ -29,4 +34,20 @@ def emulator():
     if reason:
         pytest.skip(reason)
     with metal_emulator.emulated() as session:
+        if MEASURED:
+            session.options = metal_emulator.Options(mode=metal_emulator.Mode(optimise=0))
         yield session
+    for run in session.runs if MEASURED else ():
+        COVERAGE.add(run)
+
+
+def pytest_sessionfinish(session):
+    if MEASURED and any(coverage.report(COVERAGE, shaders.folder())):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    if MEASURED:
+        terminalreporter.section("lines of shaders that no test ran")
+        for line in coverage.report(COVERAGE, shaders.folder()):
+            terminalreporter.write_line(line)

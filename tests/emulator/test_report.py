@@ -1,11 +1,10 @@
-"""What launches report: failures in words, counts by formula, lines that never ran."""
+"""What launches report: failures in words, counts by formula."""
 
 import mlx.core as mx
 import numpy as np
 import pytest
 
 from metal_emulator import MetalError, Mode, Options, missing
-from metal_emulator.report import Coverage
 from metal_emulator.sample import Sample
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
@@ -98,42 +97,3 @@ def test_vectors_count_their_bytes_lines_and_operations():
     assert counts.operations["fma"] == counts.operations["special"] == 256
     assert counts.threadgroup_bytes == counts.threadgroup_store_bytes == 1024
     assert (counts.threadgroup_stores, counts.barriers) == (64, 1)
-
-
-BRANCHES = """  uint i = thread_position_in_grid.x;
-  if (x[i] > float(LIMIT))
-    y[i] = x[i];
-  else
-    y[i] = 0.0f + zero(x[i]);
-"""
-HEADER = """inline float zero(float x) {
-  float r = x * 0.0f;
-  return r;
-}
-"""
-
-
-def branches(limit):
-    expected = {"y": np.where(limit < X, X, 0).astype(np.float32)}
-    inputs, template = {"x": mx.array(X)}, {"LIMIT": limit}
-    shape = (256, 1, 1), (64, 1, 1)
-    return Sample("branches", BRANCHES, inputs, expected, *shape, header=HEADER, template=template)
-
-
-def test_coverage_is_of_all_launches_together():
-    coverage = Coverage()
-    options = Options(mode=Mode(optimise=0))
-    coverage.add(branches(1000).run(options))
-    assert coverage.missed(BRANCHES) == [(3, "    y[i] = x[i];")]
-    assert coverage.missed(HEADER) == []
-    coverage = Coverage()
-    coverage.add(branches(-1).run(options))
-    assert [line for line, _ in coverage.missed(BRANCHES)] == [5]
-    assert [line for line, _ in coverage.missed(HEADER)] == [2, 3]
-    coverage.add(branches(1000).run(options))
-    assert coverage.missed(BRANCHES) == coverage.missed(HEADER) == []
-
-
-def test_coverage_of_a_text_that_nothing_ran_is_an_error():
-    with pytest.raises(ValueError, match="no launch ran a kernel with the text"):
-        Coverage().missed(BRANCHES)

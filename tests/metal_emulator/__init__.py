@@ -10,7 +10,8 @@ on the CPU under Metal's execution rules.
 import lucid
 
 from .build import CompileError, Mode, missing
-from .report import Coverage, Failure
+from .coverage import Coverage
+from .report import Failure
 from .rewrite import UnsupportedError
 from .run import MetalError, Options, Output, Run, execute, launch
 from .session import Session, emulated

@@ -1,18 +1,17 @@
 """What a launch in the emulator found and counted, for people and for tests.
 
-`Failure` is one kind of error at one place, `Counts` are the numbers of a launch, `Coverage` the
-lines of shaders that some launch has run. The counts are issued operations of clang's optimised
-code: they say nothing about time on any GPU.
+`Failure` is one kind of error at one place, `Counts` are the numbers of a launch. They are issued
+operations of clang's optimised code: they say nothing about time on any GPU.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from .instrument import Block, Site
 
@@ -231,51 +230,3 @@ def counts(
         threads=launch.threads,
         groups=launch.groups,
     )
-
-
-class Ran(Protocol):
-    """What `Coverage` needs of a `Run`."""
-
-    source: str
-    blocks: Sequence[Block]
-    executions: Sequence[int]
-
-
-class Coverage:
-    """Lines of shaders that have been run, over any number of launches.
-
-    A launch runs what MLX generates from the header and the body of a kernel; `missed` asks about
-    either. Use unoptimised builds (-O0): the optimiser turns branches into selections, which run
-    both sides.
-    """
-
-    def __init__(self) -> None:
-        self._compiled: defaultdict[str, set[int]] = defaultdict(set)  # by source, from line 1
-        self._run: defaultdict[str, set[int]] = defaultdict(set)
-
-    def add(self, run: Ran) -> None:
-        for block, n in zip(run.blocks, run.executions, strict=True):
-            self._compiled[run.source].update(block.lines)
-            if n:
-                self._run[run.source].update(block.lines)
-
-    def missed(self, text: str) -> list[tuple[int, str]]:
-        """(line, its text) for each line of `text`, from 1, that was compiled and never run.
-
-        Raises:
-            ValueError: no launch had this text in its source.
-        """
-        compiled, run = self._lines_of(self._compiled, text), self._lines_of(self._run, text)
-        if not compiled:
-            raise ValueError(f"no launch ran a kernel with the text {text[:60]!r}...")
-        lines = text.splitlines()
-        return [(i, lines[i - 1]) for i in sorted(compiled - run)]
-
-    def _lines_of(self, table: Mapping[str, set[int]], text: str) -> set[int]:
-        found = set()
-        for source, lines in table.items():
-            if (start := source.find(text)) >= 0:
-                before = source.count("\n", 0, start)
-                inside = range(1, len(text.splitlines()) + 1)
-                found |= {line - before for line in lines if line - before in inside}
-        return found

@@ -12,7 +12,8 @@ import mlx.core as mx
 
 from lucid.kernels import metal, trust
 
-from .report import Coverage, Failure
+from .coverage import Coverage
+from .report import Failure
 from .run import Options, Run, launch
 
 

@@ -233,7 +233,7 @@ def test_problems_without_end_are_cut_short():
 
 
 @pytest.mark.slow
-def test_the_command_writes_everything(tmp_path, compiler, gpu, capsys):
+def test_the_command_writes_everything(tmp_path, compiler, capsys, request):
     """Every case, as CI does it; then every launch again, from the folder."""
     folder = tmp_path / "mac-check"
     bridge.main([str(folder)])
@@ -242,4 +242,5 @@ def test_the_command_writes_everything(tmp_path, compiler, gpu, capsys):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert all(timing["result"] for timing in manifest["timings"])
     manifest["timings"] = []  # too large for the emulator
+    request.getfixturevalue("gpu")
     assert [r["name"] for r in results(folder, manifest, capsys) if r["problem"]] == []

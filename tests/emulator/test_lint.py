@@ -80,7 +80,7 @@ def test_flagged(body, before, what):
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize(("body", "before"), FINE)
 def test_fine(body, before):
-    assert complaints(body, before) == []
+    assert complaints(body, before) == ()
 
 
 def test_words_in_comments_and_attributes_are_nothing():

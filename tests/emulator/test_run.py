@@ -283,6 +283,44 @@ def test_an_index_outside_a_private_array():
         run(body, [mx.full(8, 4)], [((1,), mx.int32)], (1, 1, 1), (1, 1, 1))
 
 
+def test_what_the_optimiser_reads_ahead_is_no_finding():
+    """It may load a tile in every turn, since each stores to the same place a little later."""
+    header = """
+        inline void load(threadgroup const float* at, thread float4& v) {
+          v = *reinterpret_cast<threadgroup const float4*>(at);
+        }
+        inline void store(threadgroup float* at, thread float4& v) {
+          *reinterpret_cast<threadgroup float4*>(at) = v;
+        }
+    """
+    body = """
+        threadgroup float4 tile[32];
+        threadgroup float* at = reinterpret_cast<threadgroup float*>(tile);
+        const int i = int(thread_index_in_threadgroup);
+        const int lanes = int(threads_per_threadgroup.x) / 8, team = i / lanes, lane = i % lanes;
+        const bool active = lane < int(a[0]) * 32;
+        float4 sums[1];
+        sums[0] = float4(a[i]);
+        for (int turn = 0; turn < 8; turn++) {
+          if (turn == team && active) {
+            for (int p = 0; p < 1; p++) {
+              if (turn > 0) {
+                float4 before;
+                load(at + 4 * lane, before);
+                sums[p] += before;
+              }
+              store(at + 4 * lane, sums[p]);
+            }
+          }
+          threadgroup_barrier(mem_flags::mem_threadgroup);
+        }
+        y[i] = at[4 * lane];
+    """
+    output = [((256,), mx.float32)]
+    done = run(body, [mx.ones(256)], output, (256, 1, 1), (256, 1, 1), header=header)
+    assert done.outputs[0].tolist() == [8] * 256
+
+
 WILD = {
     "pointer": "thread float* p = (thread float*)(ulong(a[0]) << 40); y[0] = p[4];",
     "stack": "float v[40000]; for (int i = 0; i < 40000; i++) v[i] = a[0]; y[0] = v[int(a[1])];",

@@ -4,7 +4,7 @@ import mlx.core as mx
 import pytest
 
 from lucid.kernels import metal, shaders
-from metal_emulator import MetalError, Mode, emulated
+from metal_emulator import MetalError, emulated
 
 TEXT = """\
 #include "scale.h"
@@ -76,7 +76,7 @@ def test_failures_are_raised_or_collected():
 @pytest.mark.usefixtures("folder", "compiler")
 def test_lines_that_never_ran():
     body = metal.Kernel("example", "scale").source.body
-    with emulated(mode=Mode(optimise=0)) as session:
+    with emulated() as session:
         scale(mx.zeros(0))
         (missed,) = session.coverage.missed(body)
         assert missed[0] == 3

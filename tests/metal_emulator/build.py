@@ -34,7 +34,7 @@ def _words(text: str) -> list[str]:
 
 _COMMON = _words("-nostdinc -nostdinc++ -fPIC -fno-exceptions -fno-rtti -Wno-unknown-attributes")
 _KERNEL = _words(
-    "-x c++ -Werror=c++17-extensions -Werror=return-type -Wno-user-defined-literals "
+    "-Werror=c++17-extensions -Werror=return-type -Wno-user-defined-literals "
     "-Wno-unused-value -fno-builtin -fno-vectorize -fno-slp-vectorize -gline-tables-only "
     "-Xclang -cl-single-precision-constant -Xclang -ffloat16-excess-precision=none "
     "-Xclang -fbfloat16-excess-precision=none -ferror-limit=5 -fno-caret-diagnostics"
@@ -59,10 +59,14 @@ class Compiler(NamedTuple):
 
 
 class Mode(NamedTuple):
-    """How a kernel is compiled: the check build traps undefined behaviour and fills uninitialised
-    variables with NaNs; the counting build holds the kernel's own operations only. `contract` is
-    clang's -ffp-contract: whether a * b + c may become one fma ("on", "off", "fast"). `standard` is
-    that of C++: Metal is based on C++14, though others' kernels use more."""
+    """How a kernel is compiled.
+
+    The check build traps undefined behaviour, fills uninitialised variables with NaNs, and is
+    instrumented before clang optimises it: every access of the text is checked, and all lines that
+    run are seen. The counting build is instrumented after it: it counts what is left to do.
+    `contract` is clang's -ffp-contract, whether a * b + c may become one fma ("on", "off", "fast");
+    `standard` that of C++: Metal is based on C++14, though others' kernels use more.
+    """
 
     checked: bool = True
     optimise: int = 1
@@ -124,21 +128,63 @@ def kernel(text: str, mode: Mode) -> Built:
 
 @cache
 def _kernel(text: str, mode: Mode) -> Built:
-    flags = [*_KERNEL, f"-std={mode.standard}", *(_CHECKED if mode.checked else [])]
-    flags += [f"-O{mode.optimise}", f"-ffp-contract={mode.contract}"]
-    parts = (text, repr(flags), *_texts("shim/*", "runtime.h", "build.py", "i*.py"))
-    made = cache(lambda: _instrumented(text, flags))
+    parts = (text, repr(mode), *_texts("shim/*", "runtime.h", "build.py", "i*.py"))
+    made = cache(lambda: _instrumented(text, mode))
     tables = kept("kernel", ".json", parts, lambda: json.dumps(made()[1]).encode())
     again = ["-x", "ir", f"-O{mode.optimise}"]
     library = kept("kernel", ".so", parts, lambda: _linked([(again, made()[0])]))
     return Built(ctypes.CDLL(str(library)), Tables.from_json(tables.read_text()))
 
 
-def _instrumented(text: str, flags: list[str]) -> tuple[str, Tables]:
-    ir, tables = instrument(clang([*_include(), *flags, "-S", "-emit-llvm", "-o", "-", "-"], text))
+def _instrumented(text: str, mode: Mode) -> tuple[str, Tables]:
+    ir, tables = instrument(_shimmed(text, mode, "-S", "-emit-llvm", "-o", "-"))
     if tables.problems:
         raise CompileError("\n".join(f"line {line}: {what}" for what, line in tables.problems))
     return ir, tables
+
+
+def syntax_tree(text: str, mode: Mode) -> str:
+    """clang's dump of the syntax tree of C++ text.
+
+    Raises:
+        CompileError: with clang's messages.
+    """
+    return _shimmed(text, mode, "-fsyntax-only", "-Xclang", "-ast-dump")
+
+
+def _shimmed(text: str, mode: Mode, *arguments: str) -> str:
+    """What clang makes of a kernel's text behind the shim."""
+    shim = ["-include-pch", str(_shim(mode))]
+    return clang(["-x", "c++", *_flags(mode), *shim, *arguments, "-"], text)
+
+
+@cache
+def _shim(mode: Mode) -> Path:
+    """The shim as clang has parsed it, which takes longer than most kernels."""
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory() as scratch:
+            made = Path(scratch, "shim.pch")
+            flags = ["-x", "c++-header", *_flags(mode), "-Xclang", "-fno-pch-timestamp"]
+            clang([*flags, "-o", str(made), str(FOLDER / "shim" / "shim.h")], "")
+            return made.read_bytes()
+
+    parts = (repr(mode), str(FOLDER), *_texts("shim/*", "runtime.h", "build.py"))
+    return kept("shim", ".pch", parts, make)
+
+
+def _flags(mode: Mode) -> list[str]:
+    """Flags for the step from C++ to IR, which is instrumented then. The optimiser removes
+    accesses, and reads ahead where that does no harm: so the check build comes before it."""
+    level = ["-O0", "-Xclang", "-disable-O0-optnone"] if mode.checked else [f"-O{mode.optimise}"]
+    return [
+        *_KERNEL,
+        *(_CHECKED if mode.checked else []),
+        *level,
+        f"-I{FOLDER / 'shim'}",
+        f"-std={mode.standard}",
+        f"-ffp-contract={mode.contract}",
+    ]
 
 
 @cache
@@ -152,15 +198,6 @@ def runtime() -> ctypes.CDLL:
     path = kept("runtime", ".so", _texts("*.cpp", "*.h", "build.py"), link)
     ctypes.CDLL("libm.so.6", mode=ctypes.RTLD_GLOBAL)
     return ctypes.PyDLL(str(path), mode=ctypes.RTLD_GLOBAL)  # keeps the GIL: one launch at a time
-
-
-def check_syntax(text: str, *flags: str) -> str:
-    """What clang prints for a kernel's text without compiling it.
-
-    Raises:
-        CompileError: with clang's messages.
-    """
-    return clang([*_include(), *_KERNEL, "-fsyntax-only", *flags, "-"], text)
 
 
 def kept(kind: str, suffix: str, parts: Iterable[str], make: Callable[[], bytes]) -> Path:
@@ -188,11 +225,6 @@ def folder() -> Path:
         path = Path(tempfile.gettempdir()) / f"lucid-metal-emulator-{os.getuid()}"
         path.mkdir(exist_ok=True)
     return path
-
-
-def _include() -> list[str]:
-    shim = FOLDER / "shim"
-    return ["-I", str(shim), "-include", str(shim / "shim.h")]
 
 
 def clang(arguments: list[str], text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from . import build
@@ -24,6 +25,7 @@ _BANNED = {
     "typeid": "typeid",
     "virtual": "virtual functions",
 }
+_MODE = build.Mode()
 _SPACES = ("device", "constant", "threadgroup", "thread")
 
 
@@ -34,7 +36,8 @@ class Complaint(NamedTuple):
     line: int
 
 
-def lint(source: str, text: str, standard: str = "c++14") -> list[Complaint]:
+@cache
+def lint(source: str, text: str, mode: build.Mode = _MODE) -> tuple[Complaint, ...]:
     """Everything to complain about in a Metal source and in the C++ text that was made of it.
 
     Raises:
@@ -42,12 +45,12 @@ def lint(source: str, text: str, standard: str = "c++14") -> list[Complaint]:
     """
 
     def make() -> bytes:
-        found = {*banned(source), *_tree(text, standard)}
+        found = {*banned(source), *_tree(text, mode)}
         return json.dumps(sorted(found, key=lambda complaint: complaint.line)).encode()
 
     own = (build.FOLDER / "lint.py").read_text()
-    kept = build.kept("lint", ".json", (source, text, own), make)
-    return [Complaint(*complaint) for complaint in json.loads(kept.read_text())]
+    kept = build.kept("lint", ".json", (source, text, repr(mode), own), make)
+    return tuple(Complaint(*complaint) for complaint in json.loads(kept.read_text()))
 
 
 # Tokens -------------------------------------------------------------------------------------------
@@ -118,12 +121,12 @@ class _Place(NamedTuple):
     col: int
 
 
-def _tree(text: str, standard: str) -> list[Complaint]:
+def _tree(text: str, mode: build.Mode) -> list[Complaint]:
     """Pointers and references without an address space, recursion, and bfloats made in silence.
 
     In Metal each pointer names its address space, `thread` too; to clang that is an empty macro.
     """
-    dump = build.check_syntax(text, f"-std={standard}", "-Xclang", "-ast-dump")
+    dump = build.syntax_tree(text, mode)
     lines = text.split("\n")[1:]  # past the #line directive
     complaints, functions, calls = [], [(0, "")], set()
     first: dict[str, str] = {}  # declaration of a function -> its first declaration

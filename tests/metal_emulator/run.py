@@ -139,7 +139,7 @@ def execute(
     text = f'#line 1 "kernel.metal"\n{rewritten.text}{launcher(rewritten)}'
     try:
         built = build.kernel(text, options.mode)
-        complaints = lint(source, text, options.mode.standard)
+        complaints = lint(source, text, options.mode)
     except build.CompileError as error:
         raise MetalError(f"{function} does not compile as Metal:\n{error}") from None
     if complaints:

@@ -31,7 +31,7 @@ class Session:
 
     @property
     def coverage(self) -> Coverage:
-        """The lines that some launch ran. Ask of unoptimised builds: `Mode(optimise=0)`."""
+        """The lines that some launch ran; exact in check builds."""
         coverage = Coverage()
         for run in self.runs:
             coverage.add(run)

@@ -286,16 +286,16 @@ def test_an_index_outside_a_private_array():
 def test_what_the_optimiser_reads_ahead_is_no_finding():
     """It may load a tile in every turn, since each stores to the same place a little later."""
     header = """
-        inline void load(threadgroup const float* at, thread float4& v) {
-          v = *reinterpret_cast<threadgroup const float4*>(at);
+        inline void load(threadgroup const float* at, int i, thread float4& v) {
+          v = *reinterpret_cast<threadgroup const float4*>(at + i);
         }
         inline void store(threadgroup float* at, thread float4& v) {
           *reinterpret_cast<threadgroup float4*>(at) = v;
         }
     """
     body = """
-        threadgroup float4 tile[32];
-        threadgroup float* at = reinterpret_cast<threadgroup float*>(tile);
+        threadgroup float4 tile[40];
+        threadgroup float* ys = reinterpret_cast<threadgroup float*>(tile);
         const int i = int(thread_index_in_threadgroup);
         const int lanes = int(threads_per_threadgroup.x) / 8, team = i / lanes, lane = i % lanes;
         const bool active = lane < int(a[0]) * 32;
@@ -304,17 +304,18 @@ def test_what_the_optimiser_reads_ahead_is_no_finding():
         for (int turn = 0; turn < 8; turn++) {
           if (turn == team && active) {
             for (int p = 0; p < 1; p++) {
+              threadgroup float* at = ys + p * 16 + 4 * lane;
               if (turn > 0) {
                 float4 before;
-                load(at + 4 * lane, before);
+                load(at, 0, before);
                 sums[p] += before;
               }
-              store(at + 4 * lane, sums[p]);
+              store(at, sums[p]);
             }
           }
           threadgroup_barrier(mem_flags::mem_threadgroup);
         }
-        y[i] = at[4 * lane];
+        y[i] = ys[4 * lane];
     """
     output = [((256,), mx.float32)]
     done = run(body, [mx.ones(256)], output, (256, 1, 1), (256, 1, 1), header=header)

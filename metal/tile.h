@@ -1,85 +1,29 @@
 #ifndef LUCID_TILE_H
 #define LUCID_TILE_H
 
-// Rows of device memory held in threadgroup memory as float, and runs of them read as vectors.
+// Rows of device memory in threadgroup memory, as float, and runs of four of them in registers.
 //
-// A tile is S planes: plane p of a row holds every S-th value of it, from the p-th on, so that a
-// convolution of stride S is one of stride 1 in each plane and neighbouring threads meet
-// neighbouring banks. A plane is a whole and odd number of float4, for the same reason.
+// A tile has S planes: plane p holds every S-th value of a row, from the p-th on. So a convolution of
+// stride S is one of stride 1 in each plane, and neighbouring threads meet neighbouring banks. For
+// the same reason planes lie a whole and odd number of float4 apart.
 
 namespace lucid {
 
-constexpr int round_up(int n, int to) {
-  return (n + to - 1) / to * to;
-}
-
-// i / n for inverse = 1.0f / n and i, n below 2^20, at a fraction of the price of an integer
-// division. It is exact: (i + 0.5) / n lies at least 0.5 / n off an integer, rounding moves it less.
-inline int divide(int i, float inverse) {
-  return static_cast<int>((static_cast<float>(i) + 0.5f) * inverse);
-}
-
-// A cell of a grid that is `width` columns wide; `advance` moves a fixed number of cells on.
-struct Walk {
-  int row, column, width;
-  int rows, columns;  // of one step
-};
-
-inline Walk walk(int first, int step, int width) {
-  const float inverse = 1.0f / static_cast<float>(width);
-  const int row = divide(first, inverse), rows = divide(step, inverse);
-  return {row, first - row * width, width, rows, step - rows * width};
-}
-
-inline void advance(thread Walk& at) {
-  at.row += at.rows;
-  at.column += at.columns;
-  if (at.column >= at.width) {
-    at.column -= at.width;
-    at.row += 1;
-  }
-}
-
-// Copies `rows` rows into a tile, each S * width values from position `first` on, zero outside of
-// [0, L). `x` points to the first row, the next lies `step` elements on. Value i of row r lands at
-// tile[i % S * PLANE + r * width + i / S]. Neighbouring threads read neighbouring values.
+// Copies x[first], x[first + 1], ... into `count` / S places of each plane; outside of [0, L) there
+// are zeros. This thread is one of `lanes`; neighbouring lanes read neighbouring values.
 template <int S, int PLANE, typename Pointer>
 inline void stage(
-    threadgroup float* tile, int width, Pointer x, size_t step, int rows, int first, int L,
-    int thread_index, int threads) {
-  for (Walk at = walk(thread_index, threads, S * width); at.row < rows; advance(at)) {
-    const int i = first + at.column;
-    tile[at.column % S * PLANE + at.row * width + at.column / S] =
-        i >= 0 && i < L ? static_cast<float>(x[at.row * step + i]) : 0.0f;
+    threadgroup float* tile, Pointer x, int first, int count, int L, int lane, int lanes) {
+  for (int column = lane; column < count; column += lanes) {
+    const int i = first + column;
+    const uint place = static_cast<uint>(column);
+    tile[place % S * PLANE + place / S] = i >= 0 && i < L ? static_cast<float>(x[i]) : 0.0f;
   }
 }
 
-// at[offset], and as float4 the run of four from there: two aligned reads, of which the compiler
-// drops those that neighbouring taps have done already. `at` is aligned to a float4; `offset` is
-// a constant once the loop over taps is unrolled.
-inline void load(threadgroup const float* at, int offset, thread float& run) {
-  run = at[offset];
-}
-
-inline void load(threadgroup const float* at, int offset, thread float4& run) {
-  threadgroup const float4* quads = reinterpret_cast<threadgroup const float4*>(at) + offset / 4;
-  run = quads[0];
-  if (offset % 4 == 1) {
-    run = float4(run.yzw, quads[1].x);
-  } else if (offset % 4 == 2) {
-    run = float4(run.zw, quads[1].xy);
-  } else if (offset % 4 == 3) {
-    run = float4(run.w, quads[1].xyz);
-  }
-}
-
-inline void store(threadgroup float* at, float run) {
-  at[0] = run;
-}
-
-inline void store(threadgroup float* at, float4 run) {
-  reinterpret_cast<threadgroup float4*>(at)[0] = run;
-}
+// What a thread computes at once: a float4, or at the edges a single value.
+template <int R> struct Run { typedef float4 type; };
+template <> struct Run<1> { typedef float type; };
 
 inline float get(float run, int) {
   return run;
@@ -95,6 +39,59 @@ inline void set(thread float& run, int, float value) {
 
 inline void set(thread float4& run, int i, float value) {
   run = select(run, float4(value), int4(0, 1, 2, 3) == int4(i));
+}
+
+inline float read(threadgroup const float* at, float) {
+  return at[0];
+}
+
+inline float4 read(threadgroup const float* at, float4) {
+  return reinterpret_cast<threadgroup const float4*>(at)[0];
+}
+
+inline void write(threadgroup float* at, float run) {
+  at[0] = run;
+}
+
+inline void write(threadgroup float* at, float4 run) {
+  reinterpret_cast<threadgroup float4*>(at)[0] = run;
+}
+
+// The two float4 of threadgroup memory that the last run lay in. A run begins anywhere, but memory
+// is read in whole and aligned float4, each of them once.
+struct Window {
+  float4 low, high;
+};
+
+// The run at[offset ...], after the one at[before ...], before <= offset, or after none where it is
+// negative. Both are constants once the loop over taps is unrolled: what remains of this is a read
+// or none.
+inline void slide(
+    thread Window& window, threadgroup const float* at, int before, int offset, thread float4& run) {
+  threadgroup const float4* quads = reinterpret_cast<threadgroup const float4*>(at) + offset / 4;
+  const int moved = before < 0 ? 2 : offset / 4 - before / 4;
+  const bool two = before >= 0 && before % 4 != 0;
+  if (moved > 0) {
+    window.low = moved == 1 && two ? window.high : quads[0];
+  }
+  if (offset % 4 != 0 && (moved > 0 || !two)) {
+    window.high = quads[1];
+  }
+  const float4 low = window.low, high = window.high;
+  if (offset % 4 == 0) {
+    run = low;
+  } else if (offset % 4 == 1) {
+    run = float4(low.yzw, high.x);
+  } else if (offset % 4 == 2) {
+    run = float4(low.zw, high.xy);
+  } else {
+    run = float4(low.w, high.xyz);
+  }
+}
+
+inline void slide(
+    thread Window&, threadgroup const float* at, int, int offset, thread float& run) {
+  run = at[offset];
 }
 
 }  // namespace lucid

@@ -22,7 +22,7 @@ _CONV_TRANSPOSE1D = Kernel("depthwise_conv1d", "depthwise_conv_transpose1d")
 _WEIGHT_GRAD = Kernel("depthwise_conv1d", "depthwise_conv1d_weight_grad")
 
 _FLOATS = 7168  # of threadgroup memory to plan with; Metal has 8192
-_WEIGHTS = 256  # float4 of weights that a threadgroup has room for, unless one row is longer
+_WEIGHTS = 128  # float4 of weights that a threadgroup has room for, unless one row is longer
 _TEAMS = 8  # simdgroups of a threadgroup, where they work on different sums
 _GROUPS = 1024  # threadgroups that keep a large GPU busy
 
@@ -45,6 +45,10 @@ class Layer(NamedTuple):
     def quads(self) -> int:
         """The float4 that a row of weights fills."""
         return _ceil(self.K, 4)
+
+    def spare(self, threads: int) -> int:
+        """Room for the halos of more than one short row, where it is cheap."""
+        return 2 * threads if self.stride == 1 else 0
 
     def template(self, **values: int) -> dict[str, int]:
         return {"K": self.K, "S": self.stride, "D": self.dilation, "HALO": self.halo, **values}
@@ -88,8 +92,8 @@ def conv1d(
         by_weights = _WEIGHTS // (F * layer.quads)
         rows = max(1, min(N * C, threads // blocks, by_plane, by_weights))
     tile_groups = tiles * _ceil(N * C, rows)
-    # As many filters in turn for a tile of x as leave enough groups to run.
-    filters = min(64, _round_up(_ceil(layer.m * tile_groups, _GROUPS), F))
+    # So many filters in turn that reading x again for the next ones costs an eighth of writing y.
+    filters = min(layer.m, _round_up(8 * stride, F))
     size = _round_up(rows * blocks, 32)
     (y,) = _CONV1D(
         [x, w, w if bias is None else bias, _sizes(length, left, blocks, tiles, rows, filters)],
@@ -190,9 +194,8 @@ def weight_grad(
 def _conv1d_room(layer: Layer) -> dict[str, int]:
     F = gcd(layer.m, 4)
     weights = 4 * max(F * layer.quads, _WEIGHTS)
-    # A long halo pays over many outputs.
-    for threads in (512, 256, 128, 64, 32) if layer.halo > 128 else (256, 128, 64, 32):
-        plane = _plane(4 * threads + layer.halo)
+    for threads in _threads(layer):
+        plane = _plane(4 * threads + layer.halo + layer.spare(threads))
         if layer.stride * plane + weights + 4 * threads <= _FLOATS:
             return layer.template(F=F, THREADS=threads, PLANE=plane)
     raise _no_room(layer)
@@ -201,12 +204,12 @@ def _conv1d_room(layer: Layer) -> dict[str, int]:
 @cache
 def _conv_transpose1d_room(layer: Layer) -> dict[str, int]:
     # A team that takes turns over many filters has few threads, and more outputs for each.
-    teams = _TEAMS if layer.m >= _TEAMS and layer.stride <= 8 else 1
+    teams = 4 if layer.m >= 4 and layer.stride <= 8 else 1
     R = 4 if layer.stride <= 2 or teams > 1 else 1
     weights = 4 * max(layer.quads, _WEIGHTS // teams)
-    for threads in (256, 128, 64, 32) if teams == 1 else (256,):
+    for threads in _threads(layer) if teams == 1 else (256,):
         run = R * threads // teams
-        plane = _round_up(run + layer.halo, 4)
+        plane = _round_up(run + layer.halo + layer.spare(run // 4), 4)
         if teams * (plane + weights) + layer.stride * _plane(run) <= _FLOATS:
             return layer.template(R=R, TEAMS=teams, THREADS=threads, PLANE=plane)
     raise _no_room(layer)
@@ -230,6 +233,11 @@ def _weight_grad_room(layer: Layer) -> dict[str, int]:
 
 def _no_room(layer: Layer) -> TooLarge:
     return TooLarge(f"no tile of a depthwise convolution with {layer} fits threadgroup memory")
+
+
+def _threads(layer: Layer) -> tuple[int, ...]:
+    """Sizes of a threadgroup, the best first: a long halo pays over many outputs."""
+    return (512, 256, 128, 64, 32) if layer.halo > 128 else (256, 128, 64, 32)
 
 
 def _most_taps(stride: int) -> int:

@@ -1,125 +1,57 @@
-#include "tile.h"
-
-namespace lucid {
-
-// Taps after which a tap falls on the same plane and the same place in a float4 again; so many are
-// unrolled at once.
-constexpr int period(int S) {
-  return 4 * S * (S < 8 ? 8 / S : 1);
-}
-
-// Taps after which the plane is the same again.
-constexpr int cycle(int S, int D) {
-  int taps = 1;
-  while (taps * D % S != 0) {
-    taps++;
-  }
-  return taps;
-}
-
-// sums[f] += w[f, k] x[t*S + k*D] for the first COUNT taps; x points to x[t*S] in plane 0.
-template <int COUNT, int F, int S, int D, int PLANE, int QUADS, typename V>
-inline void gather(threadgroup const float* x, threadgroup const float4* w, thread V* sums) {
-  constexpr int CYCLE = cycle(S, D);
-  Window windows[S];
-  float4 taps[F];
-#pragma unroll
-  for (int k = 0; k < COUNT; k++) {
-    const int p = k * D % S;
-    V run;
-    slide(windows[p], x + p * PLANE, k < CYCLE ? -1 : (k - CYCLE) * D / S, k * D / S, run);
-#pragma unroll
-    for (int f = 0; f < F; f++) {
-      if (k % 4 == 0) {
-        taps[f] = w[f * QUADS + k / 4];
-      }
-      sums[f] = fma(V(taps[f][k % 4]), run, sums[f]);
-    }
-  }
-}
-
-template <int K, int F, int S, int D, int PLANE, int QUADS, typename V>
-inline void convolve(threadgroup const float* x, threadgroup const float4* w, thread V* sums) {
-  constexpr int PERIOD = period(S);
-  for (int k = 0; k + PERIOD <= K; k += PERIOD) {
-    gather<PERIOD, F, S, D, PLANE, QUADS>(x, w, sums);
-    x += PERIOD / S * D;
-    w += PERIOD / 4;
-  }
-  gather<K % PERIOD, F, S, D, PLANE, QUADS>(x, w, sums);
-}
-
-// sums[p][q] += w[k] x[q - e] for the first COUNT taps, k*D = e*S + p; x points to x[q]. With EDGE
-// only for those p of which t + p is in [0, length).
-template <int COUNT, int S, int D, bool EDGE, typename V>
-inline void scatter(
-    threadgroup const float* x, threadgroup const float4* w, int t, int length, thread V* sums) {
-  constexpr int BACK = ((COUNT - 1) * D / S + 3) / 4 * 4;
-  Window window;
-  float4 taps;
-#pragma unroll
-  for (int i = 0; i < COUNT; i++) {
-    const int k = COUNT - 1 - i, p = k * D % S;  // backwards, as x is met forwards then
-    V run;
-    slide(window, x - BACK, i == 0 ? -1 : BACK - (k + 1) * D / S, BACK - k * D / S, run);
-    if (i == 0 || k % 4 == 3) {
-      taps = w[k / 4];
-    }
-    if (!EDGE || (t + p >= 0 && t + p < length)) {
-      sums[p] = fma(V(taps[k % 4]), run, sums[p]);
-    }
-  }
-}
-
-template <int K, int S, int D, bool EDGE, typename V>
-inline void convolve_transposed(
-    threadgroup const float* x, threadgroup const float4* w, int t, int length, thread V* sums) {
-  constexpr int PERIOD = period(S);
-  for (int k = 0; k + PERIOD <= K; k += PERIOD) {
-    scatter<PERIOD, S, D, EDGE>(x, w, t, length, sums);
-    x -= PERIOD / S * D;
-    w += PERIOD / 4;
-  }
-  scatter<K % PERIOD, S, D, EDGE>(x, w, t, length, sums);
-}
-
-inline float add_products(float a, float b, float sum) {
-  return fma(a, b, sum);
-}
-
-inline float add_products(float4 a, float4 b, float sum) {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-// sums[k] += g[t] x[t*S + k*D] for the first COUNT taps and the t of a run.
-template <int COUNT, int S, int D, int PLANE, typename V>
-inline void correlate(threadgroup const float* x, V g, thread float* sums) {
-  constexpr int CYCLE = cycle(S, D);
-  Window windows[S];
-#pragma unroll
-  for (int k = 0; k < COUNT; k++) {
-    const int p = k * D % S;
-    V run;
-    slide(windows[p], x + p * PLANE, k < CYCLE ? -1 : (k - CYCLE) * D / S, k * D / S, run);
-    sums[k] = add_products(g, run, sums[k]);
-  }
-}
-
-// The same for the t of one run of g, of which `valid` exist.
-template <int COUNT, int S, int D, int PLANE>
-inline void correlate_run(
-    threadgroup const float* x, threadgroup const float* g, int valid, thread float* sums) {
-  if (valid >= 4) {
-    correlate<COUNT, S, D, PLANE>(x, read(g, float4(0.0f)), sums);
-  } else {
-    for (int r = 0; r < valid; r++) {
-      correlate<COUNT, S, D, PLANE>(x + r, g[r], sums);
-    }
-  }
-}
-
-}  // namespace lucid
-
+// Depthwise 1-D convolution, m filters for each channel: forward, transposed and weight gradient.
+//
+//   depthwise_conv1d:             y[n, c*m + j, t] = b[c*m + j]
+//                                   + sum over k of w[c*m + j, k] x[n, c, t*S + k*D - left]
+//   depthwise_conv_transpose1d:   y[n, c, t] = b[c] + sum over j, k of w[c*m + j, k] x[n, c*m + j, i]
+//                                   where i*S + k*D = t + left
+//   depthwise_conv1d_weight_grad: gw[c*m + j, k] = sum over n, t of
+//                                   g[n, c*m + j, t] x[n, c, t*S + k*D - left]
+//
+// The transposed convolution is also the gradient of x of the forward one.
+// Shapes: x (N, C, L), w (C*m, 1, K), b (C*m,), y and g (N, C*m, length); x and y change places in
+// the transposed one. A row is the values of one (n, c). Outside of a row there are zeros.
+//
+// All three are bound by memory: a product or two for each byte. So a group of at most 512 threads
+// copies a stretch of x with its halo of (K - 1)*D values into threadgroup memory, as float, with
+// neighbouring threads at neighbouring addresses, whatever the alignment of the row. There each
+// thread reads whole float4 and keeps the last two in registers: four neighbouring outputs cost
+// about one read and 4 products for each tap. Results go back through threadgroup memory, so that
+// writes too are runs of neighbouring addresses. Where rows are short, a group takes several
+// neighbouring ones, whose addresses follow each other; the last threads of a group may have
+// nothing to do, but meet every barrier.
+//
+// With a stride, tap k meets x[t*S + k*D - left] = plane[p][t + e], where k*D = e*S + p and
+// plane[p][q] = x[q*S + p - left]: x is sorted into S planes on its way in (`tile.h`), where every
+// tap has stride 1. The transposed convolution is the mirror image: output u = t + left = q*S + p
+// is the sum over the taps of phase p of w[k] x[q - e]. A thread makes all S phases of its q, for
+// which it reads x once, and they interleave on their way out. No zero is inserted or multiplied,
+// except those that pad a row.
+//
+// depthwise_conv1d
+//   Thread: 4 outputs of F filters, F = 1, 2 or 4, from the same reads of x. A group goes through
+//   8*S filters for one tile of x. Ends of rows, less than 4 outputs, one by one.
+//   Grid: (threads * tiles of a row * groups of rows, groups of filters).
+//   Traffic: x once, and the halo once more per tile; w once per tile; y once. With many filters x
+//   is read again for each 8*S of them, an eighth of what is written.
+//
+// depthwise_conv_transpose1d
+//   Thread: S phases of R positions q, R = 4 for S <= 2, else 1. From 4 filters on, as behind an
+//   encoder of one channel, 4 teams of 64 threads take turns over them and add up in the end.
+//   Grid: threads * tiles of a row * groups of rows.
+//   Traffic: as above.
+//
+// depthwise_conv1d_weight_grad
+//   A group takes one row of g, or `g_rows` neighbouring ones that share x or are short, and walks
+//   through a chunk of their positions (n, t), tile by tile. Threads split the positions of a row;
+//   each keeps up to 32 sums in registers. More than 16 taps are split among TAP_TEAMS teams, which
+//   share the tiles. Simdgroups add up by simd_sum, the group in the order of its simdgroups, and
+//   `sum_partials` the chunks (chunks, C*m, K) in theirs: no atomics, the same result every time.
+//   Grid: (threads * groups of rows, chunks); the number of chunks depends on the shapes alone.
+//   Traffic: x and g once for all taps; partials are 1/32 of g at most.
+//
+// Precision: products and sums in float for every T, rounded once at the end. Positions in a row are
+// 32-bit, offsets of rows 64-bit.
+#include "taps.h"
 // kernel depthwise_conv1d(x, w, b, sizes) -> y
 constexpr int QUADS = (K + 3) / 4;
 constexpr int WEIGHTS = F * QUADS > 128 ? F * QUADS : 128;

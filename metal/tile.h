@@ -66,7 +66,7 @@ struct Window {
 // The run at[offset ...], after the one at[before ...], before <= offset, or after none where it is
 // negative. Both are constants once the loop over taps is unrolled: what remains of this is a read
 // or none.
-inline void slide(
+inline void next_run(
     thread Window& window, threadgroup const float* at, int before, int offset, thread float4& run) {
   threadgroup const float4* quads = reinterpret_cast<threadgroup const float4*>(at) + offset / 4;
   const int moved = before < 0 ? 2 : offset / 4 - before / 4;
@@ -89,7 +89,7 @@ inline void slide(
   }
 }
 
-inline void slide(
+inline void next_run(
     thread Window&, threadgroup const float* at, int, int offset, thread float& run) {
   run = at[offset];
 }

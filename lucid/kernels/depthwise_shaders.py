@@ -23,7 +23,7 @@ _WEIGHT_GRAD = Kernel("depthwise_conv1d", "depthwise_conv1d_weight_grad")
 
 _FLOATS = 7168  # of threadgroup memory to plan with; Metal has 8192
 _WEIGHTS = 128  # float4 of weights that a threadgroup has room for, unless one row is longer
-_TEAMS = 8  # simdgroups of a threadgroup, where they work on different sums
+_SIMDGROUPS = 8  # of a threadgroup that sums up weight gradients
 _GROUPS = 1024  # threadgroups that keep a large GPU busy
 
 
@@ -156,7 +156,7 @@ def weight_grad(
     (N, C, _), (_, C_out, length) = x.shape, g.shape
     layer = Layer(K, C_out // C, stride, dilation)
     room = _weight_grad_room(layer)
-    teams = _TEAMS // room["TAP_TEAMS"]
+    teams = _SIMDGROUPS // room["TAP_TEAMS"]
     rows = min(teams, layer.m)  # of one channel: they share x
     tiles = _ceil(length, room["POSITIONS"] // rows)
     blocks = _ceil(length, 4 * tiles)
@@ -221,10 +221,11 @@ def _weight_grad_room(layer: Layer) -> dict[str, int]:
     if layer.K > 16:  # parts begin on a whole float4 of a whole stride
         taps = _round_up(_ceil(layer.K, _ceil(layer.K, 16)), 4 * layer.stride)
         tap_teams, taps = _ceil(layer.K, taps), min(layer.K, taps)
-    rows = min(_TEAMS // tap_teams, layer.m)
+    rows = min(_SIMDGROUPS // tap_teams, layer.m)
+    # Less than there is, so that more groups run at once: one computes while others copy.
     for positions in (2048, 1024, 512, 256, 128, 64, 32):
         plane = _plane(_channels(rows, layer.m) * (positions + layer.halo))
-        if layer.stride * plane + rows * positions <= _FLOATS:
+        if layer.stride * plane + rows * positions <= 5120:
             return layer.template(
                 TAPS=taps, TAP_TEAMS=tap_teams, POSITIONS=rows * positions, PLANE=plane
             )

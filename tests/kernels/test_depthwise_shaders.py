@@ -23,6 +23,7 @@ CASES = {
     "two taps, cropped": (2, 5, 1, 70, 2, 1, 1, -6, 55),
     "shorter than the kernel": (1, 3, 1, 9, 31, 1, 1, 15, 9),
     "dilated": (2, 3, 1, 83, 7, 1, 9, 27, 83),
+    "dilated by whole float4": (2, 3, 1, 83, 7, 1, 4, 12, 83),
     "87 taps": (2, 3, 1, 101, 87, 1, 2, 86, 101),
     "more taps than one launch adds up": (1, 2, 1, 180, 150, 1, 1, 80, 171),
     "only padding": (1, 2, 1, 3, 5, 1, 1, 40, 90),

@@ -34,7 +34,8 @@
 // kernel conv1d_weight_grad_matmul(x, g, place) -> partials
 constexpr int TILE_O = 32 * ROWS;
 constexpr int TILE_J = 32 * COLUMNS;
-constexpr int TURNS = 8 / (ROWS * COLUMNS);
+constexpr int TILE_SIMDGROUPS = ROWS * COLUMNS;
+constexpr int TURNS = 8 / TILE_SIMDGROUPS;
 constexpr int BT = TURNS >= 4 ? 64 : 32;
 constexpr int KB = K < TILE_J ? K : TILE_J;  // taps and channels of a tile
 constexpr int CB = TILE_J / KB;
@@ -61,12 +62,12 @@ const int columns = channels * min(KB, K - k0);
 
 const int thread_index = int(thread_index_in_threadgroup);
 const int simdgroup = int(simdgroup_index_in_threadgroup);
+const int lane = int(thread_index_in_simdgroup);
 const int i0 = simdgroup % ROWS * 32, j0 = simdgroup / ROWS % COLUMNS * 32;
-const int turn = simdgroup / (ROWS * COLUMNS);
+const int turn = simdgroup / TILE_SIMDGROUPS;
 const int row_fragments = min((rows - i0 + 7) / 8, 4);
 const int column_fragments = min((columns - j0 + 7) / 8, 4);
-const int fragment_row = lucid::fragment_row(thread_index_in_simdgroup);
-const int fragment_column = lucid::fragment_column(thread_index_in_simdgroup);
+const int fragment_row = lucid::fragment_row(lane), fragment_column = lucid::fragment_column(lane);
 
 // Where this lane's elements lie in threadgroup memory. What is beyond the tile repeats its last
 // row or column, and is not stored.
@@ -127,17 +128,44 @@ for (int block = first; block < last; block++) {
   threadgroup_barrier(metal::mem_flags::mem_threadgroup);
 }
 
-const size_t part = static_cast<size_t>(tile.z) * TURNS + turn;
+// The simdgroups that took turns hand their sums to the first, a row of fragments at a time.
+if (TURNS > 1) {
+  const int handed = (simdgroup - TILE_SIMDGROUPS) * 256 + 2 * lane;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    if (turn > 0) {
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 4; j++) {
+        gs[handed + 64 * j] = sums[i][j].thread_elements()[0];
+        gs[handed + 64 * j + 1] = sums[i][j].thread_elements()[1];
+      }
+    }
+    threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    if (turn == 0) {
+      for (int from = 1; from < TURNS; from++) {
+        const int at = handed + from * TILE_SIMDGROUPS * 256;
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) {
+          sums[i][j].thread_elements()[0] += gs[at + 64 * j];
+          sums[i][j].thread_elements()[1] += gs[at + 64 * j + 1];
+        }
+      }
+    }
+    threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+  }
+}
+
 const size_t row_size = static_cast<size_t>(Cg) * K;
 #pragma clang loop unroll(full)
 for (int i = 0; i < 4; i++) {
   const int o = i0 + 8 * i + fragment_row;
-  const size_t row = (part * C_out + group * Og + o0 + o) * row_size + c0 * K + k0;
+  const size_t channel = static_cast<size_t>(tile.z) * C_out + group * Og + o0 + o;
+  const size_t row = channel * row_size + c0 * K + k0;
 #pragma clang loop unroll(full)
   for (int j = 0; j < 4; j++) {
     for (int e = 0; e < 2; e++) {
       const int column = j0 + 8 * j + fragment_column + e;
-      if (o < rows && column < columns) {
+      if (turn == 0 && o < rows && column < columns) {
         partials[row + column] = sums[i][j].thread_elements()[e];
       }
     }

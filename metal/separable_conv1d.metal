@@ -11,8 +11,8 @@
 // 4 x 4 fragments of 8x8 in registers. It walks over the channels between in blocks of BM: it
 // stages the channels of x that they need in threadgroup memory, split by phase (`phases.h`); each
 // simdgroup convolves whole rows of 64 positions into `mid`; then every simdgroup multiplies its
-// part of pointwise, read from device memory as it is, with `mid`. Two barriers a block: the next
-// block's x may be staged while slower simdgroups still multiply.
+// part of pointwise, which it has read from device memory at the start of the block, with `mid`.
+// Two barriers a block: the next block's x may be staged while slower simdgroups still multiply.
 //
 // Grid: (64*ROWS * tiles of t, tiles of o, N); threadgroup: 64*ROWS threads.
 // Work: the depthwise products are the useful ones, once per tile of o; in the pointwise ones
@@ -63,6 +63,20 @@ for (int m0 = 0; m0 < C_mid; m0 += BM) {
   const int block = min(BM, C_mid - m0);
   const int c0 = m0 / M, channels = (m0 + block - 1) / M - c0 + 1;
   const size_t x_channel = static_cast<size_t>(n) * C_in + c0;
+
+  // The weights of the block come straight from memory, long before they are needed.
+  lucid::Fragment a[BM / 8][4];
+#pragma clang loop unroll(full)
+  for (int m = 0; m < BM; m += 8) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) {
+      if (m < block && i < row_fragments) {
+        const size_t row = static_cast<size_t>(i0 + 8 * i) * pointwise_row;
+        lucid::load(a[m / 8][i], pointwise + row + m0 + m, pointwise_row, 1, lane);
+      }
+    }
+  }
+
   lucid::stage_phases<PHASES, S, D, SPAN, X_ROW, 32 * SIMDGROUPS>(
       xs, x + x_channel * L, L, channels, t0 * S - left, thread_index);
   threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -93,23 +107,17 @@ for (int m0 = 0; m0 < C_mid; m0 += BM) {
   }
   threadgroup_barrier(metal::mem_flags::mem_threadgroup);
 
-  for (int m = 0; m < block; m += 8) {
-    lucid::Fragment a[4], b;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 4; i++) {
-      if (i < row_fragments) {
-        lucid::load(
-            a[i], pointwise + (i0 + 8 * i) * pointwise_row + m0 + m, pointwise_row, 1, lane);
-      }
-    }
+  for (int m = 0; m < BM; m += 8) {
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) {
-      if (j < column_fragments) {
+      if (m < block && j < column_fragments) {
+        lucid::Fragment b;
         lucid::load(b, mid + m * MID_ROW + j0 + 8 * j, MID_ROW, 1, lane);
 #pragma clang loop unroll(full)
         for (int i = 0; i < 4; i++) {
           if (i < row_fragments) {
-            lucid::multiply_accumulate(sums[i][j], a[i], b);
+            lucid::multiply_accumulate(sums[i][j], a[m / 8][i], b);
           }
         }
       }

@@ -75,7 +75,7 @@ def _matmul(
     c_tiles, k_tiles = -(-Cg // (32 * columns // taps)), -(-K // taps)
     tiles = c_tiles * k_tiles, -(-Og // (32 * rows)) * groups
     blocks = N * -(-length // BT)
-    per_chunk = _chunk(blocks, tiles[0] * tiles[1], x.size + g.size, turns * C_out * Cg * K)
+    per_chunk = _chunk(blocks, tiles[0] * tiles[1], x.size + g.size, C_out * Cg * K)
     chunks = -(-blocks // per_chunk)
     P = phases(taps, stride, dilation, BT)
     (partials,) = _MATMUL(
@@ -84,7 +84,7 @@ def _matmul(
                   "ROWS": rows, "COLUMNS": columns},
         grid=(256 * tiles[0], tiles[1], chunks),
         threadgroup=(256, 1, 1),
-        outputs=[((chunks * turns, C_out, Cg, K), mx.float32)],
+        outputs=[((chunks, C_out, Cg, K), mx.float32)],
     )  # fmt: skip
     return sum_partials(partials, x.dtype)
 
@@ -119,8 +119,9 @@ def _simdgroups(size: int, most: int) -> int:
 def _chunk(blocks: int, tiles: int, read: int, partial: int) -> int:
     """How many of its blocks of positions one threadgroup sums up.
 
-    So few that 512 threadgroups or more run at once, which fills the largest of Apple's GPUs, but
-    so many that all partial sums, of `partial` values each, are an eighth of the values read.
+    So few that 256 threadgroups or more run at once, three to each core of the largest of Apple's
+    GPUs, but so many that all partial sums, of `partial` values each, are an eighth of the values
+    read at most.
     """
-    chunks = max(min(-(-512 // tiles), read // (8 * partial)), 1)
+    chunks = max(min(-(-256 // tiles), read // (8 * partial)), 1)
     return -(-blocks // chunks)

@@ -26,6 +26,11 @@ from lucid.kernels import (
 Form = Callable[..., mx.array]
 
 
+def fits_32_bits(length: int, K: int, stride: int, dilation: int) -> bool:
+    """Whether the positions in a row fit, those of a tile of 4096 past its end included."""
+    return stride <= 2**18 and length * stride + K * dilation <= metal.LARGEST_AXIS
+
+
 class Shape(NamedTuple):
     """Sizes of the convolution x (N, groups*Cg, L) -> y (N, groups*Og, length) at hand, whichever
     of x, w and y is the one to compute."""
@@ -51,7 +56,7 @@ class Shape(NamedTuple):
     @property
     def fits_32_bits(self) -> bool:
         """Whether the positions in a row, with which shaders compute, fit."""
-        return self.length * self.stride + self.K * self.dilation <= metal.LARGEST_AXIS
+        return fits_32_bits(self.length, self.K, self.stride, self.dilation)
 
     @property
     def narrow(self) -> bool:
@@ -254,7 +259,7 @@ _FUSED: tuple[Callable[[separable_conv1d.Block], bool], ...] = (
     lambda b: b.reads * b.staged * b.C_in <= 64 * (b.stride * b.C_in + 2 * b.C_mid),
     # Rounding up to fragments and the depthwise products of every reading: a quarter at most.
     lambda b: b.products <= 1.25 * b.useful,
-    lambda b: b.length * b.stride + b.K * b.dilation <= metal.LARGEST_AXIS,
+    lambda b: fits_32_bits(b.length, b.K, b.stride, b.dilation),
 )
 
 

@@ -92,3 +92,9 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
 )
 def test_the_table_chooses_what_it_says(table, sizes, form):
     assert choose(table, Shape(*sizes), mx.float32) is form
+
+
+def test_steps_too_long_for_the_tiles_of_a_shader_are_left_to_the_definitions():
+    shape = Shape(Cg=8, Og=8, K=8, length=40, stride=2**20, dilation=1, groups=1)
+    assert not shape.fits_32_bits
+    assert shape._replace(stride=2**17).fits_32_bits

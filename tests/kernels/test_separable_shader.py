@@ -12,7 +12,7 @@ from lucid.kernels import metal, separable, separable_conv1d, trust
 from lucid.kernels.forms import fuses
 from lucid.kernels.separable import Steps
 from lucid.kernels.separable_conv1d import Block
-from metal_emulator import emulated
+from metal_emulator import Mode, emulated
 
 # N, C_in, multiplier, C_out, L, length, K, stride, left, dilation
 SHAPES = {
@@ -149,6 +149,35 @@ def test_derivatives_of_first_and_second_order(relu, emulator, monkeypatch):
         for a, b in zip(got, mx.grad(f, argnums=every)(*values), strict=True):
             scale = mx.abs(b).max().item()
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5 * scale)
+
+
+def test_multiply_adds_are_those_of_the_rule(emulator):
+    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    for name in ("C_out 33, C_mid 36", "C_out 140, two tiles of o", "stride 2"):
+        shape = SHAPES[name]
+        launched(shape, [mx.zeros(size) for size in arrays(shape, tuple)], False)
+        counted = emulator.runs[-1].counts.multiply_adds
+        assert counted == shape[0] * block_of(shape).products
+
+
+def test_traffic_is_that_of_x_and_y(emulator):
+    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    shape = (2, 32, 1, 64, 512, 512, 3, 1, 1, 1)
+    launched(shape, [mx.zeros(size) for size in arrays(shape, tuple)], False)
+    counts = emulator.runs[-1].counts
+    x, y = counts.loads["x"], counts.stores["y"]
+    assert (x.unique_bytes, y.bytes) == (4 * 2 * 32 * 512, 4 * 2 * 64 * 512)
+    assert x.group_bytes <= 1.05 * x.unique_bytes
+
+
+@pytest.mark.slow
+def test_every_line_runs(emulator):
+    emulator.options = replace(emulator.options, mode=Mode(optimise=0))
+    for i, shape in enumerate(SHAPES.values()):
+        launched(shape, [mx.zeros(size) for size in arrays(shape, tuple)], bool(i % 2))
+    source = metal.Kernel("separable_conv1d", "separable_conv1d").source
+    assert emulator.coverage.missed(source.header) == []
+    assert emulator.coverage.missed(source.body) == []
 
 
 # Layers -----------------------------------------------------------------------------------------

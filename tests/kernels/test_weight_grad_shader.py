@@ -9,6 +9,7 @@ import pytest
 import lucid
 from lucid.kernels import metal
 from lucid.kernels.conv1d_weight_grad import shader_direct, shader_matmul
+from metal_emulator import Mode
 
 # N, groups, Cg, Og, L, length, K, stride, left, dilation
 SHAPES = {
@@ -30,7 +31,7 @@ SHAPES = {
     "padding above the reach": (2, 1, 8, 8, 9, 40, 3, 1, 17, 1),
     "negative padding": (2, 1, 8, 10, 50, 30, 3, 1, -7, 1),
     "x shorter than the taps": (3, 1, 8, 10, 2, 11, 9, 1, 9, 1),
-    "long, in many chunks": (3, 1, 4, 4, 2050, 2049, 2, 1, 0, 1),
+    "long, in many chunks": (3, 1, 20, 20, 2050, 2049, 3, 1, 0, 1),
 }
 FORMS = (shader_matmul, shader_direct)
 DTYPES = (mx.float32, mx.float16, mx.bfloat16)
@@ -130,11 +131,77 @@ def test_layers_train_with_it(name, emulator, monkeypatch):
     np.testing.assert_allclose(got, gradients(make, C_in), rtol=1e-4, atol=1e-2)
 
 
-def test_partial_sums_are_few_and_depend_on_shapes_alone(emulator):
+# Counts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_partial_sums_are_few(emulator, form):
     x, g = mx.zeros((2, 40, 5000)), mx.zeros((2, 40, 5000))
-    place = {"stride": 1, "left": 1, "dilation": 1, "groups": 1}
-    for form in FORMS:
-        form(x, g, 3, **place)
-        partials = emulator.runs[-2].outputs[0]
-        assert partials.shape[0] > 1
-        assert partials.size <= (x.size + g.size) / 8
+    form(x, g, 3, stride=1, left=1, dilation=1, groups=1)
+    partials = emulator.runs[0].outputs[0]
+    assert partials.shape[0] > 1
+    assert partials.size <= (x.size + g.size) / 8
+
+
+def up(n):
+    """In whole fragments."""
+    return -(-n // 8) * 8
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (2, 1, 12, 20, 50, 37, 3, 2, 0, 1),
+        (1, 2, 5, 33, 50, 64, 7, 1, 3, 1),
+        (1, 1, 1, 130, 300, 70, 16, 4, 0, 1),
+    ],
+)
+def test_only_rounding_up_to_fragments_is_multiplied_in_vain(emulator, shape):
+    N, groups, Cg, Og, _, length, K, *_ = shape
+    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    x, g, K, place = arrays(shape, np.random.default_rng(0))
+    shader_matmul(mx.array(x, mx.float32), mx.array(g, mx.float32), K, **place)
+    executed = N * groups * up(Og) * up(Cg * K) * up(length)
+    assert emulator.runs[0].counts.multiply_adds == executed
+
+
+def test_few_outputs_change_places_with_the_input(emulator):
+    """At stride 1: the output layer of a vocoder, 32 to 1 channel, fills rows of 32, not of 1."""
+    shape = (1, 1, 32, 1, 100, 100, 7, 1, 3, 1)
+    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    x, g, K, place = arrays(shape, np.random.default_rng(0))
+    shader_matmul(mx.array(x, mx.float32), mx.array(g, mx.float32), K, **place)
+    assert emulator.runs[0].counts.multiply_adds == 32 * 8 * 104
+
+
+def test_the_direct_form_multiplies_nothing_in_vain(emulator, definition):
+    shape = (2, 2, 5, 6, 50, 41, 9, 2, 30, 1)
+    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    x, g, K, place = arrays(shape, np.random.default_rng(0))
+    shader_direct(mx.array(x, mx.float32), mx.array(g, mx.float32), K, **place)
+    useful = definition.weight_grad(np.ones_like(x), np.ones_like(g), K, **place).sum()
+    assert emulator.runs[0].counts.multiply_adds == useful
+
+
+def test_traffic_of_a_layer_bound_by_memory(emulator):
+    """x and g are read about once, and the partial sums are a small part. (N, 48, L) to 1 channel,
+    K = 2s, is where a decoder ends."""
+    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    x, g = mx.zeros((2, 1, 8000)), mx.zeros((2, 48, 2000))
+    shader_matmul(x, g, 8, stride=4, left=2, dilation=1, groups=1)
+    moved = sum(run.counts.bytes_of_groups for run in emulator.runs)
+    assert moved <= 1.3 * 4 * (x.size + g.size)
+
+
+@pytest.mark.slow
+def test_every_line_runs(emulator):
+    emulator.options = replace(emulator.options, mode=Mode(optimise=0))
+    for shape in SHAPES.values():
+        x, g, K, place = arrays(shape, np.random.default_rng(0))
+        for form in FORMS:
+            form(mx.array(x, mx.float32), mx.array(g, mx.float32), K, **place)
+    coverage = emulator.coverage
+    for name in ("conv1d_weight_grad_matmul", "conv1d_weight_grad_direct"):
+        source = metal.Kernel("conv1d_weight_grad", name).source
+        assert coverage.missed(source.header) == []
+        assert coverage.missed(source.body) == []

@@ -186,6 +186,7 @@ inline void implicit_matmul(
       for (int chunk = 0; chunk < s.chunks; ++chunk) {
         const device int* window = chunks + 3 * chunk;
         const int start = q0 * G::SX + s.origin + window[0];
+        if (start >= s.L || start + G::W * G::SX <= 0) continue;  // all zeros
         threadgroup_barrier(metal::mem_flags::mem_threadgroup);  // the last readers are done
         stage_tile<G>(memory, x + size_t(c) * s.L, s.Cg - c, s.L, start, int(thread_index));
         threadgroup_barrier(metal::mem_flags::mem_threadgroup);

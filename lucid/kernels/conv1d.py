@@ -1,4 +1,5 @@
-"""Dense and grouped 1-D convolution in plain mx operations: one matmul over unfolded windows.
+"""Dense and grouped 1-D convolution: in plain mx operations one matmul over unfolded windows, on a
+Metal GPU the shaders of `metal/conv1d.metal`.
 
 Shapes: x (N, C_in, L), w (C_out, C_in/groups, K), y (N, C_out, length). A setting shared by every
 function of this package: `left`, the position in x of the first tap, negated. Position t of y meets
@@ -9,12 +10,9 @@ from math import gcd
 
 import mlx.core as mx
 
-from lucid.kernels import implicit_matmul
+from lucid.kernels import direct, implicit_matmul
 from lucid.kernels.memory import check_size
 from lucid.kernels.metal import Kernel
-
-MATMUL = Kernel("conv1d", "conv1d_matmul")
-DIRECT = Kernel("conv1d", "conv1d_direct")
 
 
 def window(x: mx.array, start: int, size: int) -> mx.array:
@@ -106,6 +104,39 @@ def shifted(
     return y.reshape(N, C_out, row)[..., :length]
 
 
+def mlx(
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+    bias: mx.array | None = None,
+) -> mx.array:
+    """The same by MLX's own kernels, plus a bias (C_out,), with the transposes that they need."""
+    L, K = x.shape[2], w.shape[2]
+    right = (length - 1) * stride + (K - 1) * dilation + 1 - left - L
+    if not left == right >= 0:  # what MLX takes for padding
+        x, left = window(x, -left, L + left + right), 0
+    y = mx.conv_general(
+        x.swapaxes(1, 2),
+        w.swapaxes(1, 2),
+        stride=stride,
+        padding=left,
+        kernel_dilation=dilation,
+        groups=groups,
+    ).swapaxes(1, 2)
+    return y if bias is None else y + bias[:, None]
+
+
+# Shaders: y as above, plus a bias (C_out,) ------------------------------------------------------
+
+MATMUL = Kernel("conv1d", "conv1d_matmul")
+DIRECT = Kernel("conv1d", "conv1d_direct")
+
+
 def shader_matmul(
     x: mx.array,
     w: mx.array,
@@ -117,13 +148,13 @@ def shader_matmul(
     groups: int,
     bias: mx.array | None = None,
 ) -> mx.array:
-    """The same as a tiled matrix product on a Metal GPU, plus a bias (C_out,)."""
+    """For many channels: a tiled matrix product."""
     C_out, Cg, K = w.shape
     Og = C_out // groups
     plan = implicit_matmul.ordinary(Cg, Og, K, stride, dilation)
     w = w.reshape(groups, Og, Cg, K)
     place = {"origin": -left, "cut": 0, "positions": length}
-    return implicit_matmul.launch(MATMUL, plan, x, w, length, bias, **place)
+    return implicit_matmul.launch(MATMUL, plan, x, w, bias, length, **place)
 
 
 def shader_direct(
@@ -137,27 +168,19 @@ def shader_direct(
     groups: int,
     bias: mx.array | None = None,
 ) -> mx.array:
-    """The same for few channels on a Metal GPU: a thread sums R outputs of a channel."""
+    """For few channels: a thread sums R outputs of some."""
     (N, _, L), (C_out, Cg, K) = x.shape, w.shape
     common = gcd(stride, dilation)
     step = dilation // common  # outputs so far apart share inputs
-    R = max(8 // stride, 1)
-    width = min(step, length)
-    threads = -(-length // (R * step)) * width
-    sizes = [Cg, C_out // groups, L, length, left, width, 0, 0]
-    group = direct_threadgroup(threads, C_out)
-    settings = {"K": K, "S": stride, "D": dilation, "R": R, "P": stride // common, "STEP": step}
-    (y,) = DIRECT(
-        [x, w, w if bias is None else bias, mx.array(sizes, mx.int32)],
-        template={"T": x.dtype, "BIAS": bias is not None, **settings},
-        grid=(threads, C_out, N),
-        threadgroup=group,
-        outputs=[((N, C_out, length), x.dtype)],
+    R, width = direct.outputs(stride), min(step, length)
+    return direct.launch(
+        DIRECT,
+        x,
+        w,
+        bias,
+        (N, C_out, length),
+        Og=C_out // groups,
+        threads=-(-length // (R * step)) * width,
+        sizes=[Cg, C_out // groups, groups, L, length, left, width],
+        template={"K": K, "S": stride, "D": dilation, "R": R, "P": stride // common, "STEP": step},
     )
-    return y
-
-
-def direct_threadgroup(threads: int, channels: int) -> tuple[int, int, int]:
-    """256 threads, along the signal and, since those share the reads of x, over channels."""
-    along = min(threads, max(64, 256 // channels))
-    return along, min(channels, 256 // along), 1

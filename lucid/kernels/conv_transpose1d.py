@@ -1,4 +1,5 @@
-"""Transposed 1-D convolution in plain mx operations: polyphase, one matmul for all phases.
+"""Transposed 1-D convolution, polyphase: in plain mx operations one matmul for all phases, on a
+Metal GPU the shaders of `metal/conv_transpose1d.metal`.
 
 Shapes: x (N, C_in, L), w (C_in, C_out/groups, K), y (N, C_out, length). Tap k of input i lands on
 y[i*stride + k*dilation - left]. No zeros are inserted into x: only ceil(K/stride) taps reach an
@@ -11,12 +12,9 @@ from operator import add
 
 import mlx.core as mx
 
-from lucid.kernels import conv1d, implicit_matmul
+from lucid.kernels import conv1d, direct, implicit_matmul
 from lucid.kernels.conv1d import unfold, window
 from lucid.kernels.metal import Kernel
-
-MATMUL = Kernel("conv_transpose1d", "conv_transpose1d_matmul")
-DIRECT = Kernel("conv_transpose1d", "conv_transpose1d_direct")
 
 
 def unfold_first(
@@ -125,6 +123,29 @@ def _silence(z: mx.array, rows: int, Q: int) -> mx.array:
     return mx.zeros((*z.shape[:-2], rows, Q), z.dtype)
 
 
+def mlx(
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+    bias: mx.array | None = None,
+) -> mx.array:
+    """The same for stride 1, as `conv1d.mlx`: MLX's own transposed convolution unfolds x."""
+    left = (w.shape[2] - 1) * dilation - left
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return conv1d.mlx(x, flip(w, groups), length, bias=bias, **place)
+
+
+# Shaders: y as above, plus a bias (C_out,) ------------------------------------------------------
+
+MATMUL = Kernel("conv_transpose1d", "conv_transpose1d_matmul")
+DIRECT = Kernel("conv_transpose1d", "conv_transpose1d_direct")
+
+
 def shader_matmul(
     x: mx.array,
     w: mx.array,
@@ -136,7 +157,7 @@ def shader_matmul(
     groups: int,
     bias: mx.array | None = None,
 ) -> mx.array:
-    """The same as a tiled matrix product on a Metal GPU, plus a bias (C_out,)."""
+    """For many channels: a tiled matrix product over all phases."""
     C_in, Og, K = w.shape
     Cg = C_in // groups
     plan = implicit_matmul.transposed(Cg, Og, K, stride, dilation)
@@ -147,7 +168,7 @@ def shader_matmul(
         "cut": cut,
         "positions": (left + length - 1) // stride - first + 1,
     }
-    return implicit_matmul.launch(MATMUL, plan, x, w, length, bias, **place)
+    return implicit_matmul.launch(MATMUL, plan, x, w, bias, length, **place)
 
 
 def shader_direct(
@@ -161,27 +182,22 @@ def shader_direct(
     groups: int,
     bias: mx.array | None = None,
 ) -> mx.array:
-    """The same for few channels on a Metal GPU: a thread sums R outputs of a channel and phase."""
+    """For few channels: a thread sums R outputs of one phase of some."""
     (N, C_in, L), (_, Og, K) = x.shape, w.shape
     common = gcd(stride, dilation)
-    period, step = stride // common, dilation // common  # taps, and outputs, that share inputs
-    R = 4 if stride == 1 else 8
-    first, cut = divmod(left, stride)  # y begins in phase `cut` of position `first`
+    P, step = stride // common, dilation // common  # taps, and outputs, that share inputs
+    first, cut = divmod(left, stride)
     positions = (left + length - 1) // stride - first + 1
-    width = min(step, positions)
-    threads = -(-positions // (R * step)) * width * stride
-    sizes = [C_in // groups, Og, L, length, first, cut, width, 0]
-    settings = {"K": K, "S": stride, "D": dilation, "R": R, "P": period, "STEP": step}
-    (y,) = DIRECT(
-        [x, w, w if bias is None else bias, mx.array(sizes, mx.int32)],
-        template={
-            "T": x.dtype,
-            "BIAS": bias is not None,
-            **settings,
-            "INVERSE": pow(step, -1, period),
-        },
-        grid=(threads, groups * Og, N),
-        threadgroup=conv1d.direct_threadgroup(threads, groups * Og),
-        outputs=[((N, groups * Og, length), x.dtype)],
+    R, width = direct.outputs(stride), min(step, positions)
+    steps = {"K": K, "S": stride, "D": dilation, "R": R, "P": P, "STEP": step}
+    return direct.launch(
+        DIRECT,
+        x,
+        w,
+        bias,
+        (N, groups * Og, length),
+        Og=Og,
+        threads=-(-positions // (R * step)) * width * stride,
+        sizes=[C_in // groups, Og, groups, L, length, first, cut, width],
+        template={**steps, "INVERSE": pow(step, -1, P)},  # leads from a phase to its first tap
     )
-    return y

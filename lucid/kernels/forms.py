@@ -103,14 +103,32 @@ class Shape(NamedTuple):
 
     @property
     def pointwise(self) -> bool:
-        """A plain matmul over channels, for which nothing is better than MLX's own."""
+        """A matmul over channels, as it stands."""
         return self.K == 1 and self.stride == 1
 
-    def fills_fragments(self, plan: Callable[..., implicit_matmul.Plan], Cg: int, Og: int) -> bool:
-        """Cut into 8x8 matrices, the convolution from Cg to Og channels multiplies at most a
-        quarter of zeros, and most phases have a tap."""
-        products = plan(Cg, Og, self.K, self.stride, self.dilation).products
-        return products <= 1.25 * Cg * Og * self.K and self.stride <= 2 * self.K
+    @property
+    def compute_bound(self) -> bool:
+        """The copies from (N, C, L) to (N, L, C) and back, 16 bytes per value of x and y, take a
+        tenth of the arithmetic at 30 operations per byte, a balance of Apple's GPUs."""
+        return self.K * self.Cg * self.Og >= 1200 * (self.Cg + self.Og)
+
+    @property
+    def suits_mlx(self) -> bool:
+        """MLX multiplies in tiles without unfolding x: by its choice of kernels, up to 0.32.4."""
+        sixteens = self.Cg % 16 == self.Og % 16 == 0
+        return self.stride == self.groups == 1 and sixteens and self.compute_bound
+
+    @property
+    def fills_fragments(self) -> bool:
+        """In 8x8 matrices the convolution multiplies at most a quarter of zeros."""
+        plan = implicit_matmul.ordinary(self.Cg, self.Og, self.K, self.stride, self.dilation)
+        return 4 * plan.products <= 5 * self.Cg * self.Og * self.K
+
+    @property
+    def fills_fragments_transposed(self) -> bool:
+        """As above; and the packed weight, which has a place for every phase, stays small."""
+        plan = implicit_matmul.transposed(self.Og, self.Cg, self.K, self.stride, self.dilation)
+        return 4 * plan.products <= 5 * self.Cg * self.Og * self.K and self.stride <= 8 * self.K
 
 
 class Sizes(NamedTuple):
@@ -195,27 +213,31 @@ _WEIGHT_GRAD: Rules = (
 
 # Shaders ----------------------------------------------------------------------------------------
 
+# Without a stride one tap is the plain matmul of MLX, which is all that the definition then does.
+
 _CONV1D_SHADERS: Rules = (
     # Each input is read once and each result written once, at any setting. MLX's own depthwise
     # kernel serves few of them; all others cost 8 to 43 times the work, or K copies of x.
     (lambda s: s.depthwise, depthwise_shaders.conv1d),
-    # Enough channels and taps for the matrix unit; MLX unfolds x wherever channels are no multiple
-    # of 16, and everywhere copies x and y between (N, C, L) and (N, L, C).
-    (
-        lambda s: not s.pointwise and s.fills_fragments(implicit_matmul.ordinary, s.Cg, s.Og),
-        conv1d.shader_matmul,
-    ),
-    # Few channels, bound by memory: no product is made in vain.
+    # MLX's own tiles were tuned on the hardware, so they get what they do well.
+    (lambda s: s.suits_mlx, conv1d.mlx),
+    # All else with enough channels. MLX would copy x and y to another layout, or even unfold x, as
+    # it does for 100 channels.
+    (lambda s: s.fills_fragments and not s.pointwise, conv1d.shader_matmul),
+    # 32 -> 1 or 96 -> 12: little to compute for each byte, and the matrix unit would do more of it.
     (lambda s: not s.pointwise, conv1d.shader_direct),
 )
 
 _CONV_TRANSPOSE1D_SHADERS: Rules = (
     (lambda s: s.depthwise, depthwise_shaders.conv_transpose1d),
-    # As above. MLX would unfold x with the zeros between its samples: stride times the work.
+    # As above: with stride 1, another ordinary convolution.
+    (lambda s: s.suits_mlx, conv_transpose1d.mlx),
+    # MLX would unfold x with zeros between its samples: stride times the work, K*stride times x.
     (
-        lambda s: not s.pointwise and s.fills_fragments(implicit_matmul.transposed, s.Og, s.Cg),
+        lambda s: s.fills_fragments_transposed and not s.pointwise,
         conv_transpose1d.shader_matmul,
     ),
+    # 48 -> 1 at stride 4.
     (lambda s: not s.pointwise, conv_transpose1d.shader_direct),
 )
 

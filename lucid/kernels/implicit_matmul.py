@@ -19,7 +19,7 @@ from lucid.kernels.metal import Kernel
 
 WINDOW = 4608  # floats of x in threadgroup memory at most: 18 of 32 KiB
 STAGED = 2560  # as many where channels can be had: fewer barriers, yet several groups in a core
-BUSY = 2048  # threadgroups that fill any GPU
+BUSY = 1024  # threadgroups that fill any GPU: 12 in each of 80 cores
 EMPTY = -1  # a place that no tap takes
 
 # Fragments of rows in a tile -> FM, WM, FQ, WQ: each of 4 simdgroups has 8 to 21 fragments of sums.
@@ -178,8 +178,8 @@ def launch(
     plan: Plan,
     x: mx.array,
     w: mx.array,
-    length: int,
     bias: mx.array | None,
+    length: int,
     *,
     origin: int,
     cut: int,

@@ -92,14 +92,14 @@ inline void stage_tile(threadgroup float* tile, X x, int channels, int L, int st
 // sum += weight * tile, over the fragments of taps [tap, stop) and all channels in the tile.
 //
 // `weight` points to this lane's part of the fragment of the simdgroup's first row, the first
-// channels and tap 0; `row_step` leads to the next 8 rows. Of the FM by FQ fragments, `rows` exist,
-// and those whose column is less than `columns`. Where SPARSE, present[row*taps + tap] tells which
+// channels and tap 0; `row_step` leads to the next 8 rows. Of the FM by FQ fragments only the first
+// `rows`, with columns in [low, high), are needed. Where SPARSE, present[row*taps + tap] tells which
 // fragments of the weight are not all zero. Conditions are the same for all lanes of a simdgroup.
 template <typename G, bool SPARSE, typename T>
 inline void multiply_tile(
     thread Fragment* sum, threadgroup const float* tile, const device T* weight, size_t row_step,
     const device int* offsets, const device int* present, int tap, int stop, int taps, int channels,
-    int rows, int columns, uint lane) {
+    int rows, int low, int high, uint lane) {
   const int row = fragment_row(lane);
   Fragment a, b[G::FQ];
   for (; tap < stop; ++tap) {
@@ -108,7 +108,8 @@ inline void multiply_tile(
     for (int c = 0; c < min(int(G::SC), channels); c += G::CB) {
 #pragma clang loop unroll(full)
       for (int n = 0; n < G::FQ; ++n) {
-        if (n * 8 * G::WQ < columns) load(b[n], from + c * G::PX * G::W + n * 8 * G::WQ, 1);
+        const int column = n * 8 * G::WQ;
+        if (column >= low && column < high) load(b[n], from + c * G::PX * G::W + column, 1);
       }
 #pragma clang loop unroll(full)
       for (int m = 0; m < G::FM; ++m) {
@@ -116,7 +117,8 @@ inline void multiply_tile(
           load(a, weight + m * row_step + (c / G::CB * taps + tap) * 64, 1);
 #pragma clang loop unroll(full)
           for (int n = 0; n < G::FQ; ++n) {
-            if (n * 8 * G::WQ < columns) multiply_accumulate(sum[m * G::FQ + n], a, b[n]);
+            const int column = n * 8 * G::WQ;
+            if (column >= low && column < high) multiply_accumulate(sum[m * G::FQ + n], a, b[n]);
           }
         }
       }
@@ -186,14 +188,18 @@ inline void implicit_matmul(
       for (int chunk = 0; chunk < s.chunks; ++chunk) {
         const device int* window = chunks + 3 * chunk;
         const int start = q0 * G::SX + s.origin + window[0];
-        if (start >= s.L || start + G::W * G::SX <= 0) continue;  // all zeros
+        if (start >= s.L || start + G::W * G::SX <= 0) continue;  // all of it outside of x
         threadgroup_barrier(metal::mem_flags::mem_threadgroup);  // the last readers are done
         stage_tile<G>(memory, x + size_t(c) * s.L, s.Cg - c, s.L, start, int(thread_index));
         threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+        // Columns j that meet x in [0, L), or may: those of a fragment see j to j + 7 + W - BQ.
+        const int low = (start < 0 ? (G::SX - G::PX - start) / G::SX : 0) - 7 - (G::W - G::BQ);
+        const int high = min((s.L - 1 - start) / G::SX + 1, s.positions - q0);
+        const int column = int(simdgroup) % G::WQ * 8;
         multiply_tile<G, SPARSE>(
-            sum, memory + simdgroup % G::WQ * 8, weight + size_t(c / G::CB) * s.taps * 64, row_step,
-            offsets, present + first * s.taps, window[1], window[2], s.taps, s.Cg - c,
-            fragments - first, s.positions - q0 - int(simdgroup) % G::WQ * 8, lane);
+            sum, memory + column, weight + size_t(c / G::CB) * s.taps * 64, row_step, offsets,
+            present + first * s.taps, window[1], window[2], s.taps, s.Cg - c, fragments - first,
+            low - column, high - column, lane);
       }
     }
     store_tile<G, BIAS>(sum, memory, y, bias + g * s.Og, s, int(group.x) * G::BM, q0,

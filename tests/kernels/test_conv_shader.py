@@ -1,0 +1,210 @@
+"""The shaders of the ordinary convolution, in the emulator: exact on small integers."""
+
+from dataclasses import replace
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from lucid.kernels import forms, implicit_matmul, metal
+from lucid.kernels.conv1d import mlx, shader_direct, shader_matmul, unfolded
+from lucid.kernels.forms import CONV1D, Shape
+from metal_emulator import Mode
+from metal_emulator.report import Coverage
+
+FORMS = (shader_matmul, shader_direct)
+DTYPES = (mx.float32, mx.float16, mx.bfloat16)
+
+# N, groups, Cg, Og, L, length, K, stride, left, dilation: x (N, groups*Cg, L) to
+# y (N, groups*Og, length)
+SHAPES = {
+    "one value": (1, 1, 1, 1, 1, 1, 1, 1, 0, 1),
+    "fewer than 8 values": (1, 1, 2, 1, 3, 2, 3, 2, 1, 1),
+    "K twice the stride": (2, 1, 8, 16, 300, 150, 4, 2, 1, 1),
+    "one input channel": (2, 1, 1, 24, 264, 33, 16, 8, 4, 1),
+    "stride 5": (1, 1, 20, 12, 163, 33, 10, 5, 3, 1),
+    "stride 6, 3 channels": (1, 1, 3, 100, 70, 11, 7, 6, 2, 1),
+    "more rows than a tile": (2, 1, 100, 90, 70, 70, 3, 1, 1, 1),
+    "groups and K below the stride": (2, 3, 4, 9, 65, 21, 2, 3, 0, 1),
+    "stride and dilation share a factor": (1, 1, 6, 10, 170, 40, 5, 4, 7, 6),
+    "stride and dilation do not": (1, 1, 16, 8, 90, 50, 4, 3, 40, 2),
+    "dilation above the tile": (1, 1, 20, 6, 260, 90, 3, 1, 9, 80),
+    "padding above the reach": (2, 1, 8, 8, 9, 30, 3, 2, 17, 1),
+    "negative padding": (2, 1, 10, 8, 60, 9, 3, 2, -21, 1),
+}
+SLOW = {
+    "stride 256": (1, 1, 1, 30, 2100, 9, 1024, 256, 384, 1),
+    "stride 24, in several windows": (1, 1, 16, 9, 480, 21, 48, 24, 5, 1),
+    "stride 7": (1, 1, 16, 16, 480, 70, 21, 7, 5, 1),
+    "long": (1, 1, 8, 8, 66001, 66000, 2, 1, 0, 1),
+}
+
+
+def arrays(shape, rng, low=-2, high=3):
+    N, groups, Cg, Og, L, length, K, stride, left, dilation = shape
+    x = rng.integers(low, high, (N, groups * Cg, L))
+    w = rng.integers(low, high, (groups * Og, Cg, K))
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return x, w, length, place
+
+
+def check_exact(emulator, definition, form, shape, dtype, bias=False):
+    rng = np.random.default_rng(0)
+    x, w, length, place = arrays(shape, rng)
+    b = rng.integers(-9, 10, w.shape[0]) * bias
+    X, W, B = (mx.array(a, dtype) for a in (x, w, b))
+    kwargs = {**place, "bias": B if bias else None}
+    got = form(X, W, length, **kwargs)
+    assert got.dtype == dtype
+    expected = definition.conv1d(x, w, length, **place) + b[:, None]
+    # Sums of integers are exact in float32; the result is rounded once.
+    assert mx.array_equal(got, mx.array(expected, mx.float32).astype(dtype))
+    backwards = ("groups", "simdgroups", "lanes")
+    # Other orders, and inputs at any offset, as slices have.
+    emulator.options = replace(emulator.options, descending=backwards, misalign=1)
+    assert mx.array_equal(form(X, W, length, **kwargs), got)
+
+
+def check(emulator, definition, form, name, shapes=SHAPES):
+    """Dtype and bias change from shape to shape."""
+    number = list(shapes).index(name)
+    # Without the optimiser, which may do away with an access.
+    emulator.options = replace(emulator.options, mode=Mode(optimise=0))
+    check_exact(emulator, definition, form, shapes[name], DTYPES[number % 3], number % 2 == 1)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_equals_its_definition_on_integers(emulator, definition, form, name):
+    check(emulator, definition, form, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_equals_its_definition_at_larger_sizes(emulator, definition, form, name):
+    check(emulator, definition, form, name, SLOW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(120))
+def test_equals_its_definition_on_random_shapes(emulator, definition, seed):
+    rng = np.random.default_rng(seed)
+    form = FORMS[seed % 2]
+    Cg, Og = (int(120 ** rng.random()) for _ in range(2))
+    N, groups, K = (int(rng.integers(1, high)) for high in (4, 3, 24))
+    L, length = (int(rng.integers(1, 200)) for _ in range(2))
+    stride, dilation = (int(rng.choice([1, 2, 3, 4, 5, 8, 20])) for _ in range(2))
+    shape = (N, groups, Cg, Og, L, length, K, stride, int(rng.integers(-20, 60)), dilation)
+    check_exact(emulator, definition, form, shape, DTYPES[seed % 3], bool(rng.integers(2)))
+
+
+@pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_precision(definition, form):
+    shape = (2, 1, 24, 4, 200, 50, 8, 4, 2, 1)
+    *_, length, place = arrays(shape, np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    x, w = rng.normal(size=(2, 24, 200)), rng.normal(size=(4, 24, 8))
+    got = form(mx.array(x, mx.float32), mx.array(w, mx.float32), length, **place)
+    expected = definition.conv1d(x, w, length, **place)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_sums_are_in_float(emulator, definition, form):
+    # Sums of 192 products of up to 100 pass 2048, the last integer that half precision counts to.
+    x, w, length, place = arrays((1, 1, 24, 4, 40, 9, 8, 4, 0, 1), np.random.default_rng(0), 5, 11)
+    got = form(mx.array(x, mx.float16), mx.array(w, mx.float16), length, **place)
+    expected = definition.conv1d(x, w, length, **place)
+    assert mx.array_equal(got, mx.array(expected, mx.float32).astype(mx.float16))
+
+
+def test_threadgroups_that_take_several_tiles(emulator, definition, monkeypatch):
+    monkeypatch.setattr(implicit_matmul, "BUSY", 1)
+    shape = (3, 1, 8, 12, 801, 400, 4, 2, 0, 1)
+    check_exact(emulator, definition, shader_matmul, shape, mx.float32)
+    assert emulator.runs[-1].counts.groups == 3
+
+
+def test_every_line_was_run(emulator, definition):
+    coverage = Coverage()
+    for form in FORMS:
+        for name in SHAPES:
+            check(emulator, definition, form, name)
+    for run in emulator.runs:
+        coverage.add(run)
+    kernels = metal.read("conv1d")
+    assert coverage.missed(kernels["conv1d_matmul"].header) == []
+    for source in kernels.values():
+        assert coverage.missed(source.body) == []
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_mlx_equals_its_definition_on_integers(definition, name):
+    x, w, length, place = arrays(SHAPES[name], np.random.default_rng(0))
+    b = np.arange(w.shape[0])
+    got = mlx(
+        *(mx.array(a, mx.float32) for a in (x, w)), length, bias=mx.array(b, mx.float32), **place
+    )
+    assert mx.array_equal(
+        got, mx.array(definition.conv1d(x, w, length, **place) + b[:, None], mx.float32)
+    )
+
+
+# Work: products that meet a tap and an input -----------------------------------------------------
+
+
+def useful(shape):
+    N, groups, Cg, Og, L, length, K, stride, left, dilation = shape
+    i = np.arange(length)[:, None] * stride + np.arange(K) * dilation - left
+    return N * groups * Cg * Og * int(((i >= 0) & (i < L)).sum())
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_direct_form_multiplies_what_it_must(emulator, name):
+    # The optimiser would turn what only the ends of x need into selections, which run both sides.
+    emulator.options = replace(emulator.options, mode=Mode(checked=False, optimise=0))
+    x, w, length, place = arrays(SHAPES[name], np.random.default_rng(0))
+    shader_direct(mx.array(x, mx.float32), mx.array(w, mx.float32), length, **place)
+    assert emulator.runs[-1].counts.multiply_adds == useful(SHAPES[name])
+
+
+@pytest.mark.parametrize(
+    ("Cg", "Og", "L", "length", "K", "stride", "left"),
+    [
+        (1, 512, 800, 100, 16, 8, 8),  # Conv-TasNet
+        (24, 24, 120, 120, 11, 1, 5),  # HiFi-GAN
+        (16, 32, 400, 100, 41, 4, 20),  # a group of its discriminator
+        (24, 32, 395, 78, 10, 5, 0),  # EnCodec
+        (1, 32, 126, 120, 7, 1, 0),  # and its first layer
+        (24, 64, 264, 33, 16, 8, 4),  # the gradient of DAC at 44.1 kHz
+    ],
+)
+def test_the_matmul_multiplies_little_more(emulator, Cg, Og, L, length, K, stride, left):
+    shape = (1, 1, Cg, Og, L, length, K, stride, left, 1)
+    x, w, _, place = arrays(shape, np.random.default_rng(0))
+    shader_matmul(mx.array(x, mx.float32), mx.array(w, mx.float32), length, **place)
+    assert emulator.runs[-1].counts.matrix_macs <= 1.25 * useful(shape)
+
+
+# Rules -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize(
+    ("sizes", "form"),
+    [
+        ((128, 256, 16, 256, 8, 1, 1), shader_matmul),
+        ((1, 512, 16, 4001, 8, 1, 1), shader_matmul),
+        ((1, 512, 10, 4001, 5, 1, 1), shader_direct),
+        ((3, 5, 3, 100, 1, 1, 1), shader_direct),
+        ((256, 256, 11, 256, 1, 5, 1), mlx),
+        ((250, 256, 11, 256, 1, 5, 1), shader_matmul),
+        ((256, 256, 11, 256, 1, 5, 2), shader_matmul),
+        ((128, 512, 1, 4001, 1, 1, 1), unfolded),
+        ((128, 512, 1, 4001, 2, 1, 1), shader_matmul),
+    ],
+)
+def test_which_form_runs(sizes, form):
+    assert forms.choose(CONV1D, Shape(*sizes), mx.float32) is form

@@ -49,7 +49,7 @@ const int t = q * S + phase - cut;
 constexpr int COMMON = S / P;
 const int k = int(long(phase / COMMON) * INVERSE % P);
 const int count = phase % COMMON == 0 && k < K ? (K - 1 - k) / P + 1 : 0;
-const int nearest = first + q - (k * D - phase) / S, farthest = nearest - (count - 1) * STEP;
+const int nearest = first + q - k * D / S, farthest = nearest - (count - 1) * STEP;
 const bool inside = farthest >= 0 && nearest + (R - 1) * STEP < L && t >= 0 &&
                     t + (R - 1) * STEP * S < length;
 

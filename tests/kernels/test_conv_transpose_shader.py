@@ -30,6 +30,7 @@ SHAPES = {
     "stride and dilation do not": (1, 1, 8, 16, 50, 90, 4, 3, 40, 2),
     "dilation above the tile": (1, 1, 6, 20, 90, 260, 3, 1, 9, 80),
     "padding above the reach": (2, 1, 8, 8, 20, 9, 3, 2, 17, 1),
+    "more phases than a tile": (1, 1, 4, 2, 5, 400, 100, 72, 9, 1),
     "negative padding": (2, 1, 8, 10, 9, 60, 3, 2, -21, 1),
 }
 SLOW = {
@@ -122,9 +123,9 @@ def test_sums_are_in_float(emulator, definition, form):
 
 def test_threadgroups_that_take_several_tiles(emulator, definition, monkeypatch):
     monkeypatch.setattr(implicit_matmul, "BUSY", 1)
-    shape = (3, 1, 8, 12, 400, 801, 4, 2, 0, 1)
+    shape = (2, 1, 8, 12, 1100, 2199, 4, 2, 0, 1)
     check_exact(emulator, definition, shader_matmul, shape, mx.float32)
-    assert emulator.runs[-1].counts.groups == 3
+    assert emulator.runs[-1].counts.groups == 2 * 2  # of 8 tiles and of 1
 
 
 def test_every_line_was_run(emulator, definition):

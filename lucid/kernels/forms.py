@@ -237,7 +237,7 @@ _CONV_TRANSPOSE1D_SHADERS: Rules = (
         lambda s: s.fills_fragments_transposed and not s.pointwise,
         conv_transpose1d.shader_matmul,
     ),
-    # 48 -> 1 at stride 4.
+    # As above: 12 -> 96, or 3 -> 5 at stride 2.
     (lambda s: not s.pointwise, conv_transpose1d.shader_direct),
 )
 

@@ -197,8 +197,9 @@ def test_the_matmul_multiplies_little_more(emulator, Cg, Og, L, length, K, strid
     ("sizes", "form"),
     [
         ((128, 256, 16, 256, 8, 1, 1), shader_matmul),
-        ((1, 512, 16, 4001, 8, 1, 1), shader_matmul),
-        ((1, 512, 10, 4001, 5, 1, 1), shader_direct),
+        ((2, 512, 16, 4001, 8, 1, 1), shader_matmul),
+        ((1, 513, 1024, 100, 256, 1, 1), shader_matmul),
+        ((96, 12, 3, 27563, 1, 2, 1), shader_direct),
         ((3, 5, 3, 100, 1, 1, 1), shader_direct),
         ((256, 256, 11, 256, 1, 5, 1), mlx),
         ((250, 256, 11, 256, 1, 5, 1), shader_matmul),

@@ -65,16 +65,9 @@ class Shape(NamedTuple):
 
     @property
     def depthwise(self) -> bool:
-        """One channel in a group, tiles that fit, and no more products than memory hides: with many
-        taps and filters a matmul is due."""
-        bound_by_memory = self.K <= 32 or self.Og <= 4
+        """One channel in a group, more than a product, and tiles that fit."""
         sizes = (self.K, self.Og, self.stride, self.dilation)
-        return (
-            self.Cg == 1
-            and not self.pointwise
-            and bound_by_memory
-            and depthwise_shaders.fits(*sizes)
-        )
+        return self.Cg == 1 and not self.pointwise and depthwise_shaders.fits(*sizes)
 
     @property
     def dense_in_time(self) -> bool:
@@ -217,8 +210,9 @@ _WEIGHT_GRAD: Rules = (
 
 _CONV1D_SHADERS: Rules = (
     # Each input is read once and each result written once, at any setting. MLX's own depthwise
-    # kernel serves few of them; all others cost 8 to 43 times the work, or K copies of x.
-    (lambda s: s.depthwise, depthwise_shaders.conv1d),
+    # kernel serves few of them; all others cost 8 to 43 times the work, or K copies of x. Of many
+    # taps of many filters a matmul is due: there are more products than memory hides.
+    (lambda s: s.depthwise and (s.K <= 32 or s.Og <= 4), depthwise_shaders.conv1d),
     # MLX's own tiles were tuned on the hardware, so they get what they do well.
     (lambda s: s.suits_mlx, conv1d.mlx),
     # All else with enough channels. MLX would copy x and y to another layout, or even unfold x, as
@@ -229,6 +223,7 @@ _CONV1D_SHADERS: Rules = (
 )
 
 _CONV_TRANSPOSE1D_SHADERS: Rules = (
+    # One row of sums however many channels there are, as of a decoder to one channel: no matmul.
     (lambda s: s.depthwise, depthwise_shaders.conv_transpose1d),
     # As above: with stride 1, another ordinary convolution.
     (lambda s: s.suits_mlx, conv_transpose1d.mlx),
@@ -242,7 +237,7 @@ _CONV_TRANSPOSE1D_SHADERS: Rules = (
 )
 
 _WEIGHT_GRAD_SHADERS: Rules = (
-    # More filters of one channel fill the rows of a matmul.
+    # More filters than 8 fill the fragments of a matmul.
     (lambda s: s.depthwise and s.Og <= 8, depthwise_shaders.weight_grad),
     # 3 -> 5 K3: tiles of 8x8 would multiply 2.8 times as much.
     (lambda s: s.few_weights, conv1d_weight_grad.shader_direct),

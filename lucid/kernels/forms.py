@@ -271,10 +271,13 @@ def choose(table: Table, shape: Shape, dtype: mx.Dtype) -> Form:
 _FUSED: tuple[Callable[[separable_conv1d.Block], bool], ...] = (
     # Eight channels fit into threadgroup memory.
     lambda b: b.channels > 0,
-    # Reading x for every 128 outputs, halo included, costs no more than reading it once and, after
-    # the first kernel, writing and reading what lies between: up to 256 or 384 outputs.
-    lambda b: b.reads * b.staged * b.C_in <= 64 * (b.stride * b.C_in + 2 * b.C_mid),
-    # Rounding up to fragments and the depthwise products of every reading: a quarter at most.
+    # A threadgroup holds all outputs, 128 at most: else the depthwise part would be made again.
+    lambda b: b.reads == 1,
+    # Reading x with its halo costs at most what reading x and the signal between does. So inference
+    # saves one passage of that signal at least. Training makes it again for the gradient: at most
+    # one more reading of x than with two kernels, and no memory for it until then.
+    lambda b: b.staged * b.C_in <= 64 * (b.stride * b.C_in + b.C_mid),
+    # Rounding up to fragments of 8x8 costs a quarter at most.
     lambda b: b.products <= 1.25 * b.useful,
     lambda b: fits_32_bits(b.length, b.K, b.stride, b.dilation),
 )

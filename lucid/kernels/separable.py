@@ -7,7 +7,7 @@ Shapes: x (N, C_in, L), depthwise (C_mid, 1, K), mid_bias (C_mid,), pointwise (C
 bias (C_out,) -> y (N, C_out, length).
 
 One kernel computes it where `forms.fuses` says so. Then mid is never written, and the gradient
-computes it again: in training that is the same traffic, but mid takes no memory in between.
+computes it again: in training that is about the same traffic, but mid takes no memory in between.
 """
 
 from __future__ import annotations

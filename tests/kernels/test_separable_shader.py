@@ -108,12 +108,11 @@ def test_in_half_precision_what_lies_between_is_rounded_as_two_kernels_round_it(
     ("sizes", "expected"),
     [
         ((64, 64, 64, 13, 128, 1, 1), True),
-        ((256, 256, 256, 33, 835, 1, 1), True),
+        ((64, 64, 128, 33, 835, 2, 1), True),
         ((64, 128, 64, 3, 128, 1, 1), True),
-        ((512, 512, 512, 3, 835, 1, 1), False),  # x would be read four times
-        ((8, 8, 384, 75, 835, 1, 1), False),  # the depthwise products would be made three times
-        ((64, 64, 64, 3, 835, 1, 256), True),  # a tap at a time
-        ((64, 64, 64, 7, 835, 1, 256), False),  # seven times x
+        ((64, 64, 136, 13, 128, 1, 1), False),  # more outputs than a threadgroup holds
+        ((64, 64, 64, 3, 835, 1, 256), False),  # three times x
+        ((64, 64, 64, 75, 835, 1, 1), False),  # more halo than tile
         ((64, 64, 12, 3, 835, 1, 1), False),  # 12 outputs in rows of 16
         ((64, 64, 64, 3, 10, 1, 1), False),  # 10 positions in rows of 16
         ((64, 64, 64, 1000, 4000, 1, 1), False),  # no room

@@ -80,7 +80,7 @@ inline Sizes read_sizes(const device int* from) {
 // zero too, as far as a fragment reaches.
 template <typename G, typename X>
 inline void stage_tile(threadgroup float* tile, X x, int channels, int L, int start, int thread_index) {
-  const int staged = min(int(G::SC), (channels + G::CB - 1) / G::CB * G::CB);
+  const int staged = metal::min(int(G::SC), (channels + G::CB - 1) / G::CB * G::CB);
   for (int i = thread_index; i < staged * G::W * G::PX; i += G::THREADS) {
     const int c = i / (G::W * G::PX), j = i / G::PX % G::W, phase = i % G::PX;
     const int at = start + j * G::SX + phase;
@@ -105,7 +105,7 @@ inline void multiply_tile(
   for (; tap < stop; ++tap) {
     threadgroup const float* from = tile + row % G::CB * (G::PX * G::W) +
                                     offsets[tap * G::TB + row / G::CB] + fragment_column(lane);
-    for (int c = 0; c < min(int(G::SC), channels); c += G::CB) {
+    for (int c = 0; c < metal::min(int(G::SC), channels); c += G::CB) {
 #pragma clang loop unroll(full)
       for (int n = 0; n < G::FQ; ++n) {
         const int column = n * 8 * G::WQ;
@@ -171,6 +171,7 @@ inline void implicit_matmul(
 
   const int fragments = (s.Og * G::SY + 7) / 8;  // of rows, in a group
   const int first = int(group.x) * (G::FM * G::WM) + int(simdgroup) / G::WQ * G::FM;
+  const int column = int(simdgroup) % G::WQ * 8;
   const size_t row_step = size_t((s.Cg + G::CB - 1) / G::CB) * s.taps * 64;
   const int g = int(group.z) % s.groups;
   x += size_t(group.z) * s.Cg * s.L;
@@ -194,8 +195,8 @@ inline void implicit_matmul(
         threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         // Columns j that meet x in [0, L), or may: those of a fragment see j to j + 7 + W - BQ.
         const int low = (start < 0 ? (G::SX - G::PX - start) / G::SX : 0) - 7 - (G::W - G::BQ);
-        const int high = min((s.L - 1 - start) / G::SX + 1, s.positions - q0);
-        const int column = int(simdgroup) % G::WQ * 8;
+        const int high = metal::min((s.L - 1 - start) / G::SX + 1, s.positions - q0);
+        if (first >= fragments) continue;
         multiply_tile<G, SPARSE>(
             sum, memory + column, weight + size_t(c / G::CB) * s.taps * 64, row_step, offsets,
             present + first * s.taps, window[1], window[2], s.taps, s.Cg - c, fragments - first,

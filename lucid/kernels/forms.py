@@ -27,8 +27,10 @@ Form = Callable[..., mx.array]
 
 
 def fits_32_bits(length: int, K: int, stride: int, dilation: int) -> bool:
-    """Whether the positions in a row fit, those of a tile of 4096 past its end included."""
-    return stride <= 2**18 and length * stride + K * dilation <= metal.LARGEST_AXIS
+    """Whether the positions in a row fit, those of a tile of 4096 past its end included, and of 8
+    outputs that share inputs."""
+    steps = stride <= 2**18 and 8 * stride * dilation <= metal.LARGEST_AXIS
+    return steps and length * stride + K * dilation <= metal.LARGEST_AXIS
 
 
 class Shape(NamedTuple):

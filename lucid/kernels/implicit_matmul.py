@@ -19,11 +19,11 @@ from lucid.kernels.metal import Kernel
 
 WINDOW = 4608  # floats of x in threadgroup memory at most: 18 of 32 KiB
 STAGED = 2560  # as many where channels can be had: fewer barriers, yet several groups in a core
-BUSY = 1024  # threadgroups that fill any GPU: 12 in each of 80 cores
+BUSY = 512  # threadgroups that fill a GPU: 12 in each of 40 cores
 EMPTY = -1  # a place that no tap takes
 
-# Fragments of rows in a tile -> FM, WM, FQ, WQ: each of 4 simdgroups has 8 to 21 fragments of sums.
-# The last is the 64 by 64 of MLX's own matmul.
+# Fragments of rows in a tile -> FM, WM, FQ, WQ of the struct Product. Each of 4 simdgroups has 8 to
+# 21 fragments of sums. The last tile is the 64 by 64 of MLX's own matmul.
 TILES = {
     1: (1, 1, 8, 4),
     2: (2, 1, 8, 4),
@@ -68,13 +68,8 @@ def transposed(Cg: int, Og: int, K: int, stride: int, dilation: int) -> Plan:
 def _plan(Cg: int, Og: int, taps: np.ndarray, offsets: np.ndarray, SX: int) -> Plan:
     """The cheapest over the shapes of fragments: CB channels by 8/CB taps, and rows of OB channels
     by 8/OB phases."""
-    phases = taps.shape[1]
-    orders = [OB for OB in (8, 4, 2, 1) if phases == 1 or Og % OB == 0]
-    plans = [
-        _fragments(Cg, Og, taps, offsets, SX, CB, OB)
-        for OB in (orders if phases > 1 else [8])
-        for CB in (8, 4, 2, 1)
-    ]
+    orders = [OB for OB in (8, 4, 2, 1) if Og % OB == 0] if taps.shape[1] > 1 else [8]
+    plans = (_fragments(Cg, Og, taps, offsets, SX, CB, OB) for OB in orders for CB in (8, 4, 2, 1))
     return min(plans, key=_cost)
 
 
@@ -107,8 +102,8 @@ def _fragments(
     places: list[int] = []  # of the taps in the order of fragments
     tile: list[int] = []  # where they lie in threadgroup memory
     for first, stop in windows:
-        inside = order[first:stop]
-        shift, phase = shifts[inside[0]], phases[inside[0]] // PX * PX
+        shift, phase = shifts[order[first]], phases[order[first]] // PX * PX
+        inside = np.sort(order[first:stop])
         at = (phases[inside] - phase) * W + shifts[inside] - shift
         fill = -len(inside) % TB
         begin = len(places) // TB
@@ -168,7 +163,8 @@ def pack(w: mx.array, plan: Plan) -> mx.array:
     OB = OB if SY > 1 else 1
     w = w.reshape(G, Og // OB, OB, Cg, -1, SY).transpose(0, 1, 5, 2, 3, 4)
     w = w.reshape(G, Og * SY, Cg, -1)
-    w = mx.pad(w, [(0, 0), (0, -Og * SY % 8), (0, -Cg % CB), (0, 0)])
+    if Og * SY % 8 or Cg % CB:
+        w = mx.pad(w, [(0, 0), (0, -Og * SY % 8), (0, -Cg % CB), (0, 0)])
     w = w.reshape(G, -1, 8, w.shape[2] // CB, CB, len(plan.taps) * CB // 8, 8 // CB)
     return w.transpose(0, 1, 3, 5, 2, 6, 4).reshape(-1)
 

@@ -122,8 +122,10 @@ class Shape(NamedTuple):
     @property
     def fills_fragments_transposed(self) -> bool:
         """As above; and the packed weight, which has a place for every phase, stays small."""
+        if self.stride > 4 * self.K:
+            return False
         plan = implicit_matmul.transposed(self.Og, self.Cg, self.K, self.stride, self.dilation)
-        return 4 * plan.products <= 5 * self.Cg * self.Og * self.K and self.stride <= 8 * self.K
+        return 4 * plan.products <= 5 * self.Cg * self.Og * self.K
 
 
 class Sizes(NamedTuple):

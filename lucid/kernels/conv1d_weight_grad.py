@@ -15,6 +15,8 @@ from lucid.kernels.sum_partials import sum_partials
 _MATMUL = Kernel("conv1d_weight_grad", "conv1d_weight_grad_matmul")
 _DIRECT = Kernel("conv1d_weight_grad", "conv1d_weight_grad_direct")
 
+GROUPS = 256  # threadgroups that fill the largest of Apple's GPUs: three to each core
+
 
 def by_sample(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
@@ -119,9 +121,8 @@ def _simdgroups(size: int, most: int) -> int:
 def _chunk(blocks: int, tiles: int, read: int, partial: int) -> int:
     """How many of its blocks of positions one threadgroup sums up.
 
-    So few that 256 threadgroups or more run at once, three to each core of the largest of Apple's
-    GPUs, but so many that all partial sums, of `partial` values each, are an eighth of the values
-    read at most.
+    So few that GROUPS or more run at once, but so many that all partial sums, of `partial` values
+    each, are an eighth of the values read at most.
     """
-    chunks = max(min(-(-256 // tiles), read // (8 * partial)), 1)
+    chunks = max(min(-(-GROUPS // tiles), read // (8 * partial)), 1)
     return -(-blocks // chunks)

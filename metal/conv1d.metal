@@ -12,7 +12,10 @@
 //   Grid: tiles of rows (8 to 64) x runs of tiles of positions t (64 to 256) x N*groups; 128 threads.
 //   Multiply-adds: rows and positions rounded up to 8; channels and taps together, so that one
 //   channel with 16 taps fills two fragments.
-//   Traffic: y once; x, and the reach of the taps, once per tile of rows; the weight once per run.
+//   Traffic: y once; x, and the reach of the taps, once per tile of rows; the weight once per run. A
+//   tile of 64 x 64 makes 8 multiply-adds for each byte of float that it reads: a layer with more
+//   of them per byte of x, w and y reads those more often, from the caches that threadgroups share,
+//   and is bound by arithmetic.
 //
 // `direct`: few output channels, which would leave most of an 8x8 fragment empty. A thread keeps OC
 //   channels of R outputs in registers and walks over input channels and taps (slide.h); taps whose

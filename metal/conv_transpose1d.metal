@@ -16,8 +16,10 @@
 //   Grid: tiles of rows (8 to 64) x runs of tiles of positions q (64 to 256) x N*groups; 128 threads.
 //   Multiply-adds: rows and positions rounded up to 8, channels to 8 or, with several shifts in one
 //   fragment, less; where a phase has fewer taps, the empty fragments are skipped.
-//   Traffic: y once; x once per tile of rows, the weight once per run: at least 64 products for each
-//   value read. From about 30 products per byte of x, w and y on the arithmetic takes longer anyway.
+//   Traffic: y once; x once per tile of rows, the weight once per run. A tile of 64 x 64 makes 8
+//   multiply-adds for each byte of float that it reads: a layer with more of them per byte of x, w
+//   and y reads those more often, from the caches that threadgroups share, and is bound by
+//   arithmetic.
 //
 // `direct`: few channels, which would leave most of an 8x8 fragment empty. A thread keeps OC channels
 //   of R outputs of one phase in registers and walks over input channels and taps (slide.h).

@@ -47,6 +47,7 @@ const bool inside = start >= 0 && start + (R - 1) * STEP * S + (K - 1) * D < L &
                     t + (R - 1) * STEP < length;
 
 float sum[OC * R];
+#pragma clang loop unroll(full)
 for (int i = 0; i < OC * R; ++i) sum[i] = BIAS ? static_cast<float>(bias[o + i / R]) : 0.0f;
 for (int c = 0; c < Cg; ++c) {
   const auto from = x + ((size_t(n) * groups + g) * Cg + c) * L;
@@ -63,6 +64,7 @@ for (int c = 0; c < Cg; ++c) {
   }
 }
 device T* to = y + (size_t(n) * groups * Og + o) * length;
+#pragma clang loop unroll(full)
 for (int i = 0; i < OC * R; ++i) {
   const int at = t + i % R * STEP;
   if (at < length) to[size_t(i / R) * length + at] = static_cast<T>(sum[i]);

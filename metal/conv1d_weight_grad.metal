@@ -72,8 +72,10 @@ const int fragment_row = lucid::fragment_row(lane), fragment_column = lucid::fra
 // Where this lane's elements lie in threadgroup memory. What is beyond the tile repeats its last
 // row or column, and is not stored.
 int row_offset[4], column_offset[4][2];
+#pragma clang loop unroll(full)
 for (int f = 0; f < 4; f++) {
   row_offset[f] = min(i0 + 8 * f + fragment_row, rows - 1) * G_ROW + fragment_column;
+#pragma clang loop unroll(full)
   for (int e = 0; e < 2; e++) {
     const int j = min(j0 + 8 * f + fragment_column + e, columns - 1);
     const int c = j / KB, k = j % KB;
@@ -163,6 +165,7 @@ for (int i = 0; i < 4; i++) {
   const size_t row = channel * row_size + c0 * K + k0;
 #pragma clang loop unroll(full)
   for (int j = 0; j < 4; j++) {
+#pragma clang loop unroll(full)
     for (int e = 0; e < 2; e++) {
       const int column = j0 + 8 * j + fragment_column + e;
       if (turn == 0 && o < rows && column < columns) {
@@ -192,8 +195,11 @@ const int o0 = block / k_blocks / c_blocks * OB;
 const int outputs = min(OB, Og - o0), channels = min(CB, Cg - c0), taps = min(KB, K - k0);
 
 float sums[OB][CB][KB];
+#pragma clang loop unroll(full)
 for (int o = 0; o < OB; o++) {
+#pragma clang loop unroll(full)
   for (int c = 0; c < CB; c++) {
+#pragma clang loop unroll(full)
     for (int k = 0; k < KB; k++) {
       sums[o][c][k] = 0.0f;
     }
@@ -212,14 +218,18 @@ for (int i = thread_index; i < count; i += 256) {
   const size_t g_channel = n * C_out + group * Og + o0;
   const size_t x_channel = n * C_in + group * Cg + c0;
   float gt[OB];
+#pragma clang loop unroll(full)
   for (int o = 0; o < OB; o++) {
     gt[o] = o < outputs ? static_cast<float>(g[(g_channel + o) * length + t]) : 0.0f;
   }
+#pragma clang loop unroll(full)
   for (int c = 0; c < CB; c++) {
+#pragma clang loop unroll(full)
     for (int k = 0; k < KB; k++) {
       const int position = t * S + (k0 + k) * D - left;
       if (c < channels && k < taps && position >= 0 && position < L) {
         const float value = static_cast<float>(x[(x_channel + c) * L + position]);
+#pragma clang loop unroll(full)
         for (int o = 0; o < OB; o++) {
           if (o < outputs) {
             sums[o][c][k] += gt[o] * value;
@@ -237,8 +247,11 @@ for (int i = thread_index; i < count; i += 256) {
 }
 
 const int simdgroup = int(simdgroup_index_in_threadgroup);
+#pragma clang loop unroll(full)
 for (int o = 0; o < OB; o++) {
+#pragma clang loop unroll(full)
   for (int c = 0; c < CB; c++) {
+#pragma clang loop unroll(full)
     for (int k = 0; k < KB; k++) {
       const float sum = metal::simd_sum(sums[o][c][k]);
       if (thread_index_in_simdgroup == 0) {

@@ -56,6 +56,7 @@ const bool inside = farthest >= 0 && nearest + (R - 1) * STEP < L && t >= 0 &&
                     t + (R - 1) * STEP * S < length;
 
 float sum[OC * R];
+#pragma clang loop unroll(full)
 for (int i = 0; i < OC * R; ++i) sum[i] = BIAS ? static_cast<float>(bias[o + i / R]) : 0.0f;
 for (int c = 0; c < Cg && count > 0; ++c) {
   const auto from = x + ((size_t(n) * groups + g) * Cg + c) * L;
@@ -68,6 +69,7 @@ for (int c = 0; c < Cg && count > 0; ++c) {
   }
 }
 device T* to = y + (size_t(n) * groups * Og + o) * length;
+#pragma clang loop unroll(full)
 for (int i = 0; i < OC * R; ++i) {
   const int at = t + i % R * STEP * S;
   if (at >= 0 && at < length) to[size_t(i / R) * length + at] = static_cast<T>(sum[i]);

@@ -88,6 +88,7 @@ const int first_filter = int(threadgroup_position_in_grid.y) * filters_per_group
 const int last_filter = min(first_filter + filters_per_group, m);
 for (int filter = first_filter; filter < last_filter; filter += F) {
   if (active) {
+#pragma clang loop unroll(full)
     for (int f = 0; f < F; f++) {
       lucid::stage<1, 0>(
           reinterpret_cast<threadgroup float*>(taps + f * QUADS),
@@ -97,6 +98,7 @@ for (int filter = first_filter; filter < last_filter; filter += F) {
   threadgroup_barrier(metal::mem_flags::mem_threadgroup);
 
   float4 sums[F];
+#pragma clang loop unroll(full)
   for (int f = 0; f < F; f++) {
     sums[f] = float4(BIAS ? float(b[c * m + filter + f]) : 0.0f);
   }
@@ -105,10 +107,12 @@ for (int filter = first_filter; filter < last_filter; filter += F) {
   } else if (active) {
     for (int r = 0; r < count; r++) {
       float one[F];
+#pragma clang loop unroll(full)
       for (int f = 0; f < F; f++) {
         one[f] = lucid::get(sums[f], r);
       }
       lucid::convolve<K, F, S, D, PLANE, QUADS>(xs + 4 * block + r, taps, one);
+#pragma clang loop unroll(full)
       for (int f = 0; f < F; f++) {
         lucid::set(sums[f], r, one[f]);
       }
@@ -116,6 +120,7 @@ for (int filter = first_filter; filter < last_filter; filter += F) {
   }
 
   // Through threadgroup memory, so that neighbouring threads write neighbouring values.
+#pragma clang loop unroll(full)
   for (int f = 0; f < F; f++) {
     y_tile[i] = sums[f];
     threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -162,6 +167,7 @@ threadgroup float* ys = reinterpret_cast<threadgroup float*>(y_tile) + row * R *
 threadgroup float4* taps = w_tile + team * WEIGHTS + row * QUADS;
 
 V sums[S];
+#pragma clang loop unroll(full)
 for (int p = 0; p < S; p++) {
   sums[p] = V(BIAS && team == 0 ? float(b[c]) : 0.0f);
 }
@@ -181,10 +187,12 @@ for (int first = 0; first < m; first += TEAMS) {
     } else {
       for (int r = 0; r < R; r++) {
         float one[S];
+#pragma clang loop unroll(full)
         for (int p = 0; p < S; p++) {
           one[p] = lucid::get(sums[p], r);
         }
         lucid::convolve_transposed<K, S, D, true>(from + r, taps, t + r * S, length, one);
+#pragma clang loop unroll(full)
         for (int p = 0; p < S; p++) {
           lucid::set(sums[p], r, one[p]);
         }
@@ -198,6 +206,7 @@ for (int first = 0; first < m; first += TEAMS) {
 // neighbouring threads write neighbouring values.
 threadgroup float* sum = ys + R * block;
 if (active && team == 0) {
+#pragma clang loop unroll(full)
   for (int p = 0; p < S; p++) {
     lucid::write(sum + p * Y_PLANE, sums[p]);
   }
@@ -205,6 +214,7 @@ if (active && team == 0) {
 threadgroup_barrier(metal::mem_flags::mem_threadgroup);
 for (int turn = 1; turn < TEAMS; turn++) {
   if (active && team == turn) {
+#pragma clang loop unroll(full)
     for (int p = 0; p < S; p++) {
       lucid::write(sum + p * Y_PLANE, lucid::read(sum + p * Y_PLANE, sums[p]) + sums[p]);
     }
@@ -248,6 +258,7 @@ const int lanes = g_lanes / TAP_TEAMS, tap_team = g_lane / lanes, lane = g_lane 
 const int c = (o0 + g_row) / m - c0;
 
 float sums[TAPS];
+#pragma clang loop unroll(full)
 for (int k = 0; k < TAPS; k++) {
   sums[k] = 0.0f;
 }
@@ -289,6 +300,7 @@ for (int step = first; step < last; step++) {
   threadgroup_barrier(metal::mem_flags::mem_threadgroup);
 }
 
+#pragma clang loop unroll(full)
 for (int k = 0; k < TAPS; k++) {
   const float sum = metal::simd_sum(sums[k]);
   if (thread_index_in_simdgroup == 0) {

@@ -109,12 +109,12 @@ inline void multiply_tile(
 #pragma clang loop unroll(full)
       for (int n = 0; n < G::FQ; ++n) {
         const int column = n * 8 * G::WQ;
-        if (column >= low && column < high) load(b[n], from + c * G::PX * G::W + column, 1);
+        if (column >= low && column < high) lucid::load(b[n], from + c * G::PX * G::W + column, 1);
       }
 #pragma clang loop unroll(full)
       for (int m = 0; m < G::FM; ++m) {
         if (m < rows && (!SPARSE || present[m * taps + tap] != 0)) {
-          load(a, weight + m * row_step + (c / G::CB * taps + tap) * 64, 1);
+          lucid::load(a, weight + m * row_step + (c / G::CB * taps + tap) * 64, 1);
 #pragma clang loop unroll(full)
           for (int n = 0; n < G::FQ; ++n) {
             const int column = n * 8 * G::WQ;
@@ -140,7 +140,7 @@ inline void store_tile(
       const int m = i / G::FQ + simdgroup / G::WQ * G::FM, n = i % G::FQ - pass * G::PASS;
       if (n >= 0 && n < G::PASS) {
         const int column = n * G::WQ + simdgroup % G::WQ;
-        store(sum[i], results + 8 * (m * STEP + column), STEP, 1, lane);
+        lucid::store(sum[i], results + 8 * (m * STEP + column), STEP, 1, lane);
       }
     }
     threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -184,7 +184,7 @@ inline void implicit_matmul(
     if (q0 >= s.positions) break;
     Fragment sum[G::FM * G::FQ];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < G::FM * G::FQ; ++i) clear(sum[i]);
+    for (int i = 0; i < G::FM * G::FQ; ++i) lucid::clear(sum[i]);
     for (int c = 0; c < s.Cg; c += G::SC) {
       for (int chunk = 0; chunk < s.chunks; ++chunk) {
         const device int* window = chunks + 3 * chunk;

@@ -45,7 +45,8 @@ inline void load(thread Fragment& a, P at, int step) {
 // a[r][c] = from[r * row_step + c * column_step]; with the steps exchanged, the transposed matrix.
 template <typename P>
 inline void load(thread Fragment& a, P from, int row_step, int column_step, uint lane) {
-  load(a, from + fragment_row(lane) * row_step + fragment_column(lane) * column_step, column_step);
+  from += fragment_row(lane) * row_step + fragment_column(lane) * column_step;
+  lucid::load(a, from, column_step);
 }
 
 // to[r * row_step + c * column_step] = a[r][c].

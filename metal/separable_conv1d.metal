@@ -90,6 +90,7 @@ for (int m0 = 0; m0 < C_mid; m0 += BM) {
       for (int k = 0; k < K; k++) {
         const float weight = static_cast<float>(depthwise[(m0 + m) * K + k]);
         const int tap = row + k % PHASES * X_ROW + k / PHASES * STEP;
+#pragma clang loop unroll(full)
         for (int r = 0; r < 2; r++) {
           if (lane + 32 * r < stop) {
             values[r] += weight * xs[tap + 32 * r];
@@ -97,10 +98,12 @@ for (int m0 = 0; m0 < C_mid; m0 += BM) {
         }
       }
       const float shift = static_cast<float>(mid_bias[m0 + m]);
+#pragma clang loop unroll(full)
       for (int r = 0; r < 2; r++) {
         values[r] = static_cast<float>(static_cast<T>(values[r] + shift));
       }
     }
+#pragma clang loop unroll(full)
     for (int r = 0; r < 2; r++) {
       mid[m * MID_ROW + lane + 32 * r] = values[r];
     }
@@ -133,6 +136,7 @@ for (int i = 0; i < 4; i++) {
     const size_t row = (static_cast<size_t>(n) * C_out + o) * length;
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) {
+#pragma clang loop unroll(full)
       for (int e = 0; e < 2; e++) {
         const int t = j0 + 8 * j + lucid::fragment_column(lane) + e;
         if (t < stop) {

@@ -71,8 +71,10 @@ inline void next_run(
   threadgroup const float4* quads = reinterpret_cast<threadgroup const float4*>(at) + offset / 4;
   const int moved = before < 0 ? 2 : offset / 4 - before / 4;
   const bool two = before >= 0 && before % 4 != 0;
-  if (moved > 0) {
-    window.low = moved == 1 && two ? window.high : quads[0];
+  if (moved == 1 && two) {
+    window.low = window.high;
+  } else if (moved > 0) {
+    window.low = quads[0];
   }
   if (offset % 4 != 0 && (moved > 0 || !two)) {
     window.high = quads[1];

@@ -2,18 +2,20 @@
 //
 //   y[n, o, t] = bias[o] + sum over c, k of w[o, c, k] * x[n, c, t*S + k*D - left]
 //
-// Shapes: x (N, C_in, L), w (C_out, Cg, K), y (N, C_out, length), C_in = groups*Cg. What lies outside
-// of x counts as zero, so padding of any size on either side is free, and a causal layer needs no
-// copy. Positions are 32-bit, offsets of rows 64-bit. Products and sums in float for every T.
+// Shapes: x (N, C_in, L), w (C_out, Cg, K), y (N, C_out, length), C_in = groups*Cg. What lies
+// outside of x counts as zero, so padding of any size on either side is free, and a causal layer
+// needs no copy. Positions are 32-bit, offsets of rows 64-bit. Products and sums in float for every
+// T.
 //
 // `matmul`: many channels; see implicit_matmul.h. Output channels are the rows of a matrix product
 //   whose reduction runs over input channels and taps. x is staged split by phase of the stride, so
 //   that every tap reads it with stride 1.
-//   Grid: tiles of rows (8 to 64) x runs of tiles of positions t (64 to 256) x N*groups; 128 threads.
+//   Grid: tiles of rows (8 to 64) x runs of tiles of positions t (64 to 256) x N*groups; 128
+//   threads.
 //   Multiply-adds: rows and positions rounded up to 8; channels and taps together, so that one
 //   channel with 16 taps fills two fragments.
-//   Traffic: y once; x, and the reach of the taps, once per tile of rows; the weight once per run. A
-//   tile of 64 x 64 makes 8 multiply-adds for each byte of float that it reads: a layer with more
+//   Traffic: y once; x, and the reach of the taps, once per tile of rows; the weight once per run.
+//   A tile of 64 x 64 makes 8 multiply-adds for each byte of float that it reads: a layer with more
 //   of them per byte of x, w and y reads those more often, from the caches that threadgroups share,
 //   and is bound by arithmetic.
 //

@@ -7,13 +7,14 @@
 // S, dilation D, left (also above D*(K-1), also negative: y is cropped, or begins late), length.
 // Positions are 32-bit, offsets of rows 64-bit. Products and sums in float for every T.
 //
-// Both kernels are polyphase. Write t + left = q*S + phase: only the taps with k*D = e*S + phase for
-// a whole e reach this output, and they meet the inputs q - e. So no zero between inputs is ever
-// multiplied, an output takes ceil(K/S) taps where D = 1, and it is written once.
+// Both kernels are polyphase. Write t + left = q*S + phase: only the taps with k*D = e*S + phase
+// for a whole e reach this output, and they meet the inputs q - e. So no zero between inputs is
+// ever multiplied, an output takes ceil(K/S) taps where D = 1, and it is written once.
 //
 // `matmul`: many channels; see implicit_matmul.h. All phases of some channels form the rows of one
 //   matrix product, whose reduction runs over input channels and shifts e.
-//   Grid: tiles of rows (8 to 64) x runs of tiles of positions q (64 to 256) x N*groups; 128 threads.
+//   Grid: tiles of rows (8 to 64) x runs of tiles of positions q (64 to 256) x N*groups; 128
+//   threads.
 //   Multiply-adds: rows and positions rounded up to 8, channels to 8 or, with several shifts in one
 //   fragment, less; where a phase has fewer taps, the empty fragments are skipped.
 //   Traffic: y once; x once per tile of rows, the weight once per run. A tile of 64 x 64 makes 8
@@ -21,8 +22,9 @@
 //   and y reads those more often, from the caches that threadgroups share, and is bound by
 //   arithmetic.
 //
-// `direct`: few channels, which would leave most of an 8x8 fragment empty. A thread keeps OC channels
-//   of R outputs of one phase in registers and walks over input channels and taps (slide.h).
+// `direct`: few channels, which would leave most of an 8x8 fragment empty. A thread keeps OC
+//   channels of R outputs of one phase in registers and walks over input channels and taps
+//   (slide.h).
 //   Multiply-adds: the useful ones and no others.
 //   Grid: (phases x blocks of R positions, channels / OC, N); threadgroups of up to 256, 32 or more
 //   along t, the rest along channels, which share the reads of x.
@@ -65,7 +67,8 @@ for (int c = 0; c < Cg && count > 0; ++c) {
     lucid::slide<OC, R, false>(
         sum, from, farthest, STEP, L, taps, -P, K, count, t, STEP * S, length);
   } else {
-    lucid::slide<OC, R, true>(sum, from, farthest, STEP, L, taps, -P, K, count, t, STEP * S, length);
+    lucid::slide<OC, R, true>(
+        sum, from, farthest, STEP, L, taps, -P, K, count, t, STEP * S, length);
   }
 }
 device T* to = y + (size_t(n) * groups * Og + o) * length;

@@ -2,8 +2,8 @@
 
 namespace lucid {
 
-// A convolution of many channels as a product of matrices of which only the weight lies in memory as
-// such. With `tap` counting what one output of one row meets in one channel,
+// A convolution of many channels as a product of matrices of which only the weight lies in memory
+// as such. With `tap` counting what one output of one row meets in one channel,
 //
 //     y[n, o, q*SY + phase - cut] = bias[o] + sum over c, tap of
 //         weight[(o, phase), (c, tap)] * x[n, c, q*SX + origin + offset(tap)]
@@ -14,14 +14,14 @@ namespace lucid {
 // Nothing is multiplied by a zero put between inputs or taps, and no unfolded x is written.
 //
 // A threadgroup of 4 simdgroups computes BM = 8*FM*WM rows by BQ = 8*FQ*WQ positions q: simdgroups
-// lie WM by WQ, and each keeps FM by FQ fragments of sums in registers. SC channels of x at a time go
-// to threadgroup memory, W positions of PX phases of the stride SX, halo included, and all taps that
-// fall into them slide over that: x is read once for a tile of rows, not once for each tap. Taps that
-// reach too far for one such window come in several, the "chunks".
-// A fragment of x has 8 rows, CB channels by 8/CB taps, so that few channels fill it too. A fragment
-// of the weight is 64 neighbours in memory: one contiguous read of the simdgroup. The sums leave
-// through threadgroup memory, where the phases interleave, so that neighbouring lanes store
-// neighbours. lucid/kernels/implicit_matmul.py chooses all this and packs the weight.
+// lie WM by WQ, and each keeps FM by FQ fragments of sums in registers. SC channels of x at a time
+// go to threadgroup memory, W positions of PX phases of the stride SX, halo included, and all taps
+// that fall into them slide over that: x is read once for a tile of rows, not once for each tap.
+// Taps that reach too far for one such window come in several, the "chunks". A fragment of x has 8
+// rows, CB channels by 8/CB taps, so that few channels fill it too. A fragment of the weight is 64
+// neighbours in memory: one contiguous read of the simdgroup. The sums leave through threadgroup
+// memory, where the phases interleave, so that neighbouring lanes store neighbours.
+// lucid/kernels/implicit_matmul.py chooses all this and packs the weight.
 template <int FM_, int WM_, int FQ_, int WQ_, int CB_, int SC_, int PX_, int W_, int SX_, int OB_,
           int SY_>
 struct Product {
@@ -79,13 +79,15 @@ inline Sizes read_sizes(const device int* from) {
 // tile[c][phase][j] = x[c][start + j*SX + phase], zero outside of x. Channels past the last one are
 // zero too, as far as a fragment reaches.
 template <typename G, typename X>
-inline void stage_tile(threadgroup float* tile, X x, int channels, int L, int start, int thread_index) {
+inline void stage_tile(
+    threadgroup float* tile, X x, int channels, int L, int start, int thread_index) {
   const int staged = metal::min(int(G::SC), (channels + G::CB - 1) / G::CB * G::CB);
   for (int i = thread_index; i < staged * G::W * G::PX; i += G::THREADS) {
     const int c = i / (G::W * G::PX), j = i / G::PX % G::W, phase = i % G::PX;
     const int at = start + j * G::SX + phase;
     const bool inside = c < channels && at >= 0 && at < L;
-    tile[(c * G::PX + phase) * G::W + j] = inside ? static_cast<float>(x[size_t(c) * L + at]) : 0.0f;
+    const float value = inside ? static_cast<float>(x[size_t(c) * L + at]) : 0.0f;
+    tile[(c * G::PX + phase) * G::W + j] = value;
   }
 }
 
@@ -93,8 +95,9 @@ inline void stage_tile(threadgroup float* tile, X x, int channels, int L, int st
 //
 // `weight` points to this lane's part of the fragment of the simdgroup's first row, the first
 // channels and tap 0; `row_step` leads to the next 8 rows. Of the FM by FQ fragments only the first
-// `rows`, with columns in [low, high), are needed. Where SPARSE, present[row*taps + tap] tells which
-// fragments of the weight are not all zero. Conditions are the same for all lanes of a simdgroup.
+// `rows`, with columns in [low, high), are needed. Where SPARSE, present[row*taps + tap] tells
+// which fragments of the weight are not all zero. Conditions are the same for all lanes of a
+// simdgroup.
 template <typename G, bool SPARSE, typename T>
 inline void multiply_tile(
     thread Fragment* sum, threadgroup const float* tile, const device T* weight, size_t row_step,
@@ -126,8 +129,8 @@ inline void multiply_tile(
   }
 }
 
-// y = sum + bias, for the tile whose first row is `row` and whose first position is `q0`. y and bias
-// point to the first channel of the group.
+// y = sum + bias, for the tile whose first row is `row` and whose first position is `q0`. y and
+// bias point to the first channel of the group.
 template <typename G, bool BIAS, typename T, typename B>
 inline void store_tile(
     thread Fragment* sum, threadgroup float* results, device T* y, B bias, thread const Sizes& s,
@@ -151,8 +154,9 @@ inline void store_tile(
       const int u = (q0 + pass * G::COLUMNS + q) * G::SY + (row / G::OB + outer) % G::SY;
       const int t = u - s.cut;
       if (o < s.Og && t >= 0 && t < s.length) {
-        const float value = results[(outer * G::OB + inner) * STEP + q];
-        y[size_t(o) * s.length + t] = static_cast<T>(BIAS ? value + static_cast<float>(bias[o]) : value);
+        float value = results[(outer * G::OB + inner) * STEP + q];
+        if (BIAS) value += static_cast<float>(bias[o]);
+        y[size_t(o) * s.length + t] = static_cast<T>(value);
       }
     }
   }

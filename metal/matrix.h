@@ -11,8 +11,8 @@
 //     rows 4..7        16   17   24   25       row 4; likewise
 //
 // Apple does not document this layout; MLX relies on it in all of its matrix kernels. So a fragment
-// is filled and read by each lane with two plain accesses, at any alignment and from any type, where
-// simdgroup_load would ask for a full 8x8 of floats. All lanes of a simdgroup must call
+// is filled and read by each lane with two plain accesses, at any alignment and from any type,
+// where simdgroup_load would ask for a full 8x8 of floats. All lanes of a simdgroup must call
 // multiply_accumulate together: conditions around it depend on nothing that differs by lane.
 
 #include <metal_simdgroup_matrix>

@@ -5,10 +5,11 @@ namespace lucid {
 
 // What one input channel adds to R outputs in each of OC channels, by taps that lie `hop` apart:
 //
-//     sum[o * R + r] += sum over m < count of w[o * channel_step + m * tap_step] * x[at + (r+m) * hop]
+//     sum[o*R + r] += sum over m < count of
+//         w[o*channel_step + m*tap_step] * x[at + (r + m)*hop]
 //
-// Output r meets at tap m what output r + 1 met at tap m - 1. So R values of x stay in registers and
-// move on by one for each tap: OC + 1 reads for OC * R multiply-adds.
+// Output r meets at tap m what output r + 1 met at tap m - 1. So R values of x stay in registers
+// and move on by one for each tap: OC + 1 reads for OC * R multiply-adds.
 //
 // Where ENDS, some of it may lie outside: positions of x not in [0, L), outputs t + r * dt not in
 // [0, length). Those products are left out, not made with zeros.

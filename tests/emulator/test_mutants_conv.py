@@ -136,6 +136,11 @@ MUTANTS = {
     "row stride of y": ("y + row * L_out;", "y + row * L;", "device write out of bounds on 'y'"),
     "tap off by one": ("i - P;", "i - P + 1;", "wrong numbers"),
     "halo from the wrong side": ("i - P;", "i - (K - 1 - P);", "wrong numbers"),
+    "vector read of a smaller buffer": (
+        "y_length[0]",
+        "((constant int2*)y_length)[0].y",
+        "device read out of bounds on 'y_length'",
+    ),
     "another address space": (
         "const device T* xr",
         "const threadgroup T* xr",

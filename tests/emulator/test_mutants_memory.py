@@ -71,16 +71,50 @@ ARITHMETIC = elementwise(
     ),
     header="constant float TABLE[5] = {0, 1, 2, 3, 4};\n",
 )
+HISTOGRAM = elementwise(  # of x from -4 to 4
+    "histogram",
+    """
+  threadgroup atomic_uint bins[9];
+  uint t = i % 32;
+  if (t < 9) atomic_store_explicit(&bins[t], 0u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  atomic_fetch_add_explicit(&bins[int(x[i]) + 4], 1u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  y[i] = t < 9 ? float(atomic_load_explicit(&bins[t], memory_order_relaxed)) : 0.0f;
+""",
+    np.concatenate(
+        [np.bincount((half + 4).astype(int), minlength=32) for half in X.reshape(2, 32)]
+    ),
+)
+EXCHANGE = elementwise(
+    "exchange",
+    """
+  threadgroup atomic_float last[1];
+  uint t = i % 32;
+  if (t == 0) atomic_store_explicit(&last[0], 1.5f, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  y[i] = 0.0f;
+  if (t == 1) y[i] = atomic_exchange_explicit(&last[0], 2.5f, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  float expected = 2.5f;
+  if (t == 2 && atomic_compare_exchange_weak_explicit(
+      &last[0], &expected, 3.5f, memory_order_relaxed, memory_order_relaxed))
+    y[i] = atomic_load_explicit(&last[0], memory_order_relaxed);
+""",
+    np.where(np.arange(64) % 32 == 1, 1.5, np.where(np.arange(64) % 32 == 2, 3.5, 0)),
+)
 BYTES = elementwise(  # neighbouring cells narrower than a word belong to different threads
     "bytes",
     """
   threadgroup uchar bytes[32];
   threadgroup half halves[2][16], singles[1];
   threadgroup float2 pairs[32];
+  threadgroup half2 twins[16];
   uint t = i % 32;
   bytes[t] = uchar(t);
   halves[t / 16][t % 16] = half(x[i]);
   pairs[t] = float2(x[i], 1.0f);
+  if (t < 16) twins[t] = half2(1.0f, 2.0f);  // by words, and read by halves
   if (t == 0) singles[0] = half(1.0);
   threadgroup_barrier(mem_flags::mem_threadgroup);
   {
@@ -88,7 +122,7 @@ BYTES = elementwise(  # neighbouring cells narrower than a word belong to differ
     again[t] = float(halves[1 - t / 16][t % 16]);
     threadgroup_barrier(mem_flags::mem_threadgroup);
     _Pragma("unroll") for (int k = 0; k < 2; ++k) again[t] += pairs[31 - t][k];
-    y[i] = again[t] + float(bytes[31 - t]) + float(singles[0]);
+    y[i] = again[t] + float(bytes[31 - t]) + float(singles[0] + ((threadgroup half*)twins)[t]);
   }
 """,
     (
@@ -96,10 +130,11 @@ BYTES = elementwise(  # neighbouring cells narrower than a word belong to differ
         + X.reshape(2, 32)[:, ::-1]
         + np.arange(32)[::-1]
         + 2
+        + np.tile([1, 2], 16)
     ).reshape(64),
 )
 
-SAMPLES = (VECTORS, ACCUMULATED, COUNTED, BRAIN, FEW, ARITHMETIC, BYTES)
+SAMPLES = (VECTORS, ACCUMULATED, COUNTED, BRAIN, FEW, ARITHMETIC, HISTOGRAM, EXCHANGE, BYTES)
 
 UNWRITTEN = "read of an unwritten output on 'y'"
 
@@ -154,6 +189,18 @@ MUTANTS = {
         "y[i] = s",
         "*(float*)(y + i) = s",
         "a pointer loses its address space",
+    ),
+    "atomics before they are set": (
+        HISTOGRAM,
+        "if (t < 9) atomic_store_explicit(&bins[t], 0u, memory_order_relaxed);",
+        "",
+        "uninitialised threadgroup read on 'bins'",
+    ),
+    "plain write and atomics": (
+        HISTOGRAM,
+        "if (t < 9) atomic_store",
+        "*(threadgroup uint*)&bins[t % 9] = 0;\n  if (t < 9) atomic_store",
+        "threadgroup race: write after another thread's write on 'bins'",
     ),
     "race of bytes": (BYTES, "bytes[t] =", "bytes[t / 2] =", "threadgroup race: .* on 'bytes'"),
     "race of halves": (BYTES, "halves[t / 16]", "halves[0]", "threadgroup race: .* on 'halves'"),

@@ -12,7 +12,7 @@ from metal_emulator.sample import ORDERS, Sample
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
-THREADS, CELLS, STEPS = 64, 12, 16
+THREADS, CELLS, STEPS = 64, 4, 16
 NOTHING, READ, WRITE = 0, 1, 2
 BARRIERS = (  # (what the kernel executes, the memory that it orders, among whom)
     ("", None, None),
@@ -51,10 +51,12 @@ MEMORY = {
 
 
 def program(rng, threads):
-    """About 10 accesses of a few cells, so that about half of the programs have a race."""
-    some = 10 / (STEPS * threads)
-    barriers = rng.choice(len(BARRIERS), STEPS, p=[0.1, 0.35, 0.35, 0.05, 0.1, 0.05])
-    kinds = rng.choice(3, (STEPS, threads), p=[1 - some, 0.6 * some, 0.4 * some])
+    """Few threads share few cells, so that about half of the programs have a race."""
+    barriers = rng.choice(len(BARRIERS), STEPS, p=[0.05, 0.25, 0.25, 0.05, 0.2, 0.2])
+    kinds = rng.choice(3, (STEPS, threads), p=[0.94, 0.04, 0.02])
+    first = rng.integers(32)  # of three neighbours in each of two simdgroups
+    busy = rng.choice(threads // 32, 2, replace=False)[:, None] * 32 + (first + np.arange(3)) % 32
+    kinds[:, np.setdiff1d(np.arange(threads), busy)] = NOTHING
     return barriers, kinds, rng.integers(0, CELLS, (STEPS, threads))
 
 

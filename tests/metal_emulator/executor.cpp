@@ -247,6 +247,7 @@ static bool complete_barrier(bool& finished) {
 }
 
 static bool run_group() {
+  meetings = 0;
   emu_checks_group_begin();
   for (bool finished = false; !finished;) {
     for (u32 i = 0; i < group.simdgroups; i++)
@@ -324,7 +325,6 @@ extern "C" int emu_run(Launch* request) {
   if (launch->buffer_count > MAX_BUFFERS || whole > MAX_THREADS || whole == 0) return 2;
   if (!make_fibers(whole) || !place_memory()) return 1;
   aborting = false;
-  meetings = 0;
   current = nullptr;
   emu_checks_launch_begin();
   Faults faults;

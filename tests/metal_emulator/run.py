@@ -26,7 +26,8 @@ class Options:
     not depend on it. `misalign` puts inputs so many elements past an aligned address, as slices
     are. `fill` is the byte that outputs hold before the kernel writes them. `trace_groups` is the
     number of threadgroups whose accesses are traced for the traffic report. `budget` is the number
-    of accesses after which a launch is given up. `collect`: failures raise nothing.
+    of turns of a threadgroup's loops after which the launch is given up. `collect`: failures raise
+    nothing.
     """
 
     mode: build.Mode = field(default_factory=build.Mode)
@@ -34,7 +35,7 @@ class Options:
     misalign: int = 0
     fill: int = 0xFF
     trace_groups: int = 0
-    budget: int = 4_000_000_000
+    budget: int = 1 << 28
     collect: bool = False
 
     @property

@@ -115,7 +115,9 @@ struct Launch {
   Buffer* buffers;
   u32 trace_groups;    // number of threadgroups whose accesses are traced (checks.cpp)
   u32 checked;         // 1: run the checks; 0: count only
-  u64 budget;          // accesses (and rendezvous) after which an endless loop is assumed; 0: none
+  // Turns of the loops of one threadgroup, or meetings of its threads, after which an endless loop
+  // is assumed; 0: none.
+  u64 budget;
 
   Failure failures[MAX_FAILURES];
   u32 failure_count;

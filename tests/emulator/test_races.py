@@ -12,7 +12,7 @@ from metal_emulator.sample import ORDERS, Sample
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
-THREADS, CELLS, STEPS = 64, 4, 16
+THREADS, CELLS, STEPS = 64, 2, 8
 NOTHING, READ, WRITE = 0, 1, 2
 BARRIERS = (  # (what the kernel executes, the memory that it orders, among whom)
     ("", None, None),
@@ -53,9 +53,8 @@ MEMORY = {
 def program(rng, threads):
     """Few threads share few cells, so that about half of the programs have a race."""
     barriers = rng.choice(len(BARRIERS), STEPS, p=[0.05, 0.25, 0.25, 0.05, 0.2, 0.2])
-    kinds = rng.choice(3, (STEPS, threads), p=[0.94, 0.04, 0.02])
-    first = rng.integers(32)  # of three neighbours in each of two simdgroups
-    busy = rng.choice(threads // 32, 2, replace=False)[:, None] * 32 + (first + np.arange(3)) % 32
+    kinds = rng.choice(3, (STEPS, threads), p=[0.84, 0.1, 0.06])
+    busy = [*rng.choice(32, 2, replace=False), rng.integers(32, threads)]
     kinds[:, np.setdiff1d(np.arange(threads), busy)] = NOTHING
     return barriers, kinds, rng.integers(0, CELLS, (STEPS, threads))
 

@@ -34,9 +34,9 @@ struct Write {
   u16 thread, simd_epoch;
 };
 
-// The reads of a cell since its last write, as far as they matter: of the current epoch, and while
-// all come from one simdgroup, of its current simd_epoch. Two readers suffice to know whether some
-// reader is not the thread at hand.
+// The reads of a cell as far as they matter: of the current epoch, and while all come from one
+// simdgroup, of its current simd_epoch. Two readers suffice to know whether some reader is not the
+// thread at hand.
 struct Reads {
   u32 group, epoch;
   u32 simdgroups;  // one bit each
@@ -134,7 +134,6 @@ static void check_cell(const Cells& cells, Write& w, Reads& r, const Access& a, 
     report((here ? names : DEVICE_GROUPS).write_after_read, cells, a, reader);
   }
   w = {now.group, now.epoch, atomic(a.kind) ? ATOMIC : now.thread, now.simd_epoch};
-  r.group = 0;
 }
 
 static void check_cells(const Cells& cells, const Access& a, const Moment& now) {

@@ -345,7 +345,7 @@ void emu_load_constant(const char* p, u64 size, u32 align, u32 site) {
 }
 
 void emu_loop(u32 site) {
-  if (++iterations != launch->budget) return;
+  if (++iterations <= launch->budget || !launch->budget) return;
   fail("an endless loop? the launch has used up its budget", (int)site);
   abort_launch();
 }

@@ -76,6 +76,12 @@ def test_levels_of_traffic():
     }
 
 
+def test_lines_are_those_of_memory_not_of_the_array():
+    """One element past an aligned address, each run of 256 bytes touches three lines."""
+    loads = COPY.run(Options(mode=COUNTING, misalign=1)).counts.loads["x"]
+    assert (loads.unique_lines, loads.group_lines) == (9, 4 * 3)
+
+
 def test_only_the_threadgroups_asked_for_are_traced():
     loads = COPY.run(Options(mode=COUNTING, trace_groups=1)).counts.loads["x"]
     assert (loads.traced_bytes, loads.traced_requests, loads.traced_lines) == (256, 2, 2)

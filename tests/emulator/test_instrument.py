@@ -149,13 +149,14 @@ void f(const device float* x, device float* y) { y[0] = twice(x) + twice(x); }""
     before = build.clang(
         ["-x", "c++", "-O1", "-fno-builtin", "-S", "-emit-llvm", "-o", "-", "-"], SPACES + text
     )
-    assert "memory(argmem: read" in before  # of a function that shall call a hook
+    promises = ("memory(argmem: read", "readonly", "captures(none)", "willreturn")
+    assert all(promise in before for promise in promises)  # of a function that shall call a hook
     out, _ = passed(text, "-O1")
     heads = [line for line in out.splitlines() if line.startswith("define")]
     groups = {group for line in heads for group in re.findall(r"#\d+", line)}
     lines = [line for line in out.splitlines() if line.split()[1:2] and line.split()[1] in groups]
     assert groups
-    assert not any("memory(" in line for line in heads + lines)
+    assert not any(promise in line for promise in promises for line in heads + lines)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from metal_emulator import Mode, Options, Output, execute, missing
-from metal_emulator.sample import ORDERS
+from metal_emulator.sample import LEVELS, ORDERS
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -51,7 +51,7 @@ CASES = [  # (length of a row, threads of its threadgroup as MLX chooses them, w
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize("dtype", [mx.float32, mx.float16])
 @pytest.mark.parametrize(("n", "threads", "variant"), CASES)
 def test_softmax(n, threads, variant, dtype, optimise, order):
@@ -65,7 +65,7 @@ def test_softmax(n, threads, variant, dtype, optimise, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize(("n", "threads", "variant"), CASES)
 def test_logsumexp(n, threads, variant, optimise, order):
     options = Options(mode=Mode(optimise=optimise), descending=order)
@@ -76,7 +76,7 @@ def test_logsumexp(n, threads, variant, optimise, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 def test_cross_entropy_and_its_gradient(optimise, order):
     options = Options(mode=Mode(optimise=optimise), descending=order)
     x, n, threads = rows(1000, mx.float32), 1000, 256
@@ -98,7 +98,7 @@ def test_cross_entropy_and_its_gradient(optimise, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize("n", [8192, 4095, 77])
 def test_dot_product(n, optimise, order):
     """One threadgroup, so that its sum is the whole; vector loads, and a tail without them."""

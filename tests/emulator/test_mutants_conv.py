@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metal_emulator import Mode, Options, missing
-from metal_emulator.sample import ALL_ORDERS, ORDERS, Sample
+from metal_emulator.sample import ALL_ORDERS, LEVELS, ORDERS, Sample
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -183,7 +183,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_convolution_is_noticed(name, optimise, order):
     old, new, kind = MUTANTS[name]
@@ -193,8 +193,34 @@ def test_a_broken_convolution_is_noticed(name, optimise, order):
 
 
 @pytest.mark.parametrize("order", ALL_ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize(("length", "padding"), [(L, P), (3, 3), (61, 0), (64, 3), (200, 6)])
 def test_the_right_convolution_runs_clean(length, padding, optimise, order):
     options = Options(mode=Mode(optimise=optimise), descending=order)
     assert convolution(length, padding).verdict(options) == []
+
+
+@pytest.mark.parametrize("optimise", LEVELS)
+@pytest.mark.parametrize(("length", "padding"), [(L, P), (3, 3), (200, 6)])
+def test_counts_follow_from_the_shape(length, padding, optimise):
+    counts = convolution(length, padding).run(Options(mode=Mode(False, optimise))).counts
+    rows, outputs = N * C, length + 2 * padding - K + 1
+    tiles = 2 * -(-outputs // 128)
+    starts = 64 * np.arange(tiles) - padding
+    spans = np.clip(starts + 64 + K - 1, 0, length) - np.clip(starts, 0, length)
+    assert counts.groups == rows * tiles // 2
+    assert counts.loads["x"].accesses == rows * spans.sum()
+    assert counts.stores["y"].accesses == rows * outputs
+    assert counts.multiply_adds == rows * outputs * K
+    assert counts.threadgroup_loads == 2 * counts.multiply_adds
+    assert counts.threadgroup_stores == rows * tiles * (64 + K - 1) + counts.groups * K
+    assert counts.threadgroup_bytes == 4 * (64 + K - 1 + K)
+    assert counts.barriers == 2 * rows * tiles
+    assert (counts.simd_ops, counts.matrix_macs) == (0, 0)
+
+
+@pytest.mark.parametrize("contract", ["off", "fast"])
+def test_fusing_multiply_adds_changes_neither_results_nor_counts(contract):
+    run = convolution().run(Options(mode=Mode(contract=contract)))
+    assert np.array_equal(np.array(run.outputs[0]), convolution().expected["y"])
+    assert run.counts.multiply_adds == N * C * L_OUT * K

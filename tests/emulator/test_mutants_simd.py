@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metal_emulator import Mode, Options, missing
-from metal_emulator.sample import ALL_ORDERS, ORDERS, Sample
+from metal_emulator.sample import ALL_ORDERS, LEVELS, ORDERS, Sample
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -234,7 +234,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_kernel_is_noticed(name, optimise, order):
     sample, old, new, kind = MUTANTS[name]
@@ -244,7 +244,7 @@ def test_a_broken_kernel_is_noticed(name, optimise, order):
 
 
 @pytest.mark.parametrize("order", ALL_ORDERS)
-@pytest.mark.parametrize("optimise", [0, 1])
+@pytest.mark.parametrize("optimise", LEVELS)
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_the_right_kernel_runs_clean(sample, optimise, order):
     assert sample.verdict(Options(mode=Mode(optimise=optimise), descending=order)) == []

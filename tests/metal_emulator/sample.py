@@ -10,6 +10,7 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+import pytest
 
 from .run import MetalError, Options, Run, launch
 
@@ -20,6 +21,7 @@ ALL_ORDERS = tuple(
     for names in itertools.combinations(("groups", "simdgroups", "lanes"), count)
 )
 ORDERS = (ALL_ORDERS[0], ALL_ORDERS[-1])
+LEVELS = (0, 1, pytest.param(2, marks=pytest.mark.slow))  # of clang's optimiser
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,11 @@ def unfold(
     The windows that lie inside x are read from x itself, and only the few at its ends from a
     padded copy: half the traffic of padding all of x first.
     """
-    check_size("an unfolded signal", (*x.shape[:-1], kernel_size, length), x.dtype)
     L, reach = x.shape[-1], (kernel_size - 1) * dilation + 1
     order = order or tuple(range(x.ndim + 1))
+    if (kernel_size, length, stride, left) == (1, L, 1, 0):
+        return mx.expand_dims(x, -2).transpose(order)  # as_strided fails from 2^31 elements on
+    check_size("an unfolded signal", (*x.shape[:-1], kernel_size, length), x.dtype)
     first = min(max(-(-left // stride), 0), length)
     stop = max(min((L + left - reach) // stride + 1, length), first)
     if 4 * (stop - first) < 3 * length:  # much of it ends: pad all of x

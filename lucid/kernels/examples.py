@@ -77,7 +77,7 @@ class Problem(NamedTuple):
         lengths = (short, max(short, _like(s.length, 4096)), s.length)
         shapes = {
             s._replace(Cg=Cg, Og=Og, groups=groups, length=length)
-            for Cg, Og in ((few(s.Cg), few(s.Og)), (s.Cg, s.Og))
+            for Cg, Og in ((_few(s.Cg), _few(s.Og)), (s.Cg, s.Og))
             for groups in (min(s.groups, 8), s.groups)  # of a row each, 8 are not `constant`
             for length in lengths
         }
@@ -108,6 +108,6 @@ def _like(n: int, size: int) -> int:
     return size - _TAIL + n % _TAIL
 
 
-def few(n: int) -> int:
+def _few(n: int) -> int:
     """The channels of an example for n channels."""
     return n if n <= 80 else _like(n, 80)

@@ -105,7 +105,7 @@ def _present(state: str) -> Iterator[Row]:
         file = f"metal/{path.name}"
         try:
             kernels = metal.read(path.stem)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever a file may hold
             yield Row("", "definition", "", file, str(error))
             continue
         for kernel in kernels:

@@ -129,6 +129,15 @@ def test_a_kernel_that_does_not_fit_gives_length_zero():
     assert conv1d(mx.ones((1, 1, 3)), mx.ones((1, 1, 9)), stride=5).shape == (1, 1, 0)
 
 
+@pytest.mark.parametrize("C_out", [2, 32])
+def test_one_tap_takes_a_signal_of_any_size(C_out, monkeypatch):
+    monkeypatch.delattr(mx, "as_strided")  # it flattens its input: 2^31 elements are too many
+    x, g, w = mx.ones((2, 32, 50)), mx.ones((2, C_out, 50)), mx.ones((C_out, 32, 1))
+    assert mx.array_equal(conv1d(x, w), 32 * g)
+    assert mx.array_equal(conv_transpose1d(g, w, length=50), C_out * x)
+    assert mx.array_equal(conv1d_weight_grad(x, g, kernel_size=1), 100 * w)
+
+
 def test_views_and_transposes_are_read_right(definition):
     base = np.arange(2 * 9 * 3, dtype=np.float64).reshape(2, 9, 3)
     x, w = mx.array(base, mx.float32).swapaxes(1, 2)[:, ::2, 1:], mx.ones((1, 2, 3))

@@ -260,9 +260,10 @@ def test_what_does_not_fit_is_refused_as_ever(emulator):
 
 
 @pytest.mark.usefixtures("emulator")
-def test_it_proves_itself_on_a_small_block(tmp_path):
+@pytest.mark.parametrize("C_out", [40, 96, 128])
+def test_it_proves_itself_on_a_small_block(tmp_path, C_out):
     with emulated(trust.Ledger(tmp_path / "shaders.json")) as session:
-        layer = nn.DepthSeparableConv1d(100, 40, 3, stride=2)
+        layer = nn.DepthSeparableConv1d(100, C_out, 3, stride=2)
         layer(lucid.randn(1, 100, 1400))
         assert [v.name for v in trust.ledger().passed] == ["separable_conv1d"]
         assert not trust.ledger().failed

@@ -104,9 +104,11 @@ def test_what_is_trusted_unseen_is_not_called_equal(folder, monkeypatch):
 def test_it_survives_what_is_wrong_with_the_folder(ledger, folder, monkeypatch):
     (folder / "scale.metal").write_bytes(b"\xff")
     (folder / "other.metal").write_text('#include "gone.h"\n')
+    (folder / "loop.metal").write_text('#include "loop.metal"\n')
     files = {row.file: row.why for row in status().rows}
     assert "gone.h is missing; reinstall lucid" in files["metal/other.metal"]
     assert "can't decode" in files["metal/scale.metal"]
+    assert "recursion" in files["metal/loop.metal"]
 
     def missing():
         raise FileNotFoundError("the Metal shaders were not found; reinstall lucid")

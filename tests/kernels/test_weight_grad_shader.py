@@ -179,7 +179,8 @@ def test_few_outputs_change_places_with_the_input(emulator):
 
 def test_the_direct_form_multiplies_nothing_in_vain(emulator, definition):
     shape = (2, 2, 5, 6, 50, 41, 9, 2, 30, 1)
-    emulator.options = replace(emulator.options, mode=Mode(checked=False))
+    # As written: clang's optimiser multiplies also what it then does not add.
+    emulator.options = replace(emulator.options, mode=Mode(checked=False, optimise=0))
     x, g, K, place = arrays(shape, np.random.default_rng(0))
     shader_direct(mx.array(x, mx.float32), mx.array(g, mx.float32), K, **place)
     useful = definition.weight_grad(np.ones_like(x), np.ones_like(g), K, **place).sum()

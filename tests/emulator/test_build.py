@@ -74,21 +74,42 @@ def test_a_named_clang_is_used(tmp_path, monkeypatch, forgetful):
 def test_nothing_is_compiled_twice(tmp_path, monkeypatch):
     monkeypatch.setenv("LUCID_EMU_CACHE", str(tmp_path / "kept"))
     assert run(3).outputs[0].item() == 3
-    files = set((tmp_path / "kept").iterdir())
+    files = set((tmp_path / "kept").rglob("*"))
     build._kernel.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(build, "clang", None)  # not called
         assert run(3).outputs[0].item() == 3
-    assert set((tmp_path / "kept").iterdir()) == files
+    assert set((tmp_path / "kept").rglob("*")) == files
     assert run(4).outputs[0].item() == 4
     assert run(3, checked=False).outputs[0].item() == 3
-    assert len(list((tmp_path / "kept").glob("kernel-*.so"))) == 3
+    assert len(list((tmp_path / "kept").glob("kernel-*/*.so"))) == 3
+
+
+@pytest.mark.usefixtures("compiler", "forgetful")
+@pytest.mark.parametrize("end", [0, 3000])
+def test_a_kept_file_that_was_cut_off_is_made_again(tmp_path, monkeypatch, end):
+    monkeypatch.setenv("LUCID_EMU_CACHE", str(tmp_path))
+    assert run(5).outputs[0].item() == 5
+    build._kernel.cache_clear()
+    build._shim.cache_clear()
+    for path in tmp_path.glob("*/*"):
+        whole = path.read_bytes()
+        path.unlink()  # it may be loaded: another file takes its name
+        path.write_bytes(whole[:end])
+    assert run(5).outputs[0].item() == 5
 
 
 @pytest.mark.usefixtures("compiler", "forgetful")
 def test_a_folder_that_cannot_be_written_is_replaced(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LUCID_EMU_CACHE", str(tmp_path / "file" / "kept"))
+    monkeypatch.setattr(build.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert build.folder().parent == tmp_path
+
+
+@pytest.mark.usefixtures("compiler", "forgetful")
+def test_a_folder_that_is_there_but_cannot_be_written_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("LUCID_EMU_CACHE", "/proc/self")
     monkeypatch.setattr(build.tempfile, "gettempdir", lambda: str(tmp_path))
     assert build.folder().parent == tmp_path
 

@@ -181,6 +181,18 @@ MUTANTS = {
         "*(&TABLE[0] + n % 6)",
         "constant read out of bounds",
     ),
+    "write to a constant": (
+        ARITHMETIC,
+        "  y[i] = s",
+        "  ((constant float*)TABLE)[0] = s; y[i] = s",
+        "write to a constant",
+    ),
+    "write to a small input": (
+        FEW,
+        "  y[i] =",
+        "  ((constant float*)w)[0] = 1; y[i] =",
+        "write to an input on 'w'",
+    ),
     "division by zero": (ARITHMETIC, "64 / n", "64 / (n - 1)", "division by zero"),
     "shift too far": (ARITHMETIC, "n % 8", "n", "shift by a negative or too large amount"),
     "uninitialised variable": (ARITHMETIC, "float s = 0", "float s", "wrong numbers"),

@@ -223,6 +223,14 @@ DIVERGENT = {
         else threadgroup_barrier(mem_flags::mem_none);""",
         "barrier divergence: the threads wait at different barriers",
     ),
+    "a barrier in a helper": (
+        "if (thread_position_in_grid.x < 9) sync(); else sync();",
+        "barrier divergence: the threads wait at different barriers",
+    ),
+    "a sum in a helper": (
+        "if (thread_position_in_grid.x < 9) y[0] = sum(1); else sum(2);",
+        "simdgroup divergence: not all lanes",
+    ),
     "sum in a branch": (
         "if (thread_position_in_grid.x == 3) y[0] = simd_sum(1);"
         "else threadgroup_barrier(mem_flags::mem_none);",
@@ -234,8 +242,12 @@ DIVERGENT = {
 @pytest.mark.parametrize("case", DIVERGENT)
 def test_divergence(case):
     body, kind = DIVERGENT[case]
+    header = """
+        inline void sync() { threadgroup_barrier(mem_flags::mem_none); }
+        inline int sum(int n) { return simd_sum(n); }
+    """
     with pytest.raises(MetalError, match=kind):
-        run(body, [], [((1,), mx.int32)], (64, 1, 1), (64, 1, 1))
+        run(body, [], [((1,), mx.int32)], (64, 1, 1), (64, 1, 1), header=header)
 
 
 def test_a_lane_that_is_not_there():
@@ -256,6 +268,9 @@ REFUSED = {
     "read-only input": "a[0] = 1;",
     "ambiguous min": "y[0] = min(1, 2u);",
     "newer than C++14": "if constexpr (true) y[0] = 1;",
+    "newer than C++17": "struct { int n; } s = {.n = 1}; y[0] = s.n;",
+    "array of variable length": "int n = 3 + int(a[0]); float v[n]; v[0] = 1; y[0] = v[0];",
+    "statement in an expression": "y[0] = ({ float v = a[0]; v; });",
     "unknown function": "y[0] = metal::nonsense(1.0f);",
 }
 
@@ -324,6 +339,9 @@ def test_what_the_optimiser_reads_ahead_is_no_finding():
 
 WILD = {
     "pointer": "thread float* p = (thread float*)(ulong(a[0]) << 40); y[0] = p[4];",
+    "past the stack": """float v[4]; thread float* p = v;
+        for (int i = 0; i < 40000; i++) p[i] = a[i % 8];
+        y[0] = p[int(a[1])];""",
     "stack": "float v[40000]; for (int i = 0; i < 40000; i++) v[i] = a[0]; y[0] = v[int(a[1])];",
 }
 

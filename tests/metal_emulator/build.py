@@ -34,16 +34,21 @@ def _words(text: str) -> list[str]:
 
 _COMMON = _words("-nostdinc -nostdinc++ -fPIC -fno-exceptions -fno-rtti -Wno-unknown-attributes")
 _KERNEL = _words(
-    "-Werror=c++17-extensions -Werror=return-type -Wno-user-defined-literals "
-    "-Wno-unused-value -fno-builtin -fno-vectorize -fno-slp-vectorize -gline-tables-only "
+    "-Werror=c++17-extensions -Werror=c++20-extensions -Werror=vla-extension -Werror=gnu "
+    "-Werror=return-type -Wno-user-defined-literals -Wno-unused-value -fno-builtin "
+    "-fno-vectorize -fno-slp-vectorize -gline-tables-only "
     "-Xclang -cl-single-precision-constant -Xclang -ffloat16-excess-precision=none "
     "-Xclang -fbfloat16-excess-precision=none -ferror-limit=5 -fno-caret-diagnostics"
 )
 _CHECKED = _words(
     "-fsanitize=signed-integer-overflow,shift,integer-divide-by-zero,array-bounds "
-    "-fsanitize-minimal-runtime -ftrivial-auto-var-init=pattern"
+    "-fsanitize-minimal-runtime -ftrivial-auto-var-init=pattern "
+    # So that the runtime can tell from which calls a thread came to a barrier.
+    "-fno-omit-frame-pointer -fconvergent-functions"
 )
-_RUNTIME = _words("-std=c++17 -O2 -fno-builtin -fno-threadsafe-statics -Wall")
+_RUNTIME = _words(
+    "-std=c++17 -O2 -fno-builtin -fno-threadsafe-statics -fno-omit-frame-pointer -Wall"
+)
 
 
 class CompileError(ValueError):
@@ -201,16 +206,25 @@ def runtime() -> ctypes.CDLL:
 
 
 def kept(kind: str, suffix: str, parts: Iterable[str], make: Callable[[], bytes]) -> Path:
-    """The file that `make` made of `parts`, from the cache if it was made before."""
-    key = hashlib.sha256("\0".join((compiler().version, *parts)).encode()).hexdigest()[:24]
-    path = folder() / f"{kind}-{key}{suffix}"
-    if not path.exists():
-        content = make()
-        # Renamed as a whole, so that another process sees all of it or none.
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
-        os.replace(file.name, path)
+    """The file that `make` made of `parts`, from the cache if it was made before and is whole: its
+    name is the hash of its content."""
+    key = _hash("\0".join((compiler().version, *parts)).encode())
+    place = folder() / f"{kind}-{key}"
+    for path in place.glob(f"*{suffix}"):
+        if path.stem == _hash(path.read_bytes()):
+            return path
+    content = make()
+    place.mkdir(exist_ok=True)
+    # Renamed as a whole, so that another process sees all of it or none.
+    with tempfile.NamedTemporaryFile(dir=place, delete=False) as file:
+        file.write(content)
+    path = place / f"{_hash(content)}{suffix}"
+    os.replace(file.name, path)
     return path
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]
 
 
 @cache
@@ -221,10 +235,12 @@ def folder() -> Path:
     path = Path(named) if named else home / "lucid" / "metal-emulator"
     try:
         path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
     except OSError:
         path = Path(tempfile.gettempdir()) / f"lucid-metal-emulator-{os.getuid()}"
         path.mkdir(exist_ok=True)
-    return path
+        return path
 
 
 def clang(arguments: list[str], text: str) -> str:

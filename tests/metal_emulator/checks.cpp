@@ -204,6 +204,12 @@ static void constant_access(const char* p, u64 size, u32 align, u32 site) {
   out_of_bounds("constant read out of bounds", nullptr, 0, a);
 }
 
+static void constant_write(const char* p, u64 size, u32 align, u32 site) {
+  if (p >= reservation && (u64)(p - reservation) / SLOT_BYTES < launch->buffer_count)
+    return device_access(WRITE, p, size, align, site);
+  out_of_bounds("write to a constant", nullptr, 0, {WRITE, 0, size, site});
+}
+
 static void free_outputs() {
   for (Cells& cells : outputs) {
     free(cells.written);
@@ -342,6 +348,10 @@ HOOK(atomic_update, ATOMIC_UPDATE)
 
 void emu_load_constant(const char* p, u64 size, u32 align, u32 site) {
   constant_access(p, size, align, site);
+}
+
+void emu_store_constant(const char* p, u64 size, u32 align, u32 site) {
+  constant_write(p, size, align, site);
 }
 
 void emu_loop(u32 site) {

@@ -80,7 +80,7 @@ static bool make_fibers(u32 count) {
   for (u32 i = 0; i < count; i++) {
     Thread& t = threads[i];
     if (!t.stack) {
-      char* p = reserve(GUARD_BYTES + STACK_BYTES);
+      char* p = reserve(GUARD_BYTES + STACK_BYTES + GUARD_BYTES);
       if (!p || !open(p + GUARD_BYTES, STACK_BYTES)) return false;
       t.stack = p + GUARD_BYTES;
     }
@@ -98,10 +98,24 @@ static void run(Thread& t) {
 
 // Called by the kernel -----------------------------------------------------------------------------
 
+// The return addresses on the stack of the thread: a barrier in a helper is another one for each
+// call of the helper. Not in counting builds, where the optimiser may copy calls.
+static u64 call_path() {
+  u64 hash = 0;
+  if (!launch->checked) return hash;
+  for (void** frame = (void**)__builtin_frame_address(0); frame; frame = (void**)frame[0])
+    hash = hash * 0x9e3779b97f4a7c15 + (u64)frame[1];
+  return hash;
+}
+
 static void wait(State state, u32 op, u32 flags, int line, int col) {
   Thread& t = *current;
-  t.op = op, t.flags = flags, t.line = u32(line), t.col = u32(col);
+  t.op = op, t.flags = flags, t.line = u32(line), t.col = u32(col), t.path = call_path();
   to_main(state);
+}
+
+static bool same_place(const Thread& a, const Thread& b) {
+  return a.line == b.line && a.col == b.col && a.path == b.path;
 }
 
 extern "C" void emu_threadgroup_barrier(u32 flags, int line, int col) {
@@ -175,7 +189,7 @@ static bool complete_simd(u32 simdgroup, Thread* lanes, u32 count) {
     Thread& t = lanes[i];
     if (t.state == DONE) continue;
     if (!first) first = &t;
-    if (t.state != AT_SIMD || t.op != first->op || t.line != first->line || t.col != first->col ||
+    if (t.state != AT_SIMD || t.op != first->op || !same_place(t, *first) ||
         t.simd_count != first->simd_count) {
       Thread& waiting = t.state == AT_SIMD ? t : *first;
       return give_up(waiting, "simdgroup divergence: not all lanes reach this operation");
@@ -229,8 +243,8 @@ static bool complete_barrier(bool& finished) {
       continue;
     }
     if (!waiting) waiting = &t;
-    if (t.line != waiting->line || t.col != waiting->col ||
-        t.barrier_count != waiting->barrier_count || t.flags != waiting->flags)
+    if (!same_place(t, *waiting) || t.barrier_count != waiting->barrier_count ||
+        t.flags != waiting->flags)
       return give_up(t, "barrier divergence: the threads wait at different barriers");
   }
   finished = !waiting;

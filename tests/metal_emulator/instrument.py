@@ -152,7 +152,8 @@ class _Pass:
             if line.startswith("define "):
                 out += self._function(line, list(iter(lines.__next__, "}")))
             elif line.startswith("attributes ") and line.split()[1] in weakened:
-                out.append(_PROMISES.sub("", line))
+                # Two calls that lead to a barrier must not become one: they diverge.
+                out.append(_PROMISES.sub("", line).replace(" convergent ", " convergent nomerge "))
             elif not line.startswith("declare void @__ubsan_handle_"):
                 out.append(line)
                 if constant := _CONSTANT.match(line):

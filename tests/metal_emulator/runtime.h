@@ -64,6 +64,7 @@ struct Thread {
   u32 state;      // executor only, as all that follows
   u32 op, line, col;
   u32 flags;
+  u64 path;       // a hash of the calls that led there
   u32 simd_count, barrier_count;  // operations of each kind that this thread has reached
   void* stack_pointer;
   void* stack;

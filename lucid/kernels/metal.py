@@ -47,7 +47,7 @@ def available() -> bool:
 
 def obstacle() -> str:
     """Why shaders do not run, in words; empty where they do."""
-    if os.environ.get("LUCID_KERNELS", "on").lower() == "off":
+    if os.environ.get("LUCID_KERNELS", "on").lower() in ("off", "0"):
         return "LUCID_KERNELS is off"
     if not mx.metal.is_available():
         return "MLX sees no Metal GPU on this machine"

@@ -51,8 +51,9 @@ def test_shaders_need_a_metal_gpu_and_can_be_switched_off(monkeypatch):
     monkeypatch.setattr(mx.metal, "is_available", lambda: True)
     monkeypatch.setattr(mx, "default_device", lambda: mx.gpu)
     assert metal.available()
-    monkeypatch.setenv("LUCID_KERNELS", "off")
-    assert not metal.available()
+    for off in ("off", "OFF", "0"):  # 0 as for LUCID_BLAS
+        monkeypatch.setenv("LUCID_KERNELS", off)
+        assert not metal.available()
     monkeypatch.delenv("LUCID_KERNELS")
     monkeypatch.setattr(mx, "default_device", lambda: mx.cpu)
     assert not metal.available()

@@ -18,8 +18,8 @@ from .tokens import Token, closing, join, significant, split, tokenize
 
 _BLANK = re.compile(r"[^\n]")
 _VECTOR = re.compile(r"(?:b?float|half|bool|u?(?:char|short|int|long))[234]$")
-_SPACES = ("device", "constant", "threadgroup")
-_QUALIFIERS = (*_SPACES, "thread", "const", "volatile")
+SPACES = ("device", "constant", "threadgroup")
+_QUALIFIERS = (*SPACES, "thread", "const", "volatile")
 
 
 class UnsupportedError(ValueError):
@@ -113,7 +113,7 @@ def _parameter(tokens: Sequence[Token]) -> Parameter:
     if "[" in texts and texts[texts.index("[") + 1 :][:1] == ["["]:
         cut = texts.index("[")
         attribute, texts = texts[cut + 2], texts[:cut]
-    space = next((s for s in _SPACES if s in texts), "")
+    space = next((s for s in SPACES if s in texts), "")
     name = texts[-1]
     if attribute == "buffer" and (space not in ("device", "constant") or texts[-2] not in "*&"):
         raise UnsupportedError(
@@ -159,7 +159,7 @@ def _array_parameters(tokens: Sequence[Token]) -> list[Token]:
     for at, i in enumerate(code[:-2]):
         text = done[i].text
         depth += {"(": 1, ")": -1}.get(text, 0)
-        spaced = depth > 0 and (spaced or text in _SPACES) and text not in "(),;{}*&"
+        spaced = depth > 0 and (spaced or text in SPACES) and text not in "(),;{}*&"
         if spaced and done[i].kind == "name" and done[code[at + 1]].text == "[":
             opening = code[at + 1]
             end = closing(done, opening)
@@ -178,15 +178,12 @@ def _allocate_threadgroup(tokens: Sequence[Token]) -> list[Token]:
     while i < len(tokens):
         token = tokens[i]
         depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if token.text == "threadgroup" and previous in (";", "{", "}", ")", "const") and depth == 0:
-            end = next((j for j in range(i, len(tokens)) if tokens[j].text in ";{("), len(tokens))
-            statement = tokens[i:end]
-            if end < len(tokens) and tokens[end].text == ";" and _is_storage(statement):
-                text, count = _storage(significant(statement), arrays)
-                arrays += count
-                done.append(Token("name", text + _blank(statement), token.line))
-                i, previous = end, "name"
-                continue
+        if depth == 0 and (end := storage_end(tokens, i, previous)):
+            text, count = _storage(significant(tokens[i:end]), arrays)
+            arrays += count
+            done.append(Token("name", text + _blank(tokens[i:end]), token.line))
+            i, previous = end, "name"
+            continue
         if token.kind not in ("space", "directive"):
             previous = token.text
         done.append(token)
@@ -194,14 +191,20 @@ def _allocate_threadgroup(tokens: Sequence[Token]) -> list[Token]:
     return done
 
 
-def _is_storage(statement: Sequence[Token]) -> bool:
-    """Whether the declaration is no pointer, no reference and no initialised variable."""
+def storage_end(tokens: Sequence[Token], i: int, previous: str) -> int | None:
+    """Where a declaration of threadgroup storage ends that begins at `i`, after the token
+    `previous`; None if there is none: pointers, references, initialised variables are no storage.
+    """
+    if tokens[i].text != "threadgroup" or previous not in (";", "{", "}", ")", "const"):
+        return None
     depth = 0
-    for token in statement:
-        depth += {"[": 1, "]": -1}.get(token.text, 0)
-        if depth == 0 and token.text in "*&=":
-            return False
-    return True
+    for j in range(i, len(tokens)):
+        depth += {"[": 1, "]": -1}.get(tokens[j].text, 0)
+        if tokens[j].text == ";":
+            return j
+        if tokens[j].text in "{(" or (depth == 0 and tokens[j].text in "*&="):
+            return None
+    return None
 
 
 def _storage(statement: Sequence[Token], first: int) -> tuple[str, int]:

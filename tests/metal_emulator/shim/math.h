@@ -26,11 +26,7 @@
 
 namespace emu {
 
-template <bool B, class T> struct only_if {};
-template <class T> struct only_if<true, T> { using type = T; };
-
-template <class T> struct component { using type = T; };
-template <class T, int N> struct component<vec<T, N>> { using type = T; };
+template <class T> struct same { using type = T; };  // nothing is deduced from it
 
 // Whether T is float, half or bfloat, or a vector of those.
 template <class T> struct floating { enum { value = 0 }; };
@@ -163,8 +159,8 @@ template <class T> inline emu::real<T> modf(T x, thread T& whole) {
 #define EMU_TEST(name, expression) \
   inline bool name(float x) { return expression; } \
   template <class T> inline bool name(T x) { return name(float(emu::real<T>(x))); } \
-  template <class T, int N> inline vec<bool, N> name(vec<T, N> v) { \
-    vec<bool, N> r; \
+  template <class T, int N> inline emu::truth<N> name(vec<T, N> v) { \
+    emu::truth<N> r; \
     for (int i = 0; i < N; i++) r[i] = name(v[i]); \
     return r; \
   }
@@ -174,23 +170,23 @@ EMU_TEST(isfinite, __builtin_isfinite(x))
 EMU_TEST(signbit, __builtin_bit_cast(int, x) < 0)
 
 template <class T> inline T select(T a, T b, bool c) { return c ? b : a; }
-template <class T, class C, int N>
-inline vec<T, N> select(vec<T, N> a, vec<T, N> b, vec<C, N> c) {
+template <class T, int N>
+inline vec<T, N> select(vec<T, N> a, vec<T, N> b, typename emu::same<emu::truth<N>>::type c) {
   for (int i = 0; i < N; i++) a[i] = c[i] ? b[i] : a[i];
   return a;
 }
 inline bool all(bool x) { return x; }
 inline bool any(bool x) { return x; }
-template <class C, int N> inline bool all(vec<C, N> c) {
-  bool r = true;
-  for (int i = 0; i < N; i++) r = r && c[i];
-  return r;
-}
-template <class C, int N> inline bool any(vec<C, N> c) {
-  bool r = false;
-  for (int i = 0; i < N; i++) r = r || c[i];
-  return r;
-}
+#define EMU_ALL_ANY(N) \
+  inline bool all(emu::truth<N> c) { \
+    bool r = true; \
+    for (int i = 0; i < N; i++) r = r && c[i]; \
+    return r; \
+  } \
+  inline bool any(emu::truth<N> c) { return !all(!c); }
+EMU_ALL_ANY(2)
+EMU_ALL_ANY(3)
+EMU_ALL_ANY(4)
 
 // Geometry.
 template <class T, int N> inline T dot(vec<T, N> a, vec<T, N> b) {

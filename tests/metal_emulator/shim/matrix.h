@@ -3,17 +3,27 @@
 #pragma once
 #pragma clang system_header
 
+namespace emu {
+// What a lane holds of a matrix. In Metal it is a vec<T, 64>, of which kernels use the first two: so
+// it is no vec<T, 2>, but can be read as one.
+template <class T> struct alignas(2 * sizeof(T)) lane_elements {
+  T at[2];
+  EMU_AT_CALLER thread T& operator[](int i) { return at[i]; }
+  EMU_AT_CALLER T operator[](int i) const { return at[i]; }
+};
+}  // namespace emu
+
 namespace metal {
 
 template <class T, int Columns, int Rows> struct simdgroup_matrix {
   static_assert(Columns == 8 && Rows == 8, "simdgroup matrices are 8 x 8");
-  vec<T, 2> elements;
+  emu::lane_elements<T> elements;
 
   simdgroup_matrix() = default;
   // A diagonal matrix.
   explicit simdgroup_matrix(T value);
-  thread vec<T, 2>& thread_elements() { return elements; }
-  const thread vec<T, 2>& thread_elements() const { return elements; }
+  EMU_AT_CALLER thread emu::lane_elements<T>& thread_elements() { return elements; }
+  EMU_AT_CALLER const thread emu::lane_elements<T>& thread_elements() const { return elements; }
 };
 using simdgroup_float8x8 = simdgroup_matrix<float, 8, 8>;
 using simdgroup_half8x8 = simdgroup_matrix<half, 8, 8>;
@@ -32,15 +42,12 @@ inline int matrix_column() {
   return (lane / 4 & 2) * 2 + lane % 2 * 2;
 }
 template <class T, class A, class B>
-__attribute__((noinline)) vec<T, 2> multiply(vec<A, 2> a, vec<B, 2> b, vec<T, 2> c, int line,
-                                             int col) {
+__attribute__((noinline)) lane_elements<T> multiply(lane_elements<A> a, lane_elements<B> b,
+                                                    lane_elements<T> c, int line, int col) {
   float x[2] = {float(a[0]), float(a[1])}, y[2] = {float(b[0]), float(b[1])};
   float z[2] = {float(c[0]), float(c[1])}, d[2];
   emu_matrix_multiply(x, y, z, d, line, col);
-  vec<T, 2> r;
-  r[0] = T(d[0]);
-  r[1] = T(d[1]);
-  return r;
+  return {T(d[0]), T(d[1])};
 }
 }  // namespace emu
 
@@ -85,16 +92,13 @@ template <class D, class A, class B, class C>
 inline void simdgroup_multiply_accumulate(thread simdgroup_matrix<D, 8, 8>& d,
                                           simdgroup_matrix<A, 8, 8> a, simdgroup_matrix<B, 8, 8> b,
                                           simdgroup_matrix<C, 8, 8> c, EMU_HERE) {
-  vec<D, 2> sum;
-  sum[0] = D(c.elements[0]);
-  sum[1] = D(c.elements[1]);
+  emu::lane_elements<D> sum = {D(c.elements[0]), D(c.elements[1])};
   d.elements = emu::multiply<D>(a.elements, b.elements, sum, line, col);
 }
 template <class D, class A, class B>
 inline void simdgroup_multiply(thread simdgroup_matrix<D, 8, 8>& d, simdgroup_matrix<A, 8, 8> a,
                                simdgroup_matrix<B, 8, 8> b, EMU_HERE) {
-  vec<D, 2> zero;
-  zero[0] = zero[1] = D(0);
+  emu::lane_elements<D> zero = {D(0), D(0)};
   d.elements = emu::multiply<D>(a.elements, b.elements, zero, line, col);
 }
 

@@ -28,7 +28,6 @@ typedef __bf16 bfloat;
 
 #define EMU_VECTOR(T, N) typedef T T##N __attribute__((ext_vector_type(N)));
 #define EMU_VECTORS(T) EMU_VECTOR(T, 2) EMU_VECTOR(T, 3) EMU_VECTOR(T, 4)
-EMU_VECTORS(bool)
 EMU_VECTORS(char)
 EMU_VECTORS(uchar)
 EMU_VECTORS(short)
@@ -59,6 +58,38 @@ template <class T, int N> using vec = T __attribute__((ext_vector_type(N)));
 }  // namespace metal
 using metal::vec;
 
+// bool2 to bool4. In Metal they are what comparisons of vectors give. In clang those give a vector of
+// signed integers, which becomes a bool4 here; lint.py looks after integers that are no comparison.
+namespace emu {
+template <bool B, class T> struct only_if {};
+template <class T> struct only_if<true, T> { using type = T; };
+
+template <int N> struct components;
+template <> struct components<2> { union { bool at[2]; struct { bool x, y; }; }; };
+template <> struct components<3> { union { bool at[4]; struct { bool x, y, z; }; }; };
+template <> struct components<4> { union { bool at[4]; struct { bool x, y, z, w; }; }; };
+
+template <int N> struct truth : components<N> {
+  truth() = default;
+  truth(bool b) { for (int i = 0; i < N; i++) this->at[i] = b; }
+  template <class I, class = typename only_if<__is_integral(I) && __is_signed(I), I>::type>
+  truth(vec<I, N> v) { for (int i = 0; i < N; i++) this->at[i] = v[i]; }
+  bool& operator[](int i) { return this->at[i]; }
+  bool operator[](int i) const { return this->at[i]; }
+#define EMU_TRUTH(op) \
+  friend truth operator op(truth a, truth b) { \
+    truth r; \
+    for (int i = 0; i < N; i++) r[i] = a[i] op b[i]; \
+    return r; \
+  }
+  EMU_TRUTH(&&) EMU_TRUTH(||) EMU_TRUTH(==) EMU_TRUTH(!=) EMU_TRUTH(&) EMU_TRUTH(|) EMU_TRUTH(^)
+  friend truth operator!(truth a) { return a == truth(false); }
+};
+}  // namespace emu
+typedef emu::truth<2> bool2;
+typedef emu::truth<3> bool3;
+typedef emu::truth<4> bool4;
+
 // Makers of vectors: `float4(a, v.yz, 1.0f)`. clang has no such syntax; the names of the types are
 // function-like macros, which leaves other uses of the names alone.
 namespace emu {
@@ -67,12 +98,20 @@ template <class T, int N> struct shape<vec<T, N>> {
   using element = T;
   enum { size = N };
 };
+template <int N> struct shape<truth<N>> {
+  using element = bool;
+  enum { size = N };
+};
 // The number of components of a scalar or vector.
 template <class U> struct count { enum { value = 1 }; };
 template <class U, int M> struct count<vec<U, M>> { enum { value = M }; };
+template <int M> struct count<truth<M>> { enum { value = M }; };
 
 template <class T, class U> inline void put(T* to, int& at, U x) { to[at++] = T(x); }
 template <class T, class U, int M> inline void put(T* to, int& at, vec<U, M> x) {
+  for (int i = 0; i < M; i++) to[at++] = T(x[i]);
+}
+template <class T, int M> inline void put(T* to, int& at, truth<M> x) {
   for (int i = 0; i < M; i++) to[at++] = T(x[i]);
 }
 template <class V, class... Parts> inline V mk(Parts... parts) {

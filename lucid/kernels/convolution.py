@@ -106,6 +106,9 @@ def _conv1d(
     fits = C_in == Cg * groups and C_out % groups == 0
     assert fits, _mismatch("conv1d", x, w, groups)
     settings = _effective(K, length, settings)
+    taps = _reached(K, length, L, settings)
+    if len(taps) < K:
+        return _with(taps, _conv1d, x, w, (N, C_out, length), bias, settings)
     shape = Shape(Cg, C_out // groups, K, length, **_steps(settings))
     problem = Problem(shape, N, L, settings["left"])
     return _affine(
@@ -128,6 +131,9 @@ def _conv_transpose1d(
     fits = C_in == rows and C_in % groups == 0
     assert fits, _mismatch("conv_transpose1d", x, w, groups)
     settings = _effective(K, L, settings)
+    taps = _reached(K, L, length, settings)
+    if len(taps) < K:
+        return _with(taps, _conv_transpose1d, x, w, (N, Cg * groups, length), bias, settings)
     shape = Shape(Cg, C_in // groups, K, L, **_steps(settings))
     problem = Problem(shape, N, length, settings["left"])
     return _affine(
@@ -145,6 +151,12 @@ def _weight_grad(x: mx.array, g: mx.array, K: int, **settings: int) -> mx.array:
     fits = samples == N and C_in % groups == 0 == C_out % groups
     assert fits, _mismatch("conv1d_weight_grad", x, g, groups)
     settings = _effective(K, length, settings)
+    taps = _reached(K, length, L, settings)
+    if len(taps) < K:
+        place = _moved(taps, settings)
+        size = (C_out, C_in // groups, 0)
+        gw = _weight_grad(x, g, len(taps), **place) if taps else mx.zeros(size, x.dtype)
+        return mx.pad(gw, [(0, 0), (0, 0), (taps.start, K - taps.stop)])
     shape = Shape(C_in // groups, C_out // groups, K, length, **_steps(settings))
     problem = Problem(shape, N, L, settings["left"])
     return _affine(
@@ -164,6 +176,38 @@ def _effective(K: int, length: int, settings: dict[str, int]) -> dict[str, int]:
     of one tap, between the windows where there is only one."""
     settings = {**settings, "dilation": 1} if K == 1 else settings
     return {**settings, "stride": 1} if length == 1 else settings
+
+
+def _reached(K: int, windows: int, L: int, settings: dict[str, int]) -> range:
+    """The taps that meet the signal of length L in one window at least. Where dilation or padding
+    reach beyond it, the others meet silence alone, for which no memory should be spent."""
+    if windows == 0 or L == 0:
+        return range(K)
+    S, D, left = settings["stride"], settings["dilation"], settings["left"]
+    first = min(max(0, -(((windows - 1) * S - left) // D)), K)
+    return range(first, max(first, min(K, (L - 1 + left) // D + 1)))
+
+
+def _with(
+    taps: range,
+    function: Callable[..., mx.array],
+    x: mx.array,
+    w: mx.array,
+    shape: tuple[int, int, int],
+    bias: mx.array | None,
+    settings: dict[str, int],
+) -> mx.array:
+    """function(x, w, ...) of this shape, with these taps of w only."""
+    if taps:
+        kept = w[..., taps.start : taps.stop]
+        return function(x, kept, shape[2], bias, **_moved(taps, settings))
+    y = mx.zeros(shape, x.dtype)
+    return y if bias is None else y + bias[:, None]
+
+
+def _moved(taps: range, settings: dict[str, int]) -> dict[str, int]:
+    """Settings under which the first of the taps lies where it did."""
+    return {**settings, "left": settings["left"] - taps.start * settings["dilation"]}
 
 
 def _steps(settings: dict[str, int]) -> dict[str, int]:

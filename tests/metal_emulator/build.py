@@ -157,6 +157,17 @@ def syntax_tree(text: str, mode: Mode) -> str:
     return _shimmed(text, mode, "-fsyntax-only", "-Xclang", "-ast-dump")
 
 
+def optimised(text: str, mode: Mode) -> str:
+    """The LLVM IR of C++ text with all calls inlined, and the names of its variables.
+
+    Raises:
+        CompileError: with clang's messages.
+    """
+    inlined = _words("-mllvm -inline-threshold=1000000")
+    named = _words("-g -Xclang -fexperimental-assignment-tracking=disabled")
+    return _shimmed(text, mode, *inlined, *named, "-S", "-emit-llvm", "-o", "-")
+
+
 def _shimmed(text: str, mode: Mode, *arguments: str) -> str:
     """What clang makes of a kernel's text behind the shim."""
     shim = ["-include-pch", str(_shim(mode))]

@@ -51,7 +51,12 @@ def capture(kernel: Any, inputs: Sequence[mx.array], **call: Any) -> Captured:
             "what mx.fast.metal_kernel prints with verbose=True"
         )
     source = found[1] + "\n"
-    return Captured(source, _FUNCTION.findall(source)[-1])
+    return Captured(source, function_of(source))
+
+
+def function_of(source: str) -> str:
+    """The name of the kernel in a source that MLX generated."""
+    return str(_FUNCTION.findall(source)[-1])
 
 
 @contextmanager

@@ -169,16 +169,6 @@ def test_traffic_is_that_of_x_and_y(emulator):
     assert x.group_bytes <= 1.05 * x.unique_bytes
 
 
-@pytest.mark.slow
-def test_every_line_runs(emulator):
-    emulator.options = replace(emulator.options, mode=Mode(optimise=0))
-    for i, shape in enumerate(SHAPES.values()):
-        launched(shape, [mx.zeros(size) for size in arrays(shape, tuple)], bool(i % 2))
-    source = metal.Kernel("separable_conv1d", "separable_conv1d").source
-    assert emulator.coverage.missed(source.header) == []
-    assert emulator.coverage.missed(source.body) == []
-
-
 # Layers -----------------------------------------------------------------------------------------
 
 LAYERS = {

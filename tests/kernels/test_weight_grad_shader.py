@@ -195,17 +195,3 @@ def test_traffic_of_a_layer_bound_by_memory(emulator):
     shader_matmul(x, g, 8, stride=4, left=2, dilation=1, groups=1)
     moved = sum(run.counts.bytes_of_groups for run in emulator.runs)
     assert moved <= 1.3 * 4 * (x.size + g.size)
-
-
-@pytest.mark.slow
-def test_every_line_runs(emulator):
-    emulator.options = replace(emulator.options, mode=Mode(optimise=0))
-    for shape in SHAPES.values():
-        x, g, K, place = arrays(shape, np.random.default_rng(0))
-        for form in FORMS:
-            form(mx.array(x, mx.float32), mx.array(g, mx.float32), K, **place)
-    coverage = emulator.coverage
-    for name in ("conv1d_weight_grad_matmul", "conv1d_weight_grad_direct"):
-        source = metal.Kernel("conv1d_weight_grad", name).source
-        assert coverage.missed(source.header) == []
-        assert coverage.missed(source.body) == []

@@ -13,5 +13,5 @@ from .build import CompileError, Mode, missing
 from .coverage import Coverage
 from .report import Failure
 from .rewrite import UnsupportedError
-from .run import MetalError, Options, Output, Run, execute, launch
+from .run import MetalError, Options, Output, Run, Sparse, execute, launch
 from .session import Session, emulated

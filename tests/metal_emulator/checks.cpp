@@ -220,7 +220,9 @@ static void free_outputs() {
 
 static void begin_outputs() {
   free_outputs();
-  for (u32 i = 0; i < launch->buffer_count && launch->checked; ++i) {
+  // Nothing is known of the groups that do not run, and there is no room for so many cells.
+  if (!launch->checked || launch->last_groups) return;
+  for (u32 i = 0; i < launch->buffer_count; ++i) {
     const Buffer& b = launch->buffers[i];
     if (!b.output) continue;
     u64 n = b.size / b.element + 1;

@@ -78,6 +78,7 @@ class Counter {
   void launch_begin() {
     launch_end();
     memset(&emu_counters, 0, sizeof emu_counters);
+    if (launch->last_groups) return;
     buffers = launch->buffer_count;
     for (u32 i = 0; i < buffers; ++i) {
       const Buffer& b = launch->buffers[i];

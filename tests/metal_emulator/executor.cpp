@@ -307,12 +307,13 @@ static bool run_grid() {
   u32 groups[3];
   for (int i = 0; i < 3; i++) groups[i] = (launch->grid[i] + launch->group[i] - 1) / launch->group[i];
   const u64 total = u64(groups[0]) * groups[1] * groups[2];
-  for (u64 n = 0; n < total; n++) {
-    const u64 at = launch->order & GROUPS_DOWN ? total - 1 - n : n;
+  const u64 first = launch->last_groups && launch->last_groups < total ? total - launch->last_groups : 0;
+  for (u64 n = first; n < total; n++) {
+    const u64 at = launch->order & GROUPS_DOWN ? total - 1 - (n - first) : n;
     const u32 position[3] = {u32(at % groups[0]), u32(at / groups[0] % groups[1]),
                              u32(at / groups[0] / groups[1])};
     group = Group{};
-    group.serial = u32(n + 1);
+    group.serial = u32(n - first + 1);
     u32 size[3];
     for (int i = 0; i < 3; i++) {
       group.position[i] = position[i];

@@ -49,11 +49,12 @@ bool place_memory() {
   for (Storage& storage : storages) storage = Storage{};
   for (u32 i = 0; i < launch->buffer_count; i++) {
     Buffer& b = launch->buffers[i];
+    if (BUFFER_OFFSET + pages(b) > SLOT_BYTES) return false;
     b.base = slot(i) + b.misalign;
     buffer_pointers[i] = b.base;
     if (b.size && !open(slot(i), pages(b))) return false;
-    if (b.data) __builtin_memcpy(b.base, b.data, b.size);
-    else __builtin_memset(b.base, int(b.fill), b.size);
+    if (b.data) __builtin_memcpy(b.base + b.start, b.data, b.size - b.start);
+    else if (b.fill) __builtin_memset(b.base, int(b.fill), b.size);  // new pages are zero
   }
   return true;
 }
@@ -61,7 +62,7 @@ bool place_memory() {
 void take_memory() {
   for (u32 i = 0; i < launch->buffer_count; i++) {
     Buffer& b = launch->buffers[i];
-    if (b.result) __builtin_memcpy(b.result, b.base, b.size);
+    if (b.result) __builtin_memcpy(b.result, b.base + b.start, b.size - b.start);
     madvise(slot(i), pages(b), DONT_NEED);
     mprotect(slot(i), pages(b), PROT_NO);
   }

@@ -24,6 +24,7 @@ class Buffer(ctypes.Structure):
         ("result", c_void_p),
         ("misalign", c_uint32),
         ("fill", c_uint32),
+        ("start", c_uint64),
     )
 
 
@@ -51,6 +52,7 @@ class Launch(ctypes.Structure):
         ("order", c_uint32),
         ("buffer_count", c_uint32),
         ("buffers", ctypes.POINTER(Buffer)),
+        ("last_groups", c_uint32),
         ("trace_groups", c_uint32),
         ("checked", c_uint32),
         ("budget", c_uint64),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 import mlx.core as mx
@@ -27,7 +28,8 @@ class Options:
     are. `fill` is the byte that outputs hold before the kernel writes them. `trace_groups` is the
     number of threadgroups whose accesses are traced for the traffic report. `budget` is the number
     of turns of a threadgroup's loops after which the launch is given up. `collect`: failures raise
-    nothing.
+    nothing. `last_groups` runs only so many threadgroups, the last ones, of a launch that is too
+    large to be run whole: 0 is all of them. Races and elements never written stay unseen then.
     """
 
     mode: build.Mode = field(default_factory=build.Mode)
@@ -37,6 +39,7 @@ class Options:
     trace_groups: int = 0
     budget: int = 1 << 28
     collect: bool = False
+    last_groups: int = 0
 
     @property
     def order(self) -> int:
@@ -71,11 +74,21 @@ class Run:
 
 
 class Output(NamedTuple):
-    """An output to allocate; `init_value` None leaves it undefined."""
+    """An output to allocate; `init_value` None leaves it undefined. `last`: only so many of its
+    elements are wanted, the last ones, and what is not written is zero."""
 
     shape: tuple[int, ...]
     dtype: mx.Dtype
     init_value: float | None = None
+    last: int | None = None
+
+
+class Sparse(NamedTuple):
+    """An input too large to be held in memory: zeros, but for the last elements."""
+
+    shape: tuple[int, ...]
+    dtype: mx.Dtype
+    last: mx.array
 
 
 Size = Sequence[int]
@@ -121,7 +134,7 @@ def launch(
 def execute(
     source: str,
     function: str,
-    buffers: Sequence[mx.array | Output],
+    buffers: Sequence[mx.array | Output | Sparse],
     grid: Size,
     threadgroup: Size,
     options: Options = Options(),
@@ -155,6 +168,7 @@ def execute(
         order=options.order,
         buffer_count=len(made),
         buffers=made,
+        last_groups=options.last_groups,
         trace_groups=options.trace_groups,
         checked=options.mode.checked,
         budget=options.budget,
@@ -189,7 +203,9 @@ def execute(
         blocks=built.tables.blocks,
         executions=list(executions),
         outputs=[
-            native.from_bytes(result, output.shape, output.dtype)
+            native.from_bytes(
+                result, output.shape if output.last is None else (output.last,), output.dtype
+            )
             for result, output in zip(results, wanted, strict=True)
         ],
     )
@@ -211,10 +227,12 @@ def _sizes(grid: Size, threadgroup: Size) -> tuple[tuple[int, ...], tuple[int, .
 
 class _Bound(NamedTuple):
     parameter: Parameter
-    value: mx.array | np.ndarray | Output
+    value: mx.array | np.ndarray | Output | Sparse
 
 
-def _bind(parameters: Sequence[Parameter], values: Sequence[mx.array | Output]) -> list[_Bound]:
+def _bind(
+    parameters: Sequence[Parameter], values: Sequence[mx.array | Output | Sparse]
+) -> list[_Bound]:
     """A value for every buffer; MLX's `x_shape`, `x_strides` and `x_ndim` come after their `x`."""
     bound: list[_Bound] = []
     given = list(values)
@@ -238,7 +256,7 @@ def _bind(parameters: Sequence[Parameter], values: Sequence[mx.array | Output]) 
             extras = {
                 f"{parameter.name}_shape": np.array(value.shape, np.int32),
                 f"{parameter.name}_strides": np.ascontiguousarray(strides),
-                f"{parameter.name}_ndim": np.array([value.ndim], np.int32),
+                f"{parameter.name}_ndim": np.array([len(value.shape)], np.int32),
             }
     if given:
         raise ValueError(f"{len(given)} more arrays are given than the kernel has buffers")
@@ -255,10 +273,14 @@ def _buffers(bound: Sequence[_Bound], options: Options) -> tuple[Any, list[np.nd
         if isinstance(value, Output):
             if value.init_value is not None:
                 data = native.to_numpy(mx.full(value.shape, value.init_value, value.dtype))
-            size = int(np.prod(value.shape)) * value.dtype.size
-            element = value.dtype.size
-            results.append(np.empty(size, np.uint8))
-            buffer.result = results[-1].ctypes.data
+            size, element = prod(value.shape) * value.dtype.size, value.dtype.size
+            wanted = size if value.last is None else value.last * element
+            results.append(np.empty(wanted, np.uint8))
+            buffer.result, buffer.start = results[-1].ctypes.data, size - wanted
+        elif isinstance(value, Sparse):
+            data = native.to_numpy(value.last.astype(value.dtype))
+            size, element = prod(value.shape) * value.dtype.size, value.dtype.size
+            buffer.start = size - data.nbytes
         else:
             data = native.to_numpy(value) if isinstance(value, mx.array) else value
             size, element = data.nbytes, data.itemsize
@@ -271,7 +293,7 @@ def _buffers(bound: Sequence[_Bound], options: Options) -> tuple[Any, list[np.nd
         buffer.output = parameter.output
         buffer.initialised = parameter.output and data is not None
         buffer.constant = parameter.space == "constant"
-        buffer.fill = options.fill
+        buffer.fill = 0 if options.last_groups else options.fill
     return made, results, kept
 
 

@@ -25,11 +25,11 @@ enum : u32 {
   TG_ARENA = TG_LIMIT + TG_RED_ZONE * (MAX_ARRAYS + 1) + 64 * 1024,
 };
 
-// Device memory: one 4 GiB slot of a PROT_NONE reservation per buffer, its data BUFFER_OFFSET into
+// Device memory: one 16 GiB slot of a PROT_NONE reservation per buffer, its data BUFFER_OFFSET into
 // the slot (plus the misalignment asked for). So slot = (address - emu::reservation) >> 32 finds the
-// buffer that a pointer was derived from, even when it strays 1 GiB below or 3 GiB above it.
-constexpr u64 SLOT_BYTES = 1ull << 32;
-constexpr u64 BUFFER_OFFSET = 1ull << 30;
+// buffer that a pointer was derived from, even when it strays 4 GiB below or 12 GiB above it.
+constexpr u64 SLOT_BYTES = 1ull << 34;
+constexpr u64 BUFFER_OFFSET = 1ull << 32;
 
 // Metal's flags of a barrier.
 enum : u32 { MEM_NONE = 0, MEM_DEVICE = 1, MEM_THREADGROUP = 2, MEM_TEXTURE = 4 };
@@ -83,6 +83,7 @@ struct Buffer {
   char* result;        // where an output's bytes go at the end
   u32 misalign;        // bytes added to the base
   u32 fill;            // byte that an output is filled with where `data` is null
+  u64 start;           // `data` and `result` are of the bytes from here on; those before are zero
 };
 
 // One `threadgroup` variable, registered when the first thread reaches its declaration.
@@ -114,6 +115,7 @@ struct Launch {
   u32 order;           // bit 0: threadgroups descending, 1: simdgroups, 2: lanes of a simdgroup
   u32 buffer_count;
   Buffer* buffers;
+  u32 last_groups;     // run only so many threadgroups, the last ones; 0: all
   u32 trace_groups;    // number of threadgroups whose accesses are traced (checks.cpp)
   u32 checked;         // 1: run the checks; 0: count only
   // Turns of the loops of one threadgroup, or meetings of its threads, after which an endless loop

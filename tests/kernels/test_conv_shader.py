@@ -18,6 +18,7 @@ DTYPES = (mx.float32, mx.float16, mx.bfloat16)
 # y (N, groups*Og, length)
 SHAPES = {
     "one value": (1, 1, 1, 1, 1, 1, 1, 1, 0, 1),
+    "whole runs, the last one past the end": (2, 1, 3, 5, 64, 64, 3, 1, 1, 1),
     "fewer than 8 values": (1, 1, 2, 1, 3, 2, 3, 2, 1, 1),
     "K twice the stride": (2, 1, 8, 16, 300, 150, 4, 2, 1, 1),
     "one input channel": (2, 1, 1, 24, 264, 33, 16, 8, 4, 1),

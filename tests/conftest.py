@@ -10,7 +10,7 @@ import metal_emulator
 from lucid.kernels import shaders
 from metal_emulator import coverage
 
-MEASURED = os.environ.get("LUCID_SHADER_COVERAGE") == "1"  # see metal_emulator/coverage.py
+MEASURED = os.environ.get("LUCID_SHADER_COVERAGE") == "1" and not metal_emulator.missing()
 COVERAGE = metal_emulator.Coverage()
 
 if named := os.environ.get("LUCID_TEST_DEVICE"):  # "cpu" or "gpu"; else the default of the machine
@@ -28,17 +28,21 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def emulator():
-    """The library runs its Metal shaders, in the emulator; the session tells what they did."""
+def compiler():
+    """What the emulator needs to run at all."""
     reason = metal_emulator.missing()
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture
+def emulator(compiler):
+    """The library runs its Metal shaders, in the emulator; the session tells what they did."""
     with metal_emulator.emulated() as session:
-        if MEASURED:
-            session.options = metal_emulator.Options(mode=metal_emulator.Mode(optimise=0))
         yield session
     for run in session.runs if MEASURED else ():
-        COVERAGE.add(run)
+        if run.options.mode.checked:  # others may have turned branches into selections
+            COVERAGE.add(run)
 
 
 def pytest_sessionfinish(session):

@@ -10,13 +10,6 @@ from metal_emulator import bridge, mac_check
 from metal_emulator.cases import Block, Layer
 
 
-@pytest.fixture
-def compiler():
-    reason = metal_emulator.missing()
-    if reason:
-        pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """What the bridge writes for a Mac, of three layers."""

@@ -36,6 +36,7 @@ def run(number, **mode):
 @pytest.mark.usefixtures("forgetful")
 def test_without_a_compiler_the_reason_is_told(monkeypatch):
     monkeypatch.setenv("LUCID_CLANG", "/nowhere/clang")
+    monkeypatch.delenv("LUCID_LLD", raising=False)
     assert "only one of LUCID_CLANG and LUCID_LLD is set" in build.missing()
     monkeypatch.setenv("LUCID_LLD", "/nowhere/ld.lld")
     build.missing.cache_clear()

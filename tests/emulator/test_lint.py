@@ -59,6 +59,9 @@ FLAGGED = [
     ("static int calls = 0; y[0] = calls;", "", "static variable in a function"),
     ("y[0] = __builtin_expf(x[0]);", "", "__builtin_expf belongs to clang"),
     ("int (*g)(int) = 0;", "", "a pointer to a function"),
+    ("long long m = 1; y[0] = m;", "", "no long long"),
+    ("float a = 1; P p = &a; y[0] = p[0];", "typedef float* P;", f"declaration {SPACE}"),
+    ("float a = 1; P p = &a; y[0] = p[0];", "using P = float*;", f"declaration {SPACE}"),
     ("goto end; end: y[0] = 1;", "", "Metal has no goto"),
     ("", "inline float g(float a) { threadgroup float s[4]; s[0] = a; return s[0]; }", SHARED),
     ("", "struct S { void g() { if (1) { threadgroup int s; s = 1; } } };", SHARED),
@@ -99,6 +102,7 @@ FINE = [
     ("bfloat b = static_cast<bfloat>(x[0]); b = (bfloat)x[1]; y[0] = b;", ""),
     ("y[0] = x[n * 2 - 1]; int i[2] = {1, 2}; y[i[0]] = i[1];", "// static [](int) new\n"),
     ("", OVERLOADS),
+    ("P p = y; Q q = x; p[0] = q[1];", "typedef device float* P; using Q = const device float*;"),
     ("threadgroup float s[4]; if (n) { threadgroup float t; t = s[0]; }", "struct S { int k; };"),
     ("", "inline void g(threadgroup float* s) { threadgroup float* t = s; t[0] = 1; }"),
     ("", "namespace lucid { constant constexpr int N = 4; static constant constexpr int M = 2;\n"

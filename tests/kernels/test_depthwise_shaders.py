@@ -128,7 +128,7 @@ def test_half_types(name, dtype, definition, emulator):
     "descending", [(), ("groups", "simdgroups", "lanes"), ("groups",), ("simdgroups",), ("lanes",)]
 )
 @pytest.mark.parametrize("name", ["stride 2", "eleven filters", "87 taps"])
-def test_the_order_of_threads_does_not_matter(name, descending, definition):
+def test_the_order_of_threads_does_not_matter(name, descending, definition, compiler):
     p = floats(random_problem(CASES[name]))
     with emulated(descending=descending):
         results = all_shaders(p)
@@ -138,7 +138,7 @@ def test_the_order_of_threads_does_not_matter(name, descending, definition):
         np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-5)
 
 
-def test_rows_may_begin_anywhere_in_memory(definition):
+def test_rows_may_begin_anywhere_in_memory(definition, compiler):
     """A slice shares the memory of its array: only the alignment of one element is sure."""
     p = random_problem(CASES["several tiles, the last with idle threads"])
     with emulated(misalign=1):
@@ -172,7 +172,7 @@ def test_half_a_minute_of_audio(emulator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
-def test_random_sizes(seed, definition):
+def test_random_sizes(seed, definition, compiler):
     rng = np.random.default_rng(seed)
     N, C, m, K = (int(rng.integers(1, top)) for top in (4, 9, 13, 40))
     stride, dilation = int(rng.integers(1, 17)), int(rng.integers(1, 10))
@@ -220,7 +220,7 @@ def test_traffic_is_near_the_minimum(layer, emulator):
     assert max(ratios) <= 1.15
 
 
-def test_every_line_runs():
+def test_every_line_runs(compiler):
     with emulated(mode=Mode(optimise=0)) as session:
         for name in ("one tile", "87 taps", "stride 3, dilated", "eleven filters"):
             all_shaders(random_problem(CASES[name]))

@@ -7,6 +7,8 @@ import pytest
 from lucid.kernels.sum_partials import sum_partials
 from metal_emulator import emulated
 
+pytestmark = pytest.mark.usefixtures("compiler")
+
 
 @pytest.mark.parametrize("dtype", [mx.float32, mx.float16, mx.bfloat16])
 @pytest.mark.parametrize(

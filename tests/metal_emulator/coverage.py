@@ -1,8 +1,8 @@
 """Which lines of the shaders no launch has run.
 
 With LUCID_SHADER_COVERAGE=1 in the environment pytest lists those of `metal/` when it ends, and
-fails if there are any. Kernels are then compiled without optimisation, for the optimiser turns
-branches into selections, which run both sides.
+fails if there are any, as CI does. Check builds tell all lines that run; in counting builds the
+optimiser may have turned branches into selections, which run both sides.
 """
 
 from __future__ import annotations

@@ -67,6 +67,8 @@ def banned(source: str) -> Iterator[Complaint]:
             yield Complaint(f"{text} belongs to clang", line)
         elif text == "long" and after == "double":
             yield Complaint("Metal has no long double", line)
+        elif text == "long" and after == "long":
+            yield Complaint("Metal has no long long", line)
         elif text == "(" and after == "*" and _is_function_pointer(tokens, i):
             yield Complaint("a pointer to a function", line)
         elif text == "[" and after != "[" and _begins_lambda(before, tokens, i):

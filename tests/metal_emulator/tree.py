@@ -18,7 +18,7 @@ _NODE = re.compile(r"^(?P<indent>[ |`-]*)(?P<kind>\w+) (?P<id>0x[0-9a-f]+) (?P<r
 _PLACE = re.compile(r"(?:line:|col:|(?P<file>[^\s<>,:]+):)(?:(?P<line>\d+):)?(?P<col>\d+)")
 _CALLED = re.compile(r"lvalue (?:Function|CXXMethod) (0x[0-9a-f]+)")
 _POINTER = re.compile(r" '(?:[^'()]*[*&])'| '[^'()]*[*&] ?\(")
-_DECLARED = re.compile(r"(?:ParmVar|Var|Field|Function|CXXMethod)Decl$")
+_DECLARED = re.compile(r"(?:ParmVar|Var|Field|Function|CXXMethod|Typedef|TypeAlias)Decl$")
 _FUNCTIONS = ("FunctionDecl", "CXXMethodDecl")
 _TO_BFLOAT = re.compile(r"__bf16' <FloatingCast>$")
 _AS_FLOAT = re.compile(r"__bf16' lvalue .* ComputeResultTy='float'$")
@@ -88,6 +88,8 @@ def _declared(
         yield "a variable outside of functions that is not `constant`", at.line
     if not _POINTER.search(node.rest):
         return
+    if node.kind == "TypeAliasDecl":  # the type follows the name
+        at = _Place(at.line, len(lines[at.line - 1].partition(";")[0]) + 1)
     if declared and not _names_space(lines, begin, at):
         what = "return type" if node.kind in _FUNCTIONS else "declaration"
         yield f"a pointer or reference {what} {WITHOUT}", at.line

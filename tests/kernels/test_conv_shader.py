@@ -102,6 +102,16 @@ def test_equals_its_definition_on_random_shapes(emulator, definition, seed):
 
 @pytest.mark.usefixtures("emulator")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_every_place_of_the_signal_in_the_padding(definition, form):
+    """From all of the outputs behind the signal to all of them before it."""
+    for left in range(-14, 90):
+        x, w, length, place = arrays((1, 1, 9, 8, 12, 80, 3, 1, left, 1), np.random.default_rng(0))
+        got = form(mx.array(x, mx.float32), mx.array(w, mx.float32), length, **place)
+        np.testing.assert_array_equal(got, definition.conv1d(x, w, length, **place))
+
+
+@pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
 def test_precision(definition, form):
     shape = (2, 1, 24, 4, 200, 50, 8, 4, 2, 1)
     *_, length, place = arrays(shape, np.random.default_rng(0))

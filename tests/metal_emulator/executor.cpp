@@ -4,18 +4,6 @@
 #include "fiber.h"
 #include "memory.h"
 
-extern "C" {
-// Replaced by checks.cpp where that is linked in.
-#define EMU_WEAK __attribute__((weak))
-EMU_WEAK void emu_checks_launch_begin() {}
-EMU_WEAK void emu_checks_group_begin() {}
-EMU_WEAK void emu_checks_barrier(emu::u32) {}
-EMU_WEAK void emu_checks_simd_barrier(emu::u32, emu::u32) {}
-EMU_WEAK void emu_checks_group_end() {}
-EMU_WEAK void emu_checks_launch_end() {}
-EMU_WEAK void emu_checks_array(const emu::Array*) {}
-}
-
 namespace emu {
 
 enum State : u32 { READY, AT_SIMD, AT_BARRIER, DONE };
@@ -205,7 +193,6 @@ static bool complete_simd(u32 simdgroup, Thread* lanes, u32 count) {
   if (first->op == OP_BARRIER) {
     if (first->flags & MEM_THREADGROUP) group.simd_epoch[simdgroup]++;
     if (first->flags & MEM_DEVICE) group.simd_device_epoch[simdgroup]++;
-    emu_checks_simd_barrier(simdgroup, first->flags);
   }
   for (u32 i = 0; i < count; i++)
     if (lanes[i].state == AT_SIMD) lanes[i].state = READY;
@@ -253,7 +240,6 @@ static bool complete_barrier(bool& finished) {
   launch->barriers++;
   if (waiting->flags & MEM_THREADGROUP) group.tg_epoch++;
   if (waiting->flags & MEM_DEVICE) group.device_epoch++;
-  emu_checks_barrier(waiting->flags);
   for (u32 i = 0; i < group.threads; i++) threads[i].state = READY;
   if (launch->budget && (meetings += group.threads) > launch->budget)
     return give_up(*waiting, "an endless loop? the launch has used up its budget");
@@ -269,7 +255,6 @@ static bool run_group() {
         return false;
     if (!complete_barrier(finished)) return false;
   }
-  emu_checks_group_end();
   return true;
 }
 

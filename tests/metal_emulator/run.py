@@ -93,6 +93,8 @@ class Sparse(NamedTuple):
 
 Size = Sequence[int]
 
+MOST_BUFFERS = 31
+
 
 def launch(
     kernel: Any,
@@ -160,6 +162,8 @@ def execute(
         told = "\n".join(f"kernel.metal:{line}: {what}" for what, line in complaints)
         raise MetalError(f"{function} is C++ but not Metal:\n{told}")
     bound = _bind(rewritten.buffers, buffers)
+    if len(bound) > MOST_BUFFERS:
+        raise MetalError(f"{function} has {len(bound)} buffers: Metal takes {MOST_BUFFERS}")
     made, results, kept = _buffers(bound, options)
     request = native.Launch(
         entry=ctypes.cast(built.library.emu_entry, ctypes.c_void_p),
@@ -217,10 +221,10 @@ def execute(
 def _sizes(grid: Size, threadgroup: Size) -> tuple[tuple[int, ...], tuple[int, ...]]:
     group = tuple(min(*pair) for pair in zip(grid, threadgroup, strict=True))
     total = int(np.prod(group))
-    if len(group) != 3 or min(group) < 1 or total > 1024:
+    if len(group) != 3 or min(group) < 1 or total > 1024 or max(grid) >= 2**32:
         raise ValueError(
-            f"grid {tuple(grid)} and threadgroup {tuple(threadgroup)} must be 3 positive numbers "
-            f"each, with at most 1024 threads in a threadgroup, not {total}"
+            f"grid {tuple(grid)} and threadgroup {tuple(threadgroup)} must be 3 positive 32-bit "
+            f"numbers each, with at most 1024 threads in a threadgroup, not {total}"
         )
     return tuple(grid), group
 

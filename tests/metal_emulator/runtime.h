@@ -169,14 +169,10 @@ void fail(const char* kind, int site, const char* object = nullptr, long long of
 
 }  // namespace emu
 
-// Implemented in checks.cpp and called by the executor, which has empty weak versions of them, so
-// that it also works alone. `current` is null in all but the last.
+// Implemented in checks.cpp and called by the executor. `current` is null in all but the last.
 extern "C" {
 void emu_checks_launch_begin();  // emu::launch is filled and the buffers are in place
 void emu_checks_group_begin();   // emu::group is new: epochs 0, no arrays
-void emu_checks_barrier(emu::u32 flags);  // all threads are there; epochs have been advanced
-void emu_checks_simd_barrier(emu::u32 simdgroup, emu::u32 flags);  // likewise
-void emu_checks_group_end();
 void emu_checks_launch_end();    // not called after abort_launch
 void emu_checks_array(const emu::Array* array);  // a threadgroup array has been registered
 }

@@ -131,7 +131,9 @@ def test_layers_train_with_it(name, emulator, monkeypatch):
     got = gradients(make, C_in)
     assert any(f"conv1d_weight_grad_{form}" in run.kernel for run in emulator.runs)
     monkeypatch.setattr(metal, "available", lambda: False)
-    np.testing.assert_allclose(got, gradients(make, C_in), rtol=1e-4, atol=1e-2)
+    expected = gradients(make, C_in)
+    # Sums that cancel round in relation to their terms, which are as large as the largest sums.
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
 # Counts -----------------------------------------------------------------------------------------

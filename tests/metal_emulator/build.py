@@ -21,6 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from lucid import _cache
+
 from .instrument import Tables, instrument
 
 FOLDER = Path(__file__).parent
@@ -242,8 +244,7 @@ def _hash(content: bytes) -> str:
 def folder() -> Path:
     """Where compiled files are kept."""
     named = os.environ.get("LUCID_EMU_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = Path(named) if named else home / "lucid" / "metal-emulator"
+    path = Path(named) if named else _cache.folder() / "metal-emulator"
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -175,8 +175,8 @@ def lerp(start, end, weight, /):
 
 
 @op(broadcasts=True)
-def where(condition, x, y, /):
-    """x where the condition holds, else y.
+def where(condition, input, other, /):
+    """`input` where the condition holds, else `other`.
 
     >>> import lucid
     >>> x = lucid.tensor([-1.0, 2.0])
@@ -188,7 +188,7 @@ def where(condition, x, y, /):
         zero = mx.zeros_like(g)
         return None, mx.where(condition, g, zero), mx.where(condition, zero, g)
 
-    return mx.where(condition, x, y), rule
+    return mx.where(condition, input, other), rule
 
 
 @op(linear=True)

@@ -1,7 +1,7 @@
 """`@op`: a function on arrays becomes an operation on tensors that the tape records.
 
 The function returns its value and its backward rule. Its positional-only parameters (before the
-`/`) are the arrays, all that follows are settings; `f(*arrays)` takes any number of arrays:
+`/`) are the arrays, all that follow are settings; `f(*arrays)` takes any number of arrays:
 
     @op
     def exp(x, /):
@@ -17,7 +17,6 @@ is drawn outside and handed in as an array.
 from __future__ import annotations
 
 import functools
-import inspect
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,13 +44,16 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
     """
     if function is None:
         return functools.partial(op, broadcasts=broadcasts, linear=linear)
-    parameters = inspect.signature(function).parameters.values()
-    count = [p.kind for p in parameters].count(inspect.Parameter.POSITIONAL_ONLY)
+    code = function.__code__
+    count = code.co_posonlyargcount
     variadic = count == 0  # f(*arrays): no parameter before a slash
+    arrays = code.co_varnames[:count]
     name = function.__name__.lstrip("_")
 
     @functools.wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
+        if len(args) < count:
+            args, settings = _by_keyword(name, arrays, args, settings)
         inputs, rest = (args, ()) if variadic else (args[:count], args[count:])
         values: list[Any] = []
         edges: list[Edge | None] = []
@@ -103,6 +105,23 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
 
     call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
     return call
+
+
+def _by_keyword(
+    name: str, arrays: Sequence[str], args: tuple, settings: dict[str, Any]
+) -> tuple[tuple, dict[str, Any]]:
+    """Arrays given by keyword: by their own names or, the first two, as `input` and `other`."""
+    given, rest = list(args), dict(settings)
+    for position in range(len(args), len(arrays)):
+        names = (arrays[position], *("input", "other")[position : position + 1])
+        found = [n for n in names if n in rest]
+        if not found:
+            raise TypeError(
+                f"{name}() misses its argument {names[-1]!r}: it takes {len(arrays)} "
+                f"tensor{'s' * (len(arrays) > 1)}, got {len(given)}"
+            )
+        given.append(rest.pop(found[0]))
+    return tuple(given), rest
 
 
 def _results(

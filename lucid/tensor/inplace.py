@@ -6,6 +6,7 @@ as it was, unlike in torch. What was recorded keeps the values that it used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
@@ -13,10 +14,21 @@ import mlx.core as mx
 from lucid import ops
 from lucid.autograd import laziness
 from lucid.autograd.mode import recording
-from lucid.tensor.operators import Operators
+from lucid.tensor.methods import Methods
 
 
-class InPlace(Operators):
+def in_place(function: Callable) -> Any:
+    """The method that makes a tensor what `function` gives of it: `in_place(ops.exp)` is `exp_`."""
+
+    def method(self: InPlace, *args: Any, **settings: Any) -> Any:
+        return self._rebind(function(self, *args, **settings))
+
+    method.__name__ = f"{function.__name__}_"
+    method.__doc__ = f"`{function.__name__}` in place; returns the tensor."
+    return method
+
+
+class InPlace(Methods):
     """Assignment to parts, `+=` and its kind, and torch's methods with an underscore."""
 
     def _rebind(self, result: Any) -> Any:
@@ -48,34 +60,18 @@ class InPlace(Operators):
     def __setitem__(self, key: Any, value: Any) -> None:
         self._rebind(ops.setitem(self, key, value))
 
-    def add_(self, other: Any, *, alpha: Any = 1) -> Any:
-        """x += alpha * other."""
-        return self._rebind(ops.add(self, other, alpha=alpha))
-
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Any:
-        """x -= alpha * other."""
-        return self._rebind(ops.sub(self, other, alpha=alpha))
-
-    def mul_(self, other: Any) -> Any:
-        """x *= other."""
-        return self._rebind(ops.mul(self, other))
-
-    def div_(self, other: Any) -> Any:
-        """x /= other."""
-        return self._rebind(ops.div(self, other))
+    add_ = in_place(ops.add)
+    sub_ = in_place(ops.sub)
+    mul_ = in_place(ops.mul)
+    div_ = in_place(ops.div)
+    clamp_ = in_place(ops.clamp)
+    lerp_ = in_place(ops.lerp)
+    masked_fill_ = in_place(ops.masked_fill)
 
     __iadd__ = add_
     __isub__ = sub_
     __imul__ = mul_
     __itruediv__ = div_
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Any:
-        """Limit the values to [min, max]."""
-        return self._rebind(ops.clamp(self, min, max))
-
-    def lerp_(self, end: Any, weight: Any) -> Any:
-        """x += weight * (end - x)."""
-        return self._rebind(ops.lerp(self, end, weight))
 
     def copy_(self, source: Any) -> Any:
         """Take the values of `source`, which broadcasts; its gradient flows."""
@@ -93,7 +89,3 @@ class InPlace(Operators):
         """Leave the graph."""
         self._node, self.requires_grad = None, False
         return self
-
-    def masked_fill_(self, mask: Any, value: Any) -> Any:
-        """Become `value` where the bool mask is True."""
-        return self._rebind(ops.masked_fill(self, mask, value))

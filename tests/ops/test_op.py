@@ -1,3 +1,8 @@
+"""What the `@op` decorator adds to a function on arrays."""
+
+import pytest
+
+import lucid
 
 
 def test_arrays_by_keyword():

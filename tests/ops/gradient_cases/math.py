@@ -1,0 +1,56 @@
+"""Elementwise functions."""
+
+import lucid
+from gradient_cases import MIXED
+
+CASES = {
+    "abs": (lucid.abs, MIXED),
+    "acos": (lucid.acos, (3,)),
+    "add": (lambda x, y: x + y, (2, 3), (3,)),
+    "add alpha": (lambda x, y: x.add(y, alpha=-2), (2, 3), (2, 1)),
+    "asin": (lucid.asin, (3,)),
+    "atan": (lucid.atan, MIXED),
+    "atan2": (lucid.atan2, MIXED, (2, 1)),
+    "ceil": (lucid.ceil, MIXED),
+    "clamp": (lambda x: x.clamp(-1, 0.5), MIXED),
+    "cos": (lucid.cos, MIXED),
+    "cosh": (lucid.cosh, MIXED),
+    "div": (lambda x, y: x / y, (2, 3), (3,)),
+    "div number": (lambda x: 2 / x, (2, 3)),
+    "erf": (lucid.erf, MIXED),
+    "exp": (lucid.exp, MIXED),
+    "expm1": (lucid.expm1, MIXED),
+    "floor": (lucid.floor, MIXED),
+    "lerp": (lucid.lerp, (3,), (3,), (1,)),
+    "log": (lucid.log, (3,)),
+    "log10": (lucid.log10, (3,)),
+    "log1p": (lucid.log1p, (3,)),
+    "log2": (lucid.log2, (3,)),
+    "maximum": (lucid.maximum, MIXED, (3,)),
+    "minimum": (lucid.minimum, MIXED, (1,)),
+    "mul": (lambda x, y: x * y, (2, 3), (3,)),
+    "nan_to_num": (lucid.nan_to_num, MIXED),
+    "neg": (lambda x: -x, (3,)),
+    "pow": (lambda x, y: x**y, (2, 3), (3,)),
+    "pow exponent": (lambda x: 2**x, MIXED),
+    "pow number": (lambda x: x**3, MIXED),
+    "reciprocal": (lucid.reciprocal, MIXED),
+    "remainder": (lambda x, y: x % y, MIXED, (3,)),
+    "round": (lambda x: x.round(), MIXED),
+    "rsqrt": (lucid.rsqrt, (3,)),
+    "sign": (lucid.sign, MIXED),
+    "sin": (lucid.sin, MIXED),
+    "sinh": (lucid.sinh, MIXED),
+    "sqrt": (lucid.sqrt, (3,)),
+    "square": (lucid.square, MIXED),
+    "sub": (lambda x, y: x - y, (2, 1), (2, 3)),
+    "sub alpha": (lambda x, y: x.sub(y, alpha=3), (2, 1), (2, 3)),
+    "tan": (lucid.tan, MIXED),
+    "trunc": (lucid.trunc, MIXED),
+}
+
+NO_DERIVATIVE = {
+    *("eq", "ne", "lt", "le", "gt", "ge", "isclose", "isnan", "isinf", "isfinite", "floor_divide"),
+    *("logical_and", "logical_or", "logical_xor", "logical_not"),
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"),
+}

@@ -36,7 +36,26 @@ from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabl
 from lucid.ops import *  # noqa: E402, F403
 from lucid.ops import fft  # noqa: E402
 from lucid.ops.device import default_device, set_default_device  # noqa: E402
-from lucid.random import manual_seed  # noqa: E402
+from lucid.random import (  # noqa: E402
+    Generator,
+    bernoulli,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    poisson,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
 from lucid.tensor import Tensor  # noqa: E402
 
 __version__ = "0.1.0"
@@ -45,8 +64,6 @@ tensor = Tensor
 zeros, ones, full = Tensor.zeros, Tensor.ones, Tensor.full
 zeros_like, ones_like, full_like = Tensor.zeros_like, Tensor.ones_like, Tensor.full_like
 arange, linspace, eye = Tensor.arange, Tensor.linspace, Tensor.eye
-randn, rand, randint, randperm = Tensor.randn, Tensor.rand, Tensor.randint, Tensor.randperm
-randn_like, rand_like = Tensor.randn_like, Tensor.rand_like
 # torch's names of the dtypes
 float, int, long, double, half = float32, int32, int64, float64, float16
 

@@ -2,60 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from lucid.ops import keys
+from lucid.ops.keys import Generator, default_generator
 from lucid.tensor import Tensor
+from lucid.tensor.sampling import bernoulli, multinomial, poisson  # noqa: F401
 
-randn = Tensor.randn
-rand = Tensor.rand
-randint = Tensor.randint
-randperm = Tensor.randperm
+randn, randn_like = Tensor.randn, Tensor.randn_like
+rand, rand_like = Tensor.rand, Tensor.rand_like
+randint, randint_like = Tensor.randint, Tensor.randint_like
+randperm, normal = Tensor.randperm, Tensor.normal
 
 
-def manual_seed(seed: int) -> None:
-    """Start the stream of random numbers at `seed`.
+def manual_seed(seed: int) -> Generator:
+    """Start the stream of random numbers at `seed`, from -2**63 to 2**64 - 1.
 
     >>> import lucid
-    >>> lucid.manual_seed(0); a = lucid.randn(3)
-    >>> lucid.manual_seed(0); b = lucid.randn(3)
+    >>> _ = lucid.manual_seed(0); a = lucid.randn(3)
+    >>> _ = lucid.manual_seed(0); b = lucid.randn(3)
     >>> bool((a == b).all())
     True
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
-        raise ValueError(f"a seed must be an int from 0 to 2**64 - 1, got {seed!r}")
-    keys.set_state(seed)
+    return default_generator.manual_seed(seed)
 
 
-seed = manual_seed
+def seed() -> int:
+    """Start the stream somewhere that nobody can foresee; returns the seed."""
+    return default_generator.seed()
 
 
-def get_state() -> np.ndarray:
-    """The state of the stream, to be handed to `set_state` later.
+def initial_seed() -> int:
+    """What the stream was started with."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> np.ndarray:
+    """The state of the stream, to be handed to `set_rng_state` later.
 
     >>> import lucid
-    >>> state = lucid.random.get_state(); a = lucid.randn(3)
-    >>> lucid.random.set_state(state); b = lucid.randn(3)
+    >>> state = lucid.get_rng_state(); a = lucid.randn(3)
+    >>> lucid.set_rng_state(state); b = lucid.randn(3)
     >>> bool((a == b).all())
     True
     """
-    high, low = divmod(keys.get_state(), 1 << 32)
-    return np.array([high, low], np.uint32)
+    return default_generator.get_state()
 
 
-def set_state(state: Any) -> None:
-    """Go on with the stream where `get_state` was called.
+def set_rng_state(state: Any) -> None:
+    """Go on with the stream where `get_rng_state` was called.
 
     Raises:
-        ValueError: not what `get_state` returned.
+        ValueError: not what `get_rng_state` returned.
     """
-    words = np.asarray(state)
-    if words.dtype != np.uint32 or words.shape != (2,):
-        raise ValueError(
-            "a state of the random stream is an array of 2 uint32, got "
-            f"{words.dtype} of shape {words.shape}"
-        )
-    high, low = words.tolist()
-    keys.set_state(high << 32 | low)
+    default_generator.set_state(state)
+
+
+get_state, set_state = get_rng_state, set_rng_state
+
+
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
+    """What is drawn inside leaves the stream as it was. `devices` is accepted as torch does.
+
+    >>> import lucid
+    >>> state = lucid.get_rng_state()
+    >>> with lucid.random.fork_rng():
+    ...     noise = lucid.randn(3)
+    >>> bool((lucid.get_rng_state() == state).all())
+    True
+    """
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)

@@ -11,41 +11,101 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
-_lock = threading.Lock()
-_state = int.from_bytes(os.urandom(8), "little")
-_branch: ContextVar[list[int] | None] = ContextVar("branch", default=None)
 
 
-def get_state() -> int:
-    """Where the stream stands: 64 bits."""
-    return _state
+class Generator:
+    """A stream of random numbers of its own: what the samplers take as `generator=`.
+
+    Args:
+        device: accepted as torch does; the numbers depend on the seed only.
+
+    >>> import lucid
+    >>> g = lucid.Generator().manual_seed(7); a = lucid.randn(3, generator=g)
+    >>> b = lucid.randn(3, generator=g.manual_seed(7))
+    >>> bool((a == b).all())
+    True
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = str(device)
+        self._lock = threading.Lock()
+        self._start(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream at `seed`, from -2**63 to 2**64 - 1; returns the generator."""
+        whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+        if not whole or not -(1 << 63) <= seed < 1 << 64:
+            raise ValueError(f"a seed must be an int from -2**63 to 2**64 - 1, got {seed!r}")
+        return self._start(int(seed))
+
+    def _start(self, seed: int) -> Generator:
+        self._seed = self._state = seed & _MASK
+        return self
+
+    def seed(self) -> int:
+        """Start the stream somewhere that nobody can foresee; returns the seed."""
+        self._start(int.from_bytes(os.urandom(8), "little"))
+        return self._seed
+
+    def initial_seed(self) -> int:
+        """What the stream was started with."""
+        return self._seed
+
+    def get_state(self) -> np.ndarray:
+        """Where the stream stands, to be handed to `set_state` later."""
+        return np.array(divmod(self._state, 1 << 32), np.uint32)
+
+    def set_state(self, state: Any) -> Generator:
+        """Go on with the stream where `get_state` was called.
+
+        Raises:
+            ValueError: not what `get_state` returned.
+        """
+        words = np.asarray(state)
+        if words.dtype != np.uint32 or words.shape != (2,):
+            raise ValueError(
+                "a state of the random stream is an array of 2 uint32, got "
+                f"{words.dtype} of shape {words.shape}"
+            )
+        high, low = words.tolist()
+        with self._lock:
+            self._state = high << 32 | low
+        return self
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.device, self._seed, self.get_state())
+
+    def _next(self) -> int:
+        """64 bits: the next output of SplitMix64 (Steele, Lea and Flood, 2014)."""
+        with self._lock:
+            z = self._state = (self._state + _STEP) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return z ^ (z >> 31)
 
 
-def set_state(state: int) -> None:
-    """Go on with the stream from `state`."""
-    global _state
-    with _lock:
-        _state = state & _MASK
+def _restored(device: str, seed: int, state: np.ndarray) -> Generator:
+    return Generator(device)._start(seed).set_state(state)
 
 
-def next_key() -> mx.array:
-    """A new key: the next output of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    global _state
-    branch = _branch.get()
-    if branch is None:
-        with _lock:
-            z = _state = (_state + _STEP) & _MASK
-    else:
-        z = branch[0] = (branch[0] + _STEP) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    z ^= z >> 31
-    return mx.array([z >> 32, z & 0xFFFFFFFF], mx.uint32)
+default_generator = Generator()
+default_generator.seed()
+_branch: ContextVar[Generator | None] = ContextVar("branch", default=None)
+
+
+def next_key(generator: Generator | None = None) -> mx.array:
+    """A new key, from `generator` or from the stream of the process."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"generator must be a lucid.Generator, got {type(generator).__name__}")
+    high, low = divmod((generator or _branch.get() or default_generator)._next(), 1 << 32)
+    return mx.array([high, low], mx.uint32)
 
 
 @contextmanager
@@ -54,7 +114,7 @@ def branch(state: int) -> Iterator[None]:
 
     So what is drawn inside does not depend on what other threads draw at the same time.
     """
-    token = _branch.set([state & _MASK])
+    token = _branch.set(Generator()._start(state))
     try:
         yield
     finally:

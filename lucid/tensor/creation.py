@@ -13,7 +13,6 @@ from lucid.autograd.tape import Traced
 from lucid.kernels.memory import check_size
 from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device, resolve
-from lucid.ops.keys import next_key
 from lucid.ops.shape import sizes
 
 
@@ -121,7 +120,7 @@ class Creation(Traced):
         >>> lucid.full((2,), 7.0)
         Tensor([7., 7.], grad=None)
         """
-        shape = _shape(size if isinstance(size, tuple | list) else (size,))
+        shape = shape_of(size if isinstance(size, tuple | list) else (size,))
         value = fill_value.item() if hasattr(fill_value, "item") else fill_value
         if not isinstance(value, bool | int | float | complex):
             raise TypeError(f"full expects a number to fill with, got {type(value).__name__}")
@@ -243,7 +242,7 @@ class Creation(Traced):
         requires_grad: bool = False,
     ) -> Any:
         """`steps` evenly spaced numbers from `start` to `end`, both included."""
-        check_size("linspace", _shape((steps,)), mx.float64)
+        check_size("linspace", shape_of((steps,)), mx.float64)
         values = np.linspace(float(start), float(end), steps)
         make = lambda: array_of(values, dtype, resolve(device))  # noqa: E731
         return cls._make(make, None, device, requires_grad)
@@ -259,86 +258,11 @@ class Creation(Traced):
         requires_grad: bool = False,
     ) -> Any:
         """The identity matrix of n rows and m (default n) columns."""
-        shape = _shape((n, n if m is None else m))
+        shape = shape_of((n, n if m is None else m))
         return cls._make(lambda: mx.eye(shape[0], shape[1]), dtype, device, requires_grad, shape)
 
-    @classmethod
-    def randn(
-        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Any:
-        """Numbers from the normal distribution of mean 0 and variance 1.
 
-        >>> import lucid
-        >>> lucid.randn(1, 4, 5, requires_grad=True).shape
-        (1, 4, 5)
-        """
-        shape = _shape(size)  # drawn in float32: MLX has no more
-        make = lambda: _drawn(mx.random.normal, shape)  # noqa: E731
-        return cls._make(make, dtype, device, requires_grad, shape)
-
-    @classmethod
-    def rand(
-        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Any:
-        """Numbers from the uniform distribution on [0, 1)."""
-        shape = _shape(size)
-        make = lambda: _drawn(mx.random.uniform, shape)  # noqa: E731
-        return cls._make(make, dtype, device, requires_grad, shape)
-
-    @classmethod
-    def randn_like(cls, x: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-        """Normal random numbers in the shape, dtype and device of `x`."""
-        dtype = x.dtype if dtype is None else dtype
-        return cls.randn(x.shape, dtype=dtype, device=x.device, requires_grad=requires_grad)
-
-    @classmethod
-    def rand_like(cls, x: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-        """Uniform random numbers in the shape, dtype and device of `x`."""
-        dtype = x.dtype if dtype is None else dtype
-        return cls.rand(x.shape, dtype=dtype, device=x.device, requires_grad=requires_grad)
-
-    @classmethod
-    def randint(
-        cls, low: int, high: Any = None, size: Any = (), *, dtype: Any = None, device: Any = None
-    ) -> Any:
-        """Integers from `low` up to, not including, `high`; int64 unless told.
-
-        >>> import lucid
-        >>> lucid.randint(0, 10, (2, 3)).shape
-        (2, 3)
-        """
-        if isinstance(high, tuple | list):
-            low, high, size = 0, low, high
-        elif high is None:
-            low, high = 0, low
-        if low >= high:
-            raise ValueError(f"randint needs low < high, got low={low} and high={high}")
-        if low < -(1 << 62) or high > 1 << 62:
-            raise ValueError(f"randint draws from -2**62 to 2**62, got low={low} and high={high}")
-        shape, span = _shape((size,) if isinstance(size, int) else size), high - low
-
-        def make() -> mx.array:
-            if 0 in shape:
-                return mx.zeros(shape, mx.int64)
-            # 63 random bits from three draws: MLX draws at most 24, by way of float32
-            a, b, c = mx.random.randint(0, 1 << 21, (3, *shape), key=next_key()).astype(mx.int64)
-            return ((a << 42) + (b << 21) + c) % span + low
-
-        return cls._make(make, mx.int64 if dtype is None else dtype, device, False, shape)
-
-    @classmethod
-    def randperm(cls, n: int, *, device: Any = None) -> Any:
-        """The numbers 0 to n - 1 in random order."""
-        shape = _shape((n,))
-        make = lambda: mx.random.permutation(n, key=next_key()) if n else mx.zeros(shape)  # noqa: E731
-        return cls._make(make, mx.int64, device, False, shape)
-
-
-def _drawn(draw: Callable, shape: tuple[int, ...]) -> mx.array:
-    return mx.zeros(shape) if 0 in shape else draw(shape=shape, key=next_key())
-
-
-def _shape(size: Any) -> tuple[int, ...]:
+def shape_of(size: Any) -> tuple[int, ...]:
     shape = sizes(tuple(size))
     if any(n < 0 for n in shape):
         raise ValueError(f"sizes must not be negative, got {shape}")

@@ -16,12 +16,13 @@ from lucid.autograd.backward import backward
 from lucid.autograd.tape import Node, Traced
 from lucid.ops.device import resolve
 from lucid.tensor.conversion import Conversion
-from lucid.tensor.creation import Creation, array_of
+from lucid.tensor.creation import array_of
 from lucid.tensor.inplace import InPlace
+from lucid.tensor.sampling import Sampling, bernoulli, multinomial
 from lucid.tensor.text import text
 
 
-class Tensor(Creation, Conversion, InPlace):
+class Tensor(Sampling, Conversion, InPlace):
     """An n-dimensional array of numbers that can be differentiated.
 
     Arrays are immutable, so no two tensors share memory: slices, views and `detach()` are values
@@ -48,6 +49,7 @@ class Tensor(Creation, Conversion, InPlace):
     """
 
     _retains = False  # `retain_grad` was called
+    bernoulli, multinomial = bernoulli, multinomial
     __array_ufunc__ = None  # so that `ndarray * tensor` comes to us
 
     def __init__(

@@ -1,0 +1,386 @@
+"""Random tensors: uniform, normal, integers, permutations, and samples of distributions.
+
+Each draw takes the next key of `generator`, or of the stream that `lucid.manual_seed` starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.autograd import laziness
+from lucid.autograd.tape import Traced
+from lucid.ops.cast import dtype_of
+from lucid.ops.device import on_device
+from lucid.ops.keys import Generator, next_key
+from lucid.tensor.creation import Creation, shape_of
+
+# How many bits a uniform number may have, so that none is rounded up to 1.
+_DIGITS = {mx.float16: 11, mx.bfloat16: 8}
+# random_() without bounds: all whole numbers up to here are exact.
+_EXACT = {**_DIGITS, mx.float32: 24, mx.float64: 53}
+
+
+class Sampling(Creation):
+    """Class methods that make random tensors, and methods that fill a tensor with them."""
+
+    array: mx.array
+    detach: Callable[[], Any]
+    detach_: Callable[[], Any]
+    _rebind: Callable[[Any], Any]
+
+    @classmethod
+    def randn(
+        cls,
+        *size: Any,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """Numbers from the normal distribution of mean 0 and variance 1.
+
+        >>> import lucid
+        >>> lucid.randn(1, 4, 5, requires_grad=True).shape
+        (1, 4, 5)
+        """
+        shape = shape_of(size)  # drawn in float32: MLX has no more
+        make = lambda: _normal(shape, generator)  # noqa: E731
+        return cls._make(make, dtype, device, requires_grad, shape)
+
+    @classmethod
+    def normal(
+        cls,
+        mean: Any,
+        std: Any = 1.0,
+        size: Any = None,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """Normal random numbers of a mean and std: tensors that broadcast, or numbers and a size.
+
+        >>> import lucid
+        >>> lucid.normal(0.0, 1.0, (2, 3)).shape
+        (2, 3)
+        """
+        tensors = [x for x in (mean, std) if isinstance(x, Traced)]
+        if tensors and size is not None:
+            raise TypeError("normal takes a size for two numbers, not for a tensor")
+        if not tensors and size is None:
+            raise TypeError("normal of two numbers needs a size, e.g. normal(0.0, 1.0, (2, 3))")
+        _require_spread(std)
+        if tensors:
+            size = mx.broadcast_shapes(*(x.array.shape for x in tensors))
+            dtype, device = tensors[0].array.dtype, tensors[0]._device
+        drawn = cls.randn(size, generator=generator, dtype=dtype, device=device)
+        center, scale = (x.detach() if isinstance(x, cls) else x for x in (mean, std))
+        return (drawn * scale + center).requires_grad_(requires_grad)
+
+    @classmethod
+    def rand(
+        cls,
+        *size: Any,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """Numbers from the uniform distribution on [0, 1)."""
+        shape = shape_of(size)
+        wanted = mx.float32 if dtype is None else dtype_of(dtype)
+        make = lambda: _uniform(shape, wanted, generator)  # noqa: E731
+        return cls._make(make, dtype, device, requires_grad, shape)
+
+    @classmethod
+    def randn_like(cls, input: Any, **settings: Any) -> Any:
+        """Normal random numbers in the shape, dtype and device of `input`."""
+        given = {"dtype": input.dtype, "device": input.device, **_told(settings)}
+        return cls.randn(input.shape, **given)
+
+    @classmethod
+    def rand_like(cls, input: Any, **settings: Any) -> Any:
+        """Uniform random numbers in the shape, dtype and device of `input`."""
+        given = {"dtype": input.dtype, "device": input.device, **_told(settings)}
+        return cls.rand(input.shape, **given)
+
+    @classmethod
+    def randint(
+        cls,
+        low: int,
+        high: Any = None,
+        size: Any = None,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """Integers from `low` up to, not including, `high`; int64 unless told.
+
+        >>> import lucid
+        >>> lucid.randint(0, 10, (2, 3)).shape
+        (2, 3)
+        """
+        if isinstance(high, tuple | list):
+            low, high, size = 0, low, high
+        elif high is None:
+            low, high = 0, low
+        if low >= high:
+            raise ValueError(f"randint needs low < high, got low={low} and high={high}")
+        if low < -(1 << 62) or high > 1 << 62:
+            raise ValueError(f"randint draws from -2**62 to 2**62, got low={low} and high={high}")
+        shape = shape_of((size,) if isinstance(size, int) else size or ())
+        make = lambda: _integers(low, high, shape, generator)  # noqa: E731
+        kind = mx.int64 if dtype is None else dtype
+        return cls._make(make, kind, device, requires_grad, shape)
+
+    @classmethod
+    def randint_like(cls, input: Any, low: int, high: Any = None, **settings: Any) -> Any:
+        """Integers from `low` (0) up to `high` in the shape, dtype and device of `input`."""
+        low, high = (0, low) if high is None else (low, high)
+        given = {"dtype": input.dtype, "device": input.device, **_told(settings)}
+        return cls.randint(low, high, input.shape, **given)
+
+    @classmethod
+    def randperm(
+        cls,
+        n: int,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        """The numbers 0 to n - 1 in random order."""
+        shape = shape_of((n,))
+
+        def make() -> mx.array:
+            key = next_key(generator)
+            return mx.random.permutation(n, key=key) if n else mx.zeros(shape)
+
+        kind = mx.int64 if dtype is None else dtype
+        return cls._make(make, kind, device, requires_grad, shape)
+
+    def _filled(self, draw: Callable[[], mx.array]) -> Any:
+        """Become what `draw` gives, a constant of the graph."""
+        with on_device(self._device):
+            values = self._wrap(draw().astype(self.array.dtype), self._device)
+        self._rebind(values)
+        return self if self._node is None else self.detach_()
+
+    def _floating(self, name: str) -> None:
+        if not mx.issubdtype(self.array.dtype, mx.floating):
+            raise TypeError(f"{name} fills floating point tensors, got {self.array.dtype}")
+
+    def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
+        """Become normal random numbers."""
+        self._floating("normal_")
+        _require(std >= 0, f"normal_ expects std >= 0, got {std}")
+        return self._filled(lambda: _normal(self.array.shape, generator) * std + mean)
+
+    def log_normal_(self, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
+        """Become e to the power of normal random numbers of this mean and std."""
+        self._floating("log_normal_")
+        _require(std > 0, f"log_normal_ expects std > 0, got {std}")
+        return self._filled(lambda: mx.exp(_normal(self.array.shape, generator) * std + mean))
+
+    def uniform_(
+        self, from_: float = 0, to: float = 1, *, generator: Any = None, **also: Any
+    ) -> Any:
+        """Become uniform random numbers from `from` up to `to`."""
+        low, high = also.pop("from", from_), to
+        if also:
+            raise TypeError(f"uniform_ takes from, to and generator, got {sorted(also)}")
+        self._floating("uniform_")
+        _require(low <= high, f"uniform_ expects from <= to, got from={low} and to={high}")
+        return self._filled(lambda: self._between(generator) * (high - low) + low)
+
+    def _between(self, generator: Any) -> mx.array:
+        """Uniform numbers on [0, 1) in this shape and a dtype that holds them."""
+        return _uniform(self.array.shape, self.array.dtype, generator)
+
+    def exponential_(self, lambd: float = 1, *, generator: Any = None) -> Any:
+        """Become numbers of density lambd * e**(-lambd * x)."""
+        self._floating("exponential_")
+        _require(lambd > 0, f"exponential_ expects lambd > 0, got {lambd}")
+        return self._filled(lambda: _exponential(self.array.shape, generator) / lambd)
+
+    def geometric_(self, p: float, *, generator: Any = None) -> Any:
+        """Become the number of trials up to the first success, each of probability `p`."""
+        _require(0 < p < 1, f"geometric_ expects 0 < p < 1, got {p}")
+        slope = -1 / np.log1p(-p)
+        draw = lambda: mx.ceil(_exponential(self.array.shape, generator) * slope)  # noqa: E731
+        return self._filled(lambda: mx.maximum(draw(), 1))
+
+    def cauchy_(self, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
+        """Become numbers of the Cauchy distribution."""
+        self._floating("cauchy_")
+        _require(sigma > 0, f"cauchy_ expects sigma > 0, got {sigma}")
+        shape = self.array.shape
+        turn = lambda: np.pi * (_uniform(shape, mx.float32, generator) - 0.5)  # noqa: E731
+        return self._filled(lambda: mx.tan(turn()) * sigma + median)
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
+        """Become 1 with probability `p` (a number or a tensor that broadcasts), else 0."""
+        chance = p.array if isinstance(p, Traced) else mx.array(float(p))
+        return self._filled(lambda: _coins(chance, self.array.shape, generator))
+
+    def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None) -> Any:
+        """Become whole numbers from `from` up to `to`; without it, all that the dtype holds."""
+        dtype = self.array.dtype
+        if to is None and from_:
+            from_, to = 0, from_
+        if to is None:
+            to = 1 << _EXACT[dtype] if dtype in _EXACT else min(_largest(dtype) + 1, 1 << 62)
+        _require(from_ < to, f"random_ expects from < to, got from={from_} and to={to}")
+        return self._filled(lambda: _integers(from_, to, self.array.shape, generator))
+
+
+def _require_spread(std: Any) -> None:
+    if not isinstance(std, Traced):
+        return _require(std >= 0, f"normal expects std >= 0, got {std}")
+    if std.array.dtype == mx.complex64:
+        raise TypeError("normal expects a real std, got complex64")
+    if std.array.size and not laziness.is_tracing():
+        _require(mx.all(std.array >= 0).item(), "normal expects std >= 0, got negative ones")
+
+
+def _told(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _require(holds: Any, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def _largest(dtype: mx.Dtype) -> int:
+    return 1 if dtype == mx.bool_ else int(mx.iinfo(dtype).max)
+
+
+def _normal(shape: tuple[int, ...], generator: Any) -> mx.array:
+    key = next_key(generator)
+    return mx.zeros(shape) if 0 in shape else mx.random.normal(shape, key=key)
+
+
+def _uniform(shape: tuple[int, ...], dtype: mx.Dtype, generator: Any) -> mx.array:
+    """Numbers on [0, 1), in float32, with as many bits as `dtype` keeps."""
+    key = next_key(generator)
+    if 0 in shape:
+        return mx.zeros(shape)
+    values = mx.random.uniform(shape=shape, key=key)
+    if dtype not in _DIGITS:
+        return values
+    steps = 1 << _DIGITS[dtype]
+    return mx.floor(values * steps) / steps
+
+
+def _exponential(shape: tuple[int, ...], generator: Any) -> mx.array:
+    return -mx.log1p(-_uniform(shape, mx.float32, generator))
+
+
+def _integers(low: int, high: int, shape: tuple[int, ...], generator: Any) -> mx.array:
+    key = next_key(generator)
+    if 0 in shape:
+        return mx.zeros(shape, mx.int64)
+    # 63 random bits from three draws: MLX draws at most 24, by way of float32
+    a, b, c = mx.random.randint(0, 1 << 21, (3, *shape), key=key).astype(mx.int64)
+    return ((a << 42) + (b << 21) + c) % (high - low) + low
+
+
+def _coins(p: mx.array, shape: tuple[int, ...], generator: Any) -> mx.array:
+    if p.size and not laziness.is_tracing():
+        _require(
+            mx.all((p >= 0) & (p <= 1)).item(),
+            "bernoulli expects probabilities from 0 to 1, got some outside",
+        )
+    return _uniform(shape, mx.float32, generator) < p.astype(mx.float32)
+
+
+def bernoulli(input: Any, p: Any = None, *, generator: Generator | None = None) -> Any:
+    """1 with the probability that `input` gives, elementwise, else 0; or `p` for all of them.
+
+    >>> import lucid
+    >>> lucid.bernoulli(lucid.tensor([0.0, 1.0]))
+    Tensor([0., 1.], grad=None)
+    """
+    if p is None and not mx.issubdtype(input.dtype, mx.floating):
+        raise TypeError(f"bernoulli expects floating point probabilities, got {input.dtype}")
+    return input.detach().bernoulli_(input.detach() if p is None else p, generator=generator)
+
+
+def multinomial(
+    input: Any,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Any:
+    """Indices drawn with the probabilities in each row of `input`, (m,) or (n, m), unnormalised.
+
+    Without replacement the indices are the first arrivals of an exponential race: the largest
+    num_samples of log p + Gumbel noise (Kool et al., "Stochastic Beams and Where to Find Them",
+    2019).
+
+    Raises:
+        ValueError: negative, infinite or all-zero weights, or too few of them.
+
+    >>> import lucid
+    >>> lucid.multinomial(lucid.tensor([0.0, 3.0]), 4, replacement=True).tolist()
+    [1, 1, 1, 1]
+    """
+    weights = input.array
+    if not mx.issubdtype(weights.dtype, mx.floating):
+        raise TypeError(f"multinomial expects floating point weights, got {weights.dtype}")
+    if weights.ndim not in (1, 2) or weights.shape[-1] == 0:
+        raise ValueError(f"multinomial expects weights (m,) or (n, m), m > 0, got {input.shape}")
+    if num_samples < 1 or (not replacement and num_samples > weights.shape[-1]):
+        raise ValueError(
+            f"multinomial expects at least 1 sample and, without replacement, at most "
+            f"{weights.shape[-1]}, got num_samples={num_samples}"
+        )
+    shape = (*weights.shape[:-1], num_samples)
+    with on_device(input.device):
+        weights = weights.astype(mx.float32)
+        if weights.size and not laziness.is_tracing():
+            _check_weights(weights, 1 if replacement else num_samples)
+        key = next_key(generator)
+        if weights.size == 0:
+            drawn = mx.zeros(shape)
+        elif replacement:
+            drawn = mx.random.categorical(mx.log(weights), num_samples=num_samples, key=key)
+        else:
+            race = mx.log(weights) + mx.random.gumbel(weights.shape, key=key)
+            drawn = mx.argsort(-race, axis=-1)[..., :num_samples]
+        return input._wrap(drawn.astype(mx.int64), input.device)
+
+
+def _check_weights(weights: mx.array, least: int) -> None:
+    _require(
+        mx.all(mx.isfinite(weights) & (weights >= 0)).item(),
+        "multinomial expects finite weights of at least 0, got negative, infinite or NaN ones",
+    )
+    found: Any = mx.min(mx.sum(weights > 0, axis=-1)).item()
+    _require(
+        found >= least,
+        f"multinomial needs {least} weights above 0 in each row, one has {found} only",
+    )
+
+
+def poisson(input: Any, generator: Generator | None = None) -> Any:
+    """Counts of the Poisson distribution whose rate is `input`, elementwise, in its dtype.
+
+    MLX has no such sampler: NumPy draws, seeded with the next key.
+    """
+    rate = np.array(input.array.astype(mx.float32))
+    if not mx.issubdtype(input.dtype, mx.floating):
+        raise TypeError(f"poisson expects floating point rates, got {input.dtype}")
+    _require((rate >= 0).all(), "poisson expects rates of at least 0, got negative ones or NaN")
+    drawn = np.random.default_rng(np.array(next_key(generator))).poisson(rate)
+    return input._wrap(mx.array(drawn).astype(input.dtype), input.device)

@@ -1,0 +1,80 @@
+"""From an entry of torch's table to what lucid offers under its name."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+
+import lucid
+import lucid.nn.functional
+
+# Entries of torch's table whose name is not a name that a user types.
+NO_NAME = {"max_pool2d_with_indices_backward"}
+
+
+def entry_name(op) -> str:
+    """torch's dotted name, with the variant of the entry where there are several."""
+    return f"{op.name}:{op.variant_test_name}" if op.variant_test_name else op.name
+
+
+def _attribute(root, dotted: str):
+    for part in dotted.split("."):
+        root = getattr(root, part, None)
+        if root is None:
+            return None
+    return root
+
+
+def _is_function(value) -> bool:
+    # lucid.float and its kind are dtypes, of which MLX makes callables; lucid.fft is a module
+    return callable(value) and not isinstance(value, types.ModuleType | type(lucid.float32))
+
+
+def resolve(op) -> Callable | None:
+    """lucid's counterpart of `op.op`, which takes the same arguments, or None."""
+    if not named(op.name):
+        return None
+    function = op.op
+    if isinstance(function, types.FunctionType) and _of_the_tests(function):
+        # an adapter of torch's tests, such as lambda *a: torch.where(...): the same with lucid
+        names = {**function.__globals__, "torch": lucid}
+        return types.FunctionType(
+            function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+        )
+    return named(op.name)
+
+
+def _of_the_tests(function) -> bool:
+    return function.__module__.startswith("torch.testing")
+
+
+@functools.cache
+def named(name: str) -> Callable | None:
+    """`lucid.<name>`, else `lucid.Tensor.<name>`."""
+    if name in NO_NAME:
+        return None
+    function = _attribute(lucid, name)
+    if _is_function(function):
+        return function
+    method = _attribute(lucid.Tensor, name) if "." not in name else None
+    if isinstance(method, property):
+        return method.fget
+    return method if _is_function(method) else None
+
+
+def method(variant) -> Callable | str:
+    """The method of `lucid.Tensor` that has the name of torch's, or that name where none has."""
+    name = variant.__name__
+    return getattr(lucid.Tensor, name, None) or name
+
+
+def unseeded(op) -> Callable:
+    """torch's function without the fixed seed that its tests wrap around the random ones."""
+    function = op.op
+    if not (isinstance(function, types.FunctionType) and _of_the_tests(function)):
+        return function
+    names = {**function.__globals__, "wrapper_set_seed": lambda f, *a, **k: f(*a, **k)}
+    return types.FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )

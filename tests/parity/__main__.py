@@ -8,7 +8,6 @@ import warnings
 
 from . import pool
 
-
 PROCESSES = 2
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lucid
+from lucid import nn
 from lucid.serialization.torch_file import LEGACY
 
 

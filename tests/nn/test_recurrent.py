@@ -1,0 +1,78 @@
+"""Recurrent layers: what they refuse, dropout, long sequences."""
+
+import pytest
+
+import lucid
+from lucid import nn
+
+rnn = nn.utils.rnn
+
+
+def test_a_thousand_steps_are_one_node_of_the_graph():
+    layer = nn.GRU(4, 8)
+    x = lucid.randn(1000, 2, 4, requires_grad=True)
+    y, _ = layer(x)
+    (g,) = lucid.autograd.grad((y**2).sum(), [x], create_graph=True)
+    (g**2).sum().backward()
+    assert x.grad.isfinite().all()
+
+
+def test_dropout_acts_between_layers_and_in_training_only():
+    layer = nn.LSTM(4, 8, num_layers=2, dropout=0.5)
+    x = lucid.randn(3, 2, 4)
+    assert not layer(x)[0].equal(layer(x)[0])
+    layer.eval()
+    assert layer(x)[0].equal(layer(x)[0])
+    with pytest.warns(UserWarning, match="dropout acts between layers"):
+        nn.LSTM(4, 8, dropout=0.5)
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="hidden_size must be at least 1, got 0"):
+        nn.LSTM(4, 0)
+    with pytest.raises(ValueError, match="proj_size must be smaller than hidden_size=8, got 8"):
+        nn.LSTM(4, 8, proj_size=8)
+    with pytest.raises(ValueError, match='nonlinearity must be "tanh" or "relu", got \'elu\''):
+        nn.RNN(4, 8, nonlinearity="elu")
+    with pytest.raises(ValueError, match=r"dropout must be a probability from 0 to 1, got 2"):
+        nn.GRU(4, 8, 2, dropout=2)
+    with pytest.raises(TypeError, match="bias must be a bool, got 0.5"):
+        nn.GRU(4, 8, 2, 0.5)
+    with pytest.raises(ValueError, match="mode must be one of LSTM, GRU"):
+        nn.RNNBase("lstm", 4, 8)
+    with pytest.raises(ValueError, match="only an LSTM takes proj_size"):
+        nn.RNNBase("GRU", 4, 8, proj_size=2)
+
+
+def test_inputs_are_checked():
+    layer = nn.LSTM(4, 8)
+    with pytest.raises(ValueError, match=r"of shape \(L, N, 4\) or \(L, 4\).*got \(3, 2, 5\)"):
+        layer(lucid.zeros(3, 2, 5))
+    with pytest.raises(ValueError, match=r"with at least one step, got \(0, 2, 4\)"):
+        layer(lucid.zeros(0, 2, 4))
+    with pytest.raises(ValueError, match=r"hidden state of shapes \[\(1, 2, 8\), \(1, 2, 8\)\]"):
+        layer(lucid.zeros(3, 2, 4), (lucid.zeros(1, 3, 8), lucid.zeros(1, 3, 8)))
+    with pytest.raises(TypeError, match="floating point Tensor"):
+        layer(lucid.zeros(3, 2, 4).long())
+    with pytest.raises(ValueError, match=r"input of shape \(N, 4\) or \(4,\), got \(2, 5\)"):
+        nn.GRUCell(4, 8)(lucid.zeros(2, 5))
+    with pytest.raises(ValueError, match=r"hidden state of 1 x \(2, 8\), got \[\(2, 4\)\]"):
+        nn.GRUCell(4, 8)(lucid.zeros(2, 4), lucid.zeros(2, 4))
+
+
+def test_lengths_are_checked():
+    x = lucid.zeros(3, 2, 4)
+    with pytest.raises(ValueError, match=r"2 ints from 1 to 3.*got \[3, 0\]"):
+        rnn.pack_padded_sequence(x, [3, 0])
+    with pytest.raises(ValueError, match=r"got \[3\]"):
+        rnn.pack_padded_sequence(x, [3])
+    with pytest.raises(ValueError, match="decreasing order, got .*enforce_sorted=False"):
+        rnn.pack_padded_sequence(x, [2, 3])
+    with pytest.raises(TypeError, match="lengths must be ints"):
+        rnn.pack_padded_sequence(x, [2.0, 3.0])
+    packed = rnn.pack_padded_sequence(x, [3, 2])
+    with pytest.raises(ValueError, match="total_length must be at least .* 3, got 2"):
+        rnn.pad_packed_sequence(packed, total_length=2)
+    assert packed.double().data.dtype == lucid.float64
+    with pytest.raises(ValueError, match="at least one sequence"):
+        rnn.pad_sequence([])

@@ -54,14 +54,6 @@ from lucid.nn.padding import (
 )
 from lucid.nn.parameter import Parameter
 from lucid.nn.pooling import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
-from lucid.nn.recurrent import (
-    GRU,
-    LSTM,
-    RNN,
-    GRUCell,
-    LSTMCell,
-    RNNBase,
-    RNNCell,
-    RNNCellBase,
-)
+from lucid.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from lucid.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from lucid.nn.separable import SeparableConv1d

@@ -1,4 +1,4 @@
-"""Recurrent layers: `RNN`, `LSTM`, `GRU`, and their single steps."""
+"""Recurrent layers: `RNN`, `LSTM`, `GRU`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from lucid.nn import init
 from lucid.nn.check import floating, integer, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
+from lucid.nn.recurrent_cell import plain_mode, run
 from lucid.nn.utils.rnn import PackedSequence, padded, repacked
-from lucid.ops.recurrent import CELLS, recurrent
+from lucid.ops.recurrent import CELLS
 from lucid.tensor import Tensor
 
 
@@ -89,7 +90,7 @@ class RNNBase(Module):
     def _make(self, layer: int, suffix: str, new: dict[str, Any]) -> None:
         rows = CELLS[self.mode].gates * self.hidden_size
         below = self._output_size * (2 if self.bidirectional else 1)
-        shapes = {
+        shapes: dict[str, tuple[int, ...]] = {
             "weight_ih": (rows, below if layer else self.input_size),
             "weight_hh": (rows, self._output_size),
         }
@@ -154,16 +155,16 @@ class RNNBase(Module):
         whole = present is None or bool(present.all())
         mask = None if whole else Tensor(present, device=x.device).array
         finals = []
-        outputs: list[Tensor] = []
+        outputs: list[Tensor] = []  # of the directions of one layer
         for i, (layer, suffix) in enumerate(self._directions()):
             reverse = suffix.endswith("_reverse")
             if not reverse and layer:
                 x = outputs[0] if len(outputs) == 1 else ops.cat(outputs, -1)
                 x = F.dropout(x, self.dropout, self.training)
             outputs = outputs if reverse else []
-            y, *ends = _run(self, x, [s[i] for s in start], suffix, self.mode, reverse, mask)
+            y, *last = run(self, x, [s[i] for s in start], suffix, self.mode, reverse, mask)
             outputs.append(y)
-            finals.append(ends)
+            finals.append(last)
         y = outputs[0] if len(outputs) == 1 else ops.cat(outputs, -1)
         ends = tuple(ops.stack(list(several)) for several in zip(*finals, strict=True))
         return y, ends if self.mode == "LSTM" else ends[0]
@@ -252,7 +253,7 @@ class RNN(RNNBase):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        mode = _plain_mode("RNN", nonlinearity)
+        mode = plain_mode("RNN", nonlinearity)
         self.nonlinearity = nonlinearity
         super().__init__(
             mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
@@ -351,154 +352,8 @@ class GRU(RNNBase):
         )  # fmt: skip
 
 
-class RNNCellBase(Module):
-    """One step of a recurrent layer, with its parameters."""
-
-    mode = ""
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any
-    ) -> None:
-        super().__init__()
-        name, new = type(self).__name__, {"device": device, "dtype": dtype}
-        self.input_size = positive(name, "input_size", input_size)
-        self.hidden_size = positive(name, "hidden_size", hidden_size)
-        self.bias = bool(bias)
-        rows = CELLS[self.mode].gates * hidden_size
-        self.weight_ih = Parameter(Tensor.zeros(rows, input_size, **new))
-        self.weight_hh = Parameter(Tensor.zeros(rows, hidden_size, **new))
-        for label in ("bias_ih", "bias_hh"):
-            self.register_parameter(label, Parameter(Tensor.zeros(rows, **new)) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Uniform on +-1/sqrt(hidden_size), weights and biases."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
-
-    def _step(self, input: Tensor, hx: Any) -> tuple[Tensor, ...]:
-        name = type(self).__name__
-        floating(name, input)
-        if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
-            raise ValueError(
-                f"{name} expects an input of shape (N, {self.input_size}) or "
-                f"({self.input_size},), got {input.shape}"
-            )
-        count = 2 if self.mode == "LSTM" else 1
-        shape = (*input.shape[:-1], self.hidden_size)
-        if hx is None:
-            hx = (Tensor.zeros(shape, dtype=input.dtype, device=input.device),) * count
-        given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
-        if [h.shape for h in given] != [shape] * count:
-            raise ValueError(
-                f"{name} expects a hidden state of {count} x {shape}, got {[h.shape for h in given]}"
-            )
-        rows = [ops.reshape(t, 1, -1, t.shape[-1]) for t in (input, *given)]
-        _, *ends = _run(self, rows[0], [h[0] for h in rows[1:]], "", self.mode, False, None)
-        return tuple(ops.reshape(h, shape) for h in ends)
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
-
-
-class RNNCell(RNNCellBase):
-    """One step of `RNN`.
-
-    Shapes: x (N, input_size) or (input_size,), and h (N, hidden_size), zeros if left out -> the
-    new h.
-
-    >>> import lucid
-    >>> lucid.nn.RNNCell(3, 4)(lucid.randn(2, 3)).shape
-    (2, 4)
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
-        device: Any = None, dtype: Any = None,
-    ) -> None:  # fmt: skip
-        self.mode, self.nonlinearity = _plain_mode("RNNCell", nonlinearity), nonlinearity
-        super().__init__(input_size, hidden_size, bias, device, dtype)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step(input, hx)[0]
-
-    def extra_repr(self) -> str:
-        plain = self.nonlinearity == "tanh"
-        return super().extra_repr() + ("" if plain else f", nonlinearity={self.nonlinearity}")
-
-
-class LSTMCell(RNNCellBase):
-    """One step of `LSTM`.
-
-    Shapes: x (N, input_size) or (input_size,), and a tuple of h and c, both (N, hidden_size),
-    zeros if left out -> the new h and c.
-
-    >>> import lucid
-    >>> h, c = lucid.nn.LSTMCell(3, 4)(lucid.randn(2, 3))
-    >>> h.shape, c.shape
-    ((2, 4), (2, 4))
-    """
-
-    mode = "LSTM"
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
-        dtype: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(input_size, hidden_size, bias, device, dtype)
-
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, ...]:
-        return self._step(input, hx)
-
-
-class GRUCell(RNNCellBase):
-    """One step of `GRU`.
-
-    Shapes: x (N, input_size) or (input_size,), and h (N, hidden_size), zeros if left out -> the
-    new h.
-
-    >>> import lucid
-    >>> lucid.nn.GRUCell(3, 4)(lucid.randn(2, 3)).shape
-    (2, 4)
-    """
-
-    mode = "GRU"
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
-        dtype: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(input_size, hidden_size, bias, device, dtype)
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step(input, hx)[0]
-
-
-def _plain_mode(name: str, nonlinearity: str) -> str:
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f'{name}: nonlinearity must be "tanh" or "relu", got {nonlinearity!r}')
-    return f"RNN_{nonlinearity.upper()}"
-
-
 def _each(tensors: Any, function: Any) -> Any:
     """The function of a tensor, or of every tensor of a tuple."""
     if tensors is None or isinstance(tensors, Tensor):
         return None if tensors is None else function(tensors)
     return tuple(function(t) for t in tensors)
-
-
-def _run(
-    layer: Module, x: Tensor, start: list[Tensor], suffix: str, mode: str, reverse: bool, mask: Any
-) -> tuple[Tensor, ...]:
-    """One layer in one direction; its input is multiplied by the weights for all steps at once."""
-    own = layer._parameters
-    rows = F.linear(
-        ops.reshape(x, -1, x.shape[-1]), own["weight_ih" + suffix], own.get("bias_ih" + suffix)
-    )
-    c = start[1] if len(start) > 1 else None
-    return recurrent(
-        ops.reshape(rows, *x.shape[:2], -1), start[0], c, own["weight_hh" + suffix],
-        own.get("bias_hh" + suffix), own.get("weight_hr" + suffix),
-        cell=mode, reverse=reverse, mask=mask,
-    )  # fmt: skip

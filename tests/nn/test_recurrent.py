@@ -36,7 +36,7 @@ def test_settings_are_checked():
         nn.RNN(4, 8, nonlinearity="elu")
     with pytest.raises(ValueError, match=r"dropout must be a probability from 0 to 1, got 2"):
         nn.GRU(4, 8, 2, dropout=2)
-    with pytest.raises(TypeError, match="bias must be a bool, got 0.5"):
+    with pytest.raises(TypeError, match=r"bias must be a bool, got 0\.5"):
         nn.GRU(4, 8, 2, 0.5)
     with pytest.raises(ValueError, match="mode must be one of LSTM, GRU"):
         nn.RNNBase("lstm", 4, 8)
@@ -66,12 +66,12 @@ def test_lengths_are_checked():
         rnn.pack_padded_sequence(x, [3, 0])
     with pytest.raises(ValueError, match=r"got \[3\]"):
         rnn.pack_padded_sequence(x, [3])
-    with pytest.raises(ValueError, match="decreasing order, got .*enforce_sorted=False"):
+    with pytest.raises(ValueError, match=r"decreasing order, got .*enforce_sorted=False"):
         rnn.pack_padded_sequence(x, [2, 3])
     with pytest.raises(TypeError, match="lengths must be ints"):
         rnn.pack_padded_sequence(x, [2.0, 3.0])
     packed = rnn.pack_padded_sequence(x, [3, 2])
-    with pytest.raises(ValueError, match="total_length must be at least .* 3, got 2"):
+    with pytest.raises(ValueError, match=r"total_length must be at least .* 3, got 2"):
         rnn.pad_packed_sequence(packed, total_length=2)
     assert packed.double().data.dtype == lucid.float64
     with pytest.raises(ValueError, match="at least one sequence"):

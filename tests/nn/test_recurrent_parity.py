@@ -9,7 +9,7 @@ from lucid import nn
 pytestmark = pytest.mark.parity
 torch = pytest.importorskip("torch")
 
-I, H, N, L = 3, 4, 3, 5
+C, H, N, L = 3, 4, 3, 5
 LENGTHS = {"full": [5, 5, 5], "sorted": [5, 3, 1], "unsorted": [2, 4, 3]}
 SETTINGS = [
     {},
@@ -84,9 +84,9 @@ def call(kind, layer, x, hx):
 @pytest.mark.parametrize(("kind", "settings"), CASES)
 @pytest.mark.parametrize("batched", [True, False])
 def test_layer(kind, settings, batched):
-    ours, theirs = both(kind, (I, H), settings)
+    ours, theirs = both(kind, (C, H), settings)
     batch = (N,) if batched else ()
-    shape = (N, L, I) if batched and settings.get("batch_first") else (L, *batch, I)
+    shape = (N, L, C) if batched and settings.get("batch_first") else (L, *batch, C)
     mine, other = leaves([shape, *hidden(kind, settings, *batch)])
     outputs = call(kind, ours, mine[0], mine[1:]), call(kind, theirs, other[0], other[1:])
     compare(ours, theirs, (mine, other), outputs)
@@ -101,10 +101,10 @@ def compare_values(ours, theirs):
 @pytest.mark.parametrize(("kind", "settings"), CASES)
 @pytest.mark.parametrize("lengths", LENGTHS)
 def test_packed(kind, settings, lengths):
-    ours, theirs = both(kind, (I, H), settings)
+    ours, theirs = both(kind, (C, H), settings)
     first = settings.get("batch_first", False)
     order = {"batch_first": first, "enforce_sorted": lengths != "unsorted"}
-    mine, other = leaves([(N, L, I) if first else (L, N, I), *hidden(kind, settings, N)])
+    mine, other = leaves([(N, L, C) if first else (L, N, C), *hidden(kind, settings, N)])
     outputs = []
     for layer, (x, *hx), rnn in (
         (ours, mine, nn.utils.rnn),
@@ -122,16 +122,16 @@ def test_packed(kind, settings, lengths):
 @pytest.mark.parametrize(("kind", "settings"), CELLS)
 @pytest.mark.parametrize("batch", [(N,), ()])
 def test_cell(kind, settings, batch):
-    ours, theirs = both(kind, (I, H), settings)
-    mine, other = leaves([(*batch, I), *[(*batch, H)] * (1 + (kind == "LSTMCell"))])
+    ours, theirs = both(kind, (C, H), settings)
+    mine, other = leaves([(*batch, C), *[(*batch, H)] * (1 + (kind == "LSTMCell"))])
     hx = [tuple(t[1:]) if kind == "LSTMCell" else t[1] for t in (mine, other)]
     compare(ours, theirs, (mine, other), (ours(mine[0], hx[0]), theirs(other[0], hx[1])))
     compare_values(ours(mine[0]), theirs(other[0]))
 
 
 def test_gradient_of_the_gradient():
-    ours, theirs = both("LSTM", (I, H), {"num_layers": 2, "bidirectional": True, "proj_size": 2})
-    (x,), (z,) = leaves([(L, N, I)])
+    ours, theirs = both("LSTM", (C, H), {"num_layers": 2, "bidirectional": True, "proj_size": 2})
+    (x,), (z,) = leaves([(L, N, C)])
     penalties = []
     for layer, t, grad in ((ours, x, lucid.autograd.grad), (theirs, z, torch.autograd.grad)):
         (g,) = grad((layer(t)[0] ** 2).sum(), [t], create_graph=True)

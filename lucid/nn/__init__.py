@@ -2,10 +2,12 @@
 
 from lucid.nn import functional, init, utils
 from lucid.nn.activation import (
+    CELU,
     ELU,
     GELU,
     GLU,
     SELU,
+    Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
@@ -16,12 +18,21 @@ from lucid.nn.activation import (
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
+    Snake,
+    Snake1d,
+    SnakeBeta,
     Softmax,
+    Softmax2d,
+    Softmin,
     Softplus,
+    Softshrink,
     Softsign,
     Tanh,
+    Tanhshrink,
+    Threshold,
 )
 from lucid.nn.container import (
     Identity,
@@ -32,7 +43,13 @@ from lucid.nn.container import (
     Sequential,
 )
 from lucid.nn.conv import Conv1d, ConvTranspose1d, DepthSeparableConv1d
-from lucid.nn.dropout import Dropout, Dropout1d
+from lucid.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    FeatureAlphaDropout,
+)
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (
     BCEWithLogitsLoss,
@@ -44,7 +61,19 @@ from lucid.nn.loss import (
     SmoothL1Loss,
 )
 from lucid.nn.module import Module
-from lucid.nn.norm import BatchNorm1d, GroupNorm, InstanceNorm1d, LayerNorm
+from lucid.nn.norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    ChannelLayerNorm1d,
+    CumulativeLayerNorm1d,
+    GlobalLayerNorm1d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
 from lucid.nn.padding import (
     CircularPad1d,
     ConstantPad1d,

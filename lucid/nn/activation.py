@@ -1,189 +1,262 @@
-"""Activations as modules: one line each over `nn.functional`."""
+"""Activations as modules: a function and its settings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from lucid.nn import functional as F
+from lucid import ops
 from lucid.nn.check import positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
+from lucid.ops import activation as functions
 from lucid.tensor import Tensor
 
 
 class _Activation(Module):
-    """A function with settings, which `repr` shows."""
+    """A function with settings, which `repr` shows; in place it rebinds its input."""
 
-    def __init__(self, **settings: Any) -> None:
+    function: Callable[..., Tensor]
+
+    def __init__(self, inplace: bool = False, **settings: Any) -> None:
         super().__init__()
         self._settings = settings
         for name, value in settings.items():
             setattr(self, name, value)
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        y = self.function(input, **{name: getattr(self, name) for name in self._settings})
+        return input._rebind(y) if self.inplace else y
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._settings)
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._settings]
+        return ", ".join(shown + ["inplace=True"] * self.inplace)
+
+
+# Without settings --------------------------------------------------------------------------------
 
 
 class ReLU(_Activation):
-    """max(x, 0). `inplace` is accepted for torch's sake and changes nothing."""
+    """max(x, 0)."""
+
+    function = staticmethod(functions.relu)
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
+        super().__init__(inplace)
 
 
 class ReLU6(ReLU):
     """x limited to [0, 6]."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu6(x)
-
-
-class LeakyReLU(_Activation):
-    """x where positive, else negative_slope * x."""
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__(negative_slope=negative_slope)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x, self.negative_slope)
-
-
-class ELU(_Activation):
-    """x where positive, else alpha * (e**x - 1)."""
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.elu(x, self.alpha)
+    function = staticmethod(functions.relu6)
 
 
 class SELU(ReLU):
-    """The self-normalising ELU."""
+    """The self-normalising ELU (Klambauer et al., 2017)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.selu(x)
-
-
-class GELU(_Activation):
-    """x * Phi(x); `approximate` is "none" or "tanh"."""
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(x, self.approximate)
+    function = staticmethod(functions.selu)
 
 
 class SiLU(ReLU):
     """x * sigmoid(x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(x)
+    function = staticmethod(functions.silu)
 
 
 class Mish(ReLU):
     """x * tanh(softplus(x))."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.mish(x)
-
-
-class Sigmoid(_Activation):
-    """1 / (1 + e**-x)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.sigmoid(x)
-
-
-class LogSigmoid(_Activation):
-    """log(sigmoid(x))."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.logsigmoid(x)
-
-
-class Tanh(_Activation):
-    """The hyperbolic tangent."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.tanh(x)
-
-
-class Softsign(_Activation):
-    """x / (1 + |x|)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softsign(x)
-
-
-class Softplus(_Activation):
-    """log(1 + e**(beta * x)) / beta."""
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__(beta=beta, threshold=threshold)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softplus(x, self.beta, self.threshold)
-
-
-class Hardtanh(_Activation):
-    """x limited to [min_val, max_val]."""
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        if not min_val < max_val:
-            raise ValueError(f"Hardtanh: min_val={min_val} must be below max_val={max_val}")
-        super().__init__(min_val=min_val, max_val=max_val)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.hardtanh(x, self.min_val, self.max_val)
+    function = staticmethod(functions.mish)
 
 
 class Hardsigmoid(ReLU):
     """x / 6 + 1 / 2, limited to [0, 1]."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.hardsigmoid(x)
+    function = staticmethod(functions.hardsigmoid)
 
 
 class Hardswish(ReLU):
     """x * hardsigmoid(x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.hardswish(x)
+    function = staticmethod(functions.hardswish)
+
+
+class _Plain(_Activation):
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Sigmoid(_Plain):
+    """1 / (1 + e**-x)."""
+
+    function = staticmethod(ops.sigmoid)
+
+
+class LogSigmoid(_Plain):
+    """log(sigmoid(x))."""
+
+    function = staticmethod(functions.logsigmoid)
+
+
+class Tanh(_Plain):
+    """The hyperbolic tangent."""
+
+    function = staticmethod(ops.tanh)
+
+
+class Tanhshrink(_Plain):
+    """x - tanh(x)."""
+
+    function = staticmethod(functions.tanhshrink)
+
+
+class Softsign(_Plain):
+    """x / (1 + |x|)."""
+
+    function = staticmethod(functions.softsign)
+
+
+class Softmax2d(_Plain):
+    """`Softmax` over the channels of (N, C, H, W) or (C, H, W)."""
+
+    @staticmethod
+    def function(x: Tensor) -> Tensor:
+        if x.ndim not in (3, 4):
+            raise ValueError(
+                f"Softmax2d expects x of shape (N, C, H, W) or (C, H, W), got {x.shape}"
+            )
+        return functions.softmax(x, -3)
+
+
+# With settings -----------------------------------------------------------------------------------
+
+
+class LeakyReLU(_Activation):
+    """x where positive, else negative_slope * x."""
+
+    function = staticmethod(functions.leaky_relu)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__(inplace, negative_slope=negative_slope)
+
+
+class RReLU(_Activation):
+    """x where positive, else x times a slope: in training drawn for each element from [lower,
+    upper], in evaluation the middle of it (Xu et al., 2015)."""
+
+    function = staticmethod(functions.rrelu)
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__(inplace, lower=lower, upper=upper)
+
+    def forward(self, input: Tensor) -> Tensor:
+        y = functions.rrelu(input, self.lower, self.upper, self.training)
+        return input._rebind(y) if self.inplace else y
+
+
+class Threshold(_Activation):
+    """x where above the threshold, else `value`."""
+
+    function = staticmethod(functions.threshold)
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__(inplace, threshold=threshold, value=value)
+
+
+class Hardtanh(_Activation):
+    """x limited to [min_val, max_val]."""
+
+    function = staticmethod(functions.hardtanh)
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        if not min_val < max_val:
+            raise ValueError(f"Hardtanh: min_val={min_val} must be below max_val={max_val}")
+        super().__init__(inplace, min_val=min_val, max_val=max_val)
+
+
+class Hardshrink(_Activation):
+    """x, and 0 where |x| <= lambd."""
+
+    function = staticmethod(functions.hardshrink)
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__(lambd=lambd)
+
+
+class Softshrink(_Activation):
+    """x moved towards 0 by lambd, and 0 where |x| <= lambd."""
+
+    function = staticmethod(functions.softshrink)
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__(lambd=lambd)
+
+
+class ELU(_Activation):
+    """x where positive, else alpha * (e**x - 1)."""
+
+    function = staticmethod(functions.elu)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace, alpha=alpha)
+
+
+class CELU(ELU):
+    """x where positive, else alpha * (e**(x / alpha) - 1)."""
+
+    function = staticmethod(functions.celu)
+
+
+class GELU(_Activation):
+    """x * Phi(x); `approximate` is "none" or "tanh"."""
+
+    function = staticmethod(functions.gelu)
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__(approximate=approximate)
+
+
+class Softplus(_Activation):
+    """log(1 + e**(beta * x)) / beta."""
+
+    function = staticmethod(functions.softplus)
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__(beta=beta, threshold=threshold)
 
 
 class GLU(_Activation):
     """a * sigmoid(b) for the two halves of x along `dim`."""
 
+    function = staticmethod(functions.glu)
+
     def __init__(self, dim: int = -1) -> None:
         super().__init__(dim=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.glu(x, self.dim)
 
 
 class Softmax(_Activation):
-    """e**x divided by its sum along `dim`. torch guesses a dim of None; here it is named."""
+    """e**x divided by its sum along `dim`; None is guessed, with a warning, as in torch."""
 
-    def __init__(self, dim: int = -1) -> None:
+    function = staticmethod(functions.softmax)
+
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__(dim=dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.softmax(x, self.dim)
+
+class Softmin(Softmax):
+    """The softmax of -x."""
+
+    function = staticmethod(functions.softmin)
 
 
-class LogSoftmax(_Activation):
+class LogSoftmax(Softmax):
     """The logarithm of softmax along `dim`."""
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
+    function = staticmethod(functions.log_softmax)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.log_softmax(x, self.dim)
+
+# With parameters ---------------------------------------------------------------------------------
 
 
 class PReLU(Module):
@@ -205,8 +278,73 @@ class PReLU(Module):
         self.num_parameters, self.init = positive("PReLU", "num_parameters", num_parameters), init
         self.weight = Parameter(Tensor.full((num_parameters,), init, dtype=dtype, device=device))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(x, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return functions.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
+
+
+class Snake(Module):
+    """x + sin(alpha * x)**2 / alpha, for periodic signals (Ziyin et al., 2020).
+
+    Shapes: x (N, C, ...).
+
+    Args:
+        in_features: C.
+        alpha: the first value of the frequencies.
+        alpha_trainable: learn them.
+        alpha_logscale: the parameter is the logarithm of alpha, and begins at 0.
+
+    Attributes:
+        alpha: (C,), as in BigVGAN's checkpoints.
+
+    >>> import lucid
+    >>> lucid.nn.Snake(3)(lucid.zeros(2, 3, 5)).shape
+    (2, 3, 5)
+    """
+
+    names: tuple[str, ...] = ("alpha",)
+
+    def __init__(
+        self,
+        in_features: int,
+        alpha: float = 1.0,
+        alpha_trainable: bool = True,
+        alpha_logscale: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = positive(type(self).__name__, "in_features", in_features)
+        self.alpha_logscale = alpha_logscale
+        first = 0.0 if alpha_logscale else float(alpha)
+        for name in self.names:
+            values = Tensor.full(self._shape(), first, dtype=dtype, device=device)
+            self.register_parameter(name, Parameter(values, requires_grad=alpha_trainable))
+
+    def _shape(self) -> tuple[int, ...]:
+        return (self.in_features,)
+
+    def forward(self, input: Tensor) -> Tensor:
+        shape = (-1, *[1] * (input.ndim - 2))
+        values = [self._parameters[name].reshape(shape) for name in self.names]
+        if self.alpha_logscale:
+            values = [ops.exp(v) for v in values]
+        return functions.snake(input, values[0], values[-1] + 1e-9)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, alpha_logscale={self.alpha_logscale}"
+
+
+class Snake1d(Snake):
+    """`Snake` with an alpha of shape (1, C, 1), as in DAC's checkpoints."""
+
+    def _shape(self) -> tuple[int, ...]:
+        return (1, self.in_features, 1)
+
+
+class SnakeBeta(Snake):
+    """x + sin(alpha * x)**2 / beta, magnitude and frequency apart (Lee et al., "BigVGAN", 2023)."""
+
+    names = ("alpha", "beta")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lucid.autograd import laziness
-from lucid.nn import functional as F
+from lucid.nn import normalization as F
 from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
@@ -29,7 +30,81 @@ class _Affine(Module):
             self.bias.data = Tensor.zeros_like(self.bias)
 
 
-class BatchNorm1d(_Affine):
+# With statistics per channel ---------------------------------------------------------------------
+
+
+class _Tracking(_Affine):
+    """A norm of C channels that can keep running statistics."""
+
+    num_features: int
+    shapes: tuple[str, ...]  # of its inputs
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.num_features = positive(type(self).__name__, "num_features", num_features)
+        self.eps, self.momentum = eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        new = {"device": device, "dtype": dtype}
+        self._affine((num_features,), affine, affine, new)
+        track = track_running_stats
+        count = Tensor(0, dtype="int64", device=device) if track else None
+        self.register_buffer("running_mean", Tensor.zeros(num_features, **new) if track else None)
+        self.register_buffer("running_var", Tensor.ones(num_features, **new) if track else None)
+        self.register_buffer("num_batches_tracked", count)
+
+    def reset_running_stats(self) -> None:
+        """Forget the batches seen."""
+        if self.track_running_stats:
+            self.running_mean.data = Tensor.zeros_like(self.running_mean)
+            self.running_var.data = Tensor.ones_like(self.running_var)
+            self.num_batches_tracked.data = Tensor.zeros_like(self.num_batches_tracked)
+
+    def _normalized(self, normalize: Callable[..., Tensor], x: Tensor, channel_dim: int) -> Tensor:
+        """normalize(x, momentum), after the checks and with the count of batches."""
+        name = type(self).__name__
+        floating(name, x)
+        ranks = [shape.count(",") + 1 for shape in self.shapes]
+        if x.ndim not in ranks or x.shape[channel_dim] != self.num_features:
+            wanted = " or ".join(self.shapes).replace("C", str(self.num_features))
+            raise ValueError(f"{name} expects x of shape {wanted}, got {x.shape}")
+        momentum: Any = 0.0 if self.momentum is None else self.momentum
+        if not self.training or self.running_mean is None:
+            return normalize(x, momentum)
+        count = self.num_batches_tracked.array + 1
+        if self.momentum is None:
+            momentum = 1 / count.astype(self.running_mean.dtype)
+        y = normalize(x, momentum)
+        self.num_batches_tracked.array = count
+        laziness.settle([self.num_batches_tracked])
+        return y
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_Tracking):
+    def forward(self, input: Tensor) -> Tensor:
+        return self._normalized(self._normalize, input, min(1, input.ndim - 1))
+
+    def _normalize(self, x: Tensor, momentum: Any) -> Tensor:
+        mean, var = self.running_mean, self.running_var
+        training = self.training or mean is None
+        return F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
+
+
+class BatchNorm1d(_BatchNorm):
     """Each channel to mean 0 and variance 1 over the batch, then weight and bias.
 
     In training the statistics are those of the batch, and running ones follow them; in evaluation
@@ -55,100 +130,63 @@ class BatchNorm1d(_Affine):
     Tensor([0.2, 0.5], grad=None)
     """
 
+    shapes = ("(N, C)", "(N, C, L)")
+
+
+class BatchNorm2d(_BatchNorm):
+    """`BatchNorm1d` for images or spectrograms of shape (N, C, H, W)."""
+
+    shapes = ("(N, C, H, W)",)
+
+
+class _InstanceNorm(_Tracking):
     def __init__(
         self,
         num_features: int,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
+        affine: bool = False,
+        track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__()
-        self.num_features = positive("BatchNorm1d", "num_features", num_features)
-        self.eps, self.momentum = eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        new = {"device": device, "dtype": dtype}
-        self._affine((num_features,), affine, affine, new)
-        track = track_running_stats
-        count = Tensor(0, dtype="int64", device=device) if track else None
-        self.register_buffer("running_mean", Tensor.zeros(num_features, **new) if track else None)
-        self.register_buffer("running_var", Tensor.ones(num_features, **new) if track else None)
-        self.register_buffer("num_batches_tracked", count)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
 
-    def reset_running_stats(self) -> None:
-        """Forget the batches seen."""
-        if self.track_running_stats:
-            self.running_mean.data = Tensor.zeros_like(self.running_mean)
-            self.running_var.data = Tensor.ones_like(self.running_var)
-            self.num_batches_tracked.data = Tensor.zeros_like(self.num_batches_tracked)
+    def forward(self, input: Tensor) -> Tensor:
+        single = input.ndim == self.shapes[1].count(",") + 1
+        return self._normalized(self._normalize, input, 0 if single else min(1, input.ndim - 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        floating("BatchNorm1d", x)
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"BatchNorm1d expects x of shape (N, {self.num_features}) or "
-                f"(N, {self.num_features}, L), got {x.shape}"
-            )
+    def _normalize(self, x: Tensor, momentum: Any) -> Tensor:
+        batched = x.ndim == self.shapes[0].count(",") + 1
         mean, var = self.running_mean, self.running_var
-        training = self.training or mean is None
-        momentum: Any = 0.0 if self.momentum is None else self.momentum
-        count = None
-        if self.training and mean is not None:
-            count = self.num_batches_tracked.array + 1
-            if self.momentum is None:
-                momentum = 1 / count.astype(mean.dtype)
-        y = F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
-        if count is not None:
-            self.num_batches_tracked.array = count
-            laziness.settle([self.num_batches_tracked])
-        return y
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
-        )
+        own = self.training or mean is None
+        y = F.instance_norm(
+            x if batched else x.unsqueeze(0), mean, var, self.weight, self.bias, own, momentum,
+            self.eps,
+        )  # fmt: skip
+        return y if batched else y.squeeze(0)
 
 
-class LayerNorm(_Affine):
-    """The last dimensions to mean 0 and variance 1, then weight and bias (Ba et al., 2016).
+class InstanceNorm1d(_InstanceNorm):
+    """Each channel of each sample to mean 0 and variance 1 (Ulyanov et al., 2016).
 
-    Shapes: x (..., *normalized_shape).
+    Shapes: x (N, C, L) or (C, L).
 
-    >>> import lucid
-    >>> lucid.nn.LayerNorm(2)(lucid.tensor([[1.0, 3.0]])).tolist()[0][1] > 0.99
-    True
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: how far the running statistics move, if there are any.
+        affine: learn a weight and a bias.
+        track_running_stats: keep running statistics, the means over each batch, for evaluation.
     """
 
-    def __init__(
-        self,
-        normalized_shape: Any,
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        sizes = normalized_shape
-        sizes = sizes if isinstance(sizes, tuple | list) else (sizes,)
-        if not sizes:
-            raise ValueError("LayerNorm: normalized_shape must have at least one size, got ()")
-        shape = tuple(positive("LayerNorm", "normalized_shape", n) for n in sizes)
-        self.normalized_shape, self.eps = shape, eps
-        self.elementwise_affine = elementwise_affine
-        new = {"device": device, "dtype": dtype}
-        self._affine(shape, elementwise_affine, elementwise_affine and bias, new)
+    shapes = ("(N, C, L)", "(C, L)")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
+class InstanceNorm2d(_InstanceNorm):
+    """`InstanceNorm1d` for (N, C, H, W) or (C, H, W)."""
+
+    shapes = ("(N, C, H, W)", "(C, H, W)")
 
 
 class GroupNorm(_Affine):
@@ -182,47 +220,168 @@ class GroupNorm(_Affine):
         self.eps, self.affine = eps, affine
         self._affine((num_channels,), affine, affine, {"device": device, "dtype": dtype})
 
-    def forward(self, x: Tensor) -> Tensor:
-        floating("GroupNorm", x)
-        if x.ndim < 2 or x.shape[1] != self.num_channels:
+    def forward(self, input: Tensor) -> Tensor:
+        floating("GroupNorm", input)
+        if input.ndim < 2 or input.shape[1] != self.num_channels:
             raise ValueError(
-                f"GroupNorm expects x of shape (N, {self.num_channels}, ...), got {x.shape}"
+                f"GroupNorm expects x of shape (N, {self.num_channels}, ...), got {input.shape}"
             )
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
-class InstanceNorm1d(_Affine):
-    """Each channel of each sample to mean 0 and variance 1 (Ulyanov et al., 2016).
+# Over the last dimensions ------------------------------------------------------------------------
 
-    Shapes: x (N, C, L) or (C, L). Running statistics are not kept.
+
+class _Last(_Affine):
+    """A norm over dimensions of fixed sizes."""
+
+    normalized_shape: tuple[int, ...]
+
+    def _settings(
+        self, normalized_shape: Any, eps: Any, affine: bool, bias: bool, new: Any
+    ) -> None:
+        name = type(self).__name__
+        sizes = normalized_shape
+        sizes = sizes if isinstance(sizes, tuple | list) else (sizes,)
+        if not sizes:
+            raise ValueError(f"{name}: normalized_shape must have at least one size, got ()")
+        shape = tuple(positive(name, "normalized_shape", n) for n in sizes)
+        self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, affine
+        self._affine(shape, affine, affine and bias, new)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        )
+
+
+class LayerNorm(_Last):
+    """The last dimensions to mean 0 and variance 1, then weight and bias (Ba et al., 2016).
+
+    Shapes: x (..., *normalized_shape).
+
+    >>> import lucid
+    >>> lucid.nn.LayerNorm(2)(lucid.tensor([[1.0, 3.0]])).tolist()[0][1] > 0.99
+    True
     """
 
     def __init__(
         self,
-        num_features: int,
+        normalized_shape: Any,
         eps: float = 1e-5,
-        affine: bool = False,
+        elementwise_affine: bool = True,
+        bias: bool = True,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.num_features = positive("InstanceNorm1d", "num_features", num_features)
-        self.eps, self.affine = eps, affine
-        self._affine((num_features,), affine, affine, {"device": device, "dtype": dtype})
+        new = {"device": device, "dtype": dtype}
+        self._settings(normalized_shape, eps, elementwise_affine, bias, new)
 
-    def forward(self, x: Tensor) -> Tensor:
-        floating("InstanceNorm1d", x)
-        if x.ndim not in (2, 3) or x.shape[-2] != self.num_features:
-            raise ValueError(
-                f"InstanceNorm1d expects x of shape (N, {self.num_features}, L) or "
-                f"({self.num_features}, L), got {x.shape}"
-            )
-        if x.ndim == 2:
-            return self.forward(x.unsqueeze(0)).squeeze(0)
-        return F.instance_norm(x, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
+class RMSNorm(_Last):
+    """The last dimensions to mean square 1, then a weight (Zhang and Sennrich, 2019).
+
+    Shapes: x (..., *normalized_shape). An `eps` of None is the spacing of x's dtype at 1.
+
+    >>> import lucid
+    >>> list(lucid.nn.RMSNorm(2).state_dict())
+    ['weight']
+    """
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        new = {"device": device, "dtype": dtype}
+        self._settings(normalized_shape, eps, elementwise_affine, False, new)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+
+class LocalResponseNorm(Module):
+    """Each value divided by a power of the mean square of neighbouring channels
+    (Krizhevsky et al., 2012).
+
+    Shapes: x (N, C, ...).
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, affine={self.affine}"
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+# Of separation networks --------------------------------------------------------------------------
+
+
+class _Gained(Module):
+    """A norm of C channels whose gain and bias are called as in asteroid's checkpoints.
+
+    Shapes: x (N, C, L).
+
+    Attributes:
+        gamma, beta: (C,), ones and zeros.
+    """
+
+    function: Callable[..., Tensor]
+
+    def __init__(
+        self, channel_size: int, eps: float = 1e-8, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.channel_size = positive(type(self).__name__, "channel_size", channel_size)
+        self.eps = eps
+        self.gamma = Parameter(Tensor.ones(channel_size, device=device, dtype=dtype))
+        self.beta = Parameter(Tensor.zeros(channel_size, device=device, dtype=dtype))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.function(input, self.gamma, self.beta, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.channel_size}, eps={self.eps}"
+
+
+class GlobalLayerNorm1d(_Gained):
+    """Each sample to mean 0 and variance 1 over channels and time: the gLN of Luo and Mesgarani,
+    "Conv-TasNet" (2019). `GroupNorm(1, C, eps=1e-8)` under asteroid's names of parameters.
+
+    >>> import lucid
+    >>> list(lucid.nn.GlobalLayerNorm1d(2).state_dict())
+    ['gamma', 'beta']
+    """
+
+    @staticmethod
+    def function(x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> Tensor:
+        return F.group_norm(x, 1, gamma, beta, eps)
+
+
+class ChannelLayerNorm1d(_Gained):
+    """Each frame to mean 0 and variance 1 over its channels: the cLN of Luo and Mesgarani,
+    "TasNet" (2018)."""
+
+    function = staticmethod(F.channel_layer_norm)
+
+
+class CumulativeLayerNorm1d(_Gained):
+    """Each frame to mean 0 and variance 1 over all channels of itself and of the frames before it:
+    the causal norm of Luo and Mesgarani, "Conv-TasNet" (2019), called cgLN elsewhere."""
+
+    function = staticmethod(F.cumulative_layer_norm)

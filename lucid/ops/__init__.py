@@ -1,15 +1,20 @@
 """One function per operation: its value and its backward rule together. See `lucid.ops.op`."""
 
 from lucid.ops.activation import (
+    celu,
     elu,
     gelu,
+    hardshrink,
     leaky_relu,
     log_softmax,
     prelu,
     relu,
+    rrelu,
+    selu,
     silu,
     softmax,
     softplus,
+    threshold,
 )
 from lucid.ops.cast import astype, clone, to_device
 from lucid.ops.compare import (

@@ -1,13 +1,24 @@
-"""Activation functions."""
+"""Activation functions. Half precision is computed in float32 where a formula has many steps."""
 
 from __future__ import annotations
+
+import math
+import warnings
 
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
 from lucid.ops import precise
+from lucid.ops.cast import astype, in_float32
+from lucid.ops.device import on_device
+from lucid.ops.elementary import sigmoid, tanh
+from lucid.ops.join import chunk
+from lucid.ops.keys import next_key
+from lucid.ops.math import abs, mul, where
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, floating, total
+
+# Piecewise linear --------------------------------------------------------------------------------
 
 
 @op
@@ -22,6 +33,7 @@ def relu(x, /):
     return y, lambda g: g * mx.sign(y)  # mx.where on signs at random is six times slower
 
 
+@in_float32
 @op
 def leaky_relu(x, /, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
@@ -30,13 +42,126 @@ def leaky_relu(x, /, negative_slope=0.01):
     return y, lambda g: g * (negative_slope + (1 - negative_slope) * mx.sign(positive))
 
 
+def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
+    """x where positive, else x times a slope (Xu et al., 2015).
+
+    The slope is (lower + upper) / 2, in training one for each element, drawn between the two.
+    """
+    if not 0 <= upper - lower < math.inf:
+        raise ValueError(f"rrelu: lower={lower} must not be above upper={upper}, and both finite")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2)
+    with on_device(input._device):
+        slopes = mx.random.uniform(lower, upper, input.shape, key=next_key()).astype(input.dtype)
+    return where(input > 0, input, mul(input, slopes))
+
+
+@in_float32
 @op
-def elu(x, /, alpha=1.0):
+def prelu(x, weight, /):
+    """x where positive, else weight * x (He et al., 2015).
+
+    Shapes: x (N, C, ...) and weight (C,), (1,) or (); x may also be of one dimension.
+    """
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if weight.ndim > 1 or weight.size not in (1, channels):
+        raise ValueError(
+            f"prelu expects a weight of shape (1,) or ({channels},) for x of shape "
+            f"{x.shape}, got {weight.shape}"
+        )
+    w = weight.reshape([-1 if i == 1 and weight.size > 1 else 1 for i in range(x.ndim)])
+    positive, negative = mx.maximum(x, 0), mx.minimum(x, 0)
+
+    def rule(g):
+        slope = w + (1 - w) * mx.sign(positive)
+        return g * slope, sum_to(g * negative, w.shape).reshape(weight.shape)
+
+    return positive + w * negative, rule
+
+
+@op
+def threshold(x, /, threshold, value):
+    """x where above the threshold, else `value`."""
+    above = x > threshold
+    return mx.where(above, x, mx.array(value, x.dtype)), lambda g: g * above
+
+
+@op
+def hardtanh(x, /, min_val=-1.0, max_val=1.0):
+    """x limited to [min_val, max_val]; no gradient at the ends, unlike `clamp`."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val={min_val} must not be above max_val={max_val}")
+    inside = mx.logical_and(x > min_val, x < max_val)
+    limits = (mx.array(v, x.dtype) for v in (min_val, max_val))
+    return mx.clip(x, *limits), lambda g: g * inside
+
+
+@op
+def hardshrink(x, /, lambd=0.5):
+    """x, and 0 where |x| <= lambd."""
+    near = mx.logical_and(x >= -lambd, x <= lambd)
+    return mx.where(near, mx.zeros_like(x), x), lambda g: g * mx.logical_not(near)
+
+
+@op
+def softshrink(x, /, lambd=0.5):
+    """x moved towards 0 by lambd, and 0 where |x| <= lambd."""
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must be at least 0, got {lambd}")
+    return x - mx.clip(x, -lambd, lambd), lambda g: g * (mx.abs(x) > lambd)
+
+
+def relu6(input):
+    """x limited to [0, 6]."""
+    return hardtanh(input, 0, 6)
+
+
+@in_float32
+def hardsigmoid(input):
+    """x / 6 + 1 / 2, limited to [0, 1]."""
+    return hardtanh(input + 3, 0, 6) / 6
+
+
+@in_float32
+def hardswish(input):
+    """x * hardsigmoid(x) (Howard et al., 2019)."""
+    return input * hardsigmoid(input)
+
+
+# Of exponentials ---------------------------------------------------------------------------------
+
+
+@in_float32
+@op
+def _elu(x, /, *, alpha, scale=1.0, input_scale=1.0):
+    """scale * x where positive, else scale * alpha * (e**(input_scale * x) - 1)."""
+    negative = alpha * mx.expm1(input_scale * mx.minimum(x, 0))
+    y = mx.where(x > 0, x, negative)
+
+    def rule(g):
+        return g * mx.where(x > 0, scale, scale * input_scale * (negative + alpha))
+
+    return (y if scale == 1 else scale * y), rule
+
+
+def elu(input, alpha=1.0):
     """x where positive, else alpha * (e**x - 1)."""
-    negative = alpha * mx.expm1(mx.minimum(x, 0))
-    return mx.where(x > 0, x, negative), lambda g: mx.where(x > 0, g, g * (negative + alpha))
+    return _elu(input, alpha=alpha)
 
 
+def selu(input):
+    """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return _elu(input, alpha=1.6732632423543772, scale=1.0507009873554805)
+
+
+def celu(input, alpha=1.0):
+    """x where positive, else alpha * (e**(x / alpha) - 1): smooth for every alpha (Barron, 2017)."""
+    if alpha == 0:
+        raise ZeroDivisionError("celu divides by alpha, which must not be 0")
+    return _elu(input, alpha=alpha, input_scale=1 / alpha)
+
+
+@in_float32
 @op
 def silu(x, /):
     """x * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
@@ -44,6 +169,7 @@ def silu(x, /):
     return x * s, lambda g: g * (s * (1 + x * (1 - s)))
 
 
+@in_float32
 @op
 def softplus(x, /, beta=1.0, threshold=20.0):
     """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold."""
@@ -52,6 +178,7 @@ def softplus(x, /, beta=1.0, threshold=20.0):
     return y, lambda g: mx.where(z > threshold, g, g * precise.sigmoid(z))
 
 
+@in_float32
 @op
 def gelu(x, /, approximate="none"):
     """x * Phi(x), Phi the normal distribution (Hendrycks and Gimpel, 2016).
@@ -73,34 +200,83 @@ def gelu(x, /, approximate="none"):
     return 0.5 * x * (1 + t), rule
 
 
-@op
-def prelu(x, weight, /):
-    """x where positive, else weight * x (He et al., 2015).
+@in_float32
+def mish(input):
+    """x * tanh(softplus(x)) (Misra, 2019)."""
+    return input * tanh(softplus(input))
 
-    Shapes: x (N, C, ...) and weight (C,) or (1,); x may also be of one dimension.
+
+@in_float32
+def softsign(input):
+    """x / (1 + |x|)."""
+    return input / (1 + abs(input))
+
+
+@in_float32
+def tanhshrink(input):
+    """x - tanh(x)."""
+    return input - tanh(input)
+
+
+def logsigmoid(input):
+    """log(sigmoid(x)), without underflow."""
+    return -softplus(-input, threshold=math.inf)
+
+
+def glu(input, dim=-1):
+    """a * sigmoid(b), where a and b are the two halves of x along `dim` (Dauphin et al., 2017).
+
+    Raises:
+        ValueError: an odd size along `dim`.
+
+    >>> import lucid
+    >>> lucid.nn.functional.glu(lucid.ones(2, 6, 5), dim=1).shape
+    (2, 3, 5)
     """
-    if weight.ndim > 1 or weight.size not in (1, x.shape[1] if x.ndim > 1 else 1):
-        channels = x.shape[1] if x.ndim > 1 else 1
-        raise ValueError(
-            f"prelu expects a weight of shape (1,) or ({channels},) for x of shape "
-            f"{x.shape}, got {weight.shape}"
-        )
-    w = weight.reshape(1, -1, *[1] * (x.ndim - 2)) if x.ndim > 1 else weight.reshape(-1)
-    if weight.size == 1:
-        w = weight.reshape([1] * x.ndim)
+    if input.ndim == 0:
+        raise ValueError("glu needs a dimension to halve, got a 0-dimensional tensor")
+    (axis,) = axes_of(input.ndim, dim)
+    if input.shape[axis] % 2:
+        raise ValueError(f"glu expects an even size along dim {dim}, got x of shape {input.shape}")
+    return _gated(input, axis)
 
-    positive, negative = mx.maximum(x, 0), mx.minimum(x, 0)
+
+@in_float32
+def _gated(input, axis):
+    a, b = chunk(input, 2, axis)
+    return mul(a, sigmoid(b))
+
+
+@in_float32
+@op
+def snake(x, alpha, beta, /):
+    """x + sin(alpha * x)**2 / beta, the arrays broadcasting to x (Ziyin et al., 2020).
+
+    >>> import lucid
+    >>> from lucid.nn.functional import snake
+    >>> snake(lucid.tensor([0.0, 1.5708]), lucid.ones(1), lucid.ones(1))
+    Tensor([0.    , 2.5708], grad=None)
+    """
+    sine = precise.sin(alpha * x)
+    ratio = sine / beta
 
     def rule(g):
-        slope = w + (1 - w) * mx.sign(positive)
-        return g * slope, sum_to(g * negative, w.shape).reshape(weight.shape)
+        slope = 2 * ratio * precise.cos(alpha * x)  # of sin(z)**2 / beta in z
+        return (
+            g * (1 + slope * alpha),
+            sum_to(g * slope * x, alpha.shape),
+            sum_to(-g * ratio * ratio, beta.shape),
+        )
 
-    return positive + w * negative, rule
+    return x + sine * ratio, rule
 
 
+# Over a dimension --------------------------------------------------------------------------------
+
+
+@in_float32
 @op
-def softmax(x, /, dim=-1):
-    """e**x divided by its sum along `dim`."""
+def _softmax(x, /, *, dim):
     x, axes = floating(x), axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:
         return mx.ones_like(x), lambda g: mx.zeros_like(g)
@@ -108,9 +284,9 @@ def softmax(x, /, dim=-1):
     return y, lambda g: y * (g - total(g * y, axes, True))
 
 
+@in_float32
 @op
-def log_softmax(x, /, dim=-1):
-    """The logarithm of softmax, computed without overflow."""
+def _log_softmax(x, /, *, dim):
     x, axes = floating(x), axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:
         return mx.zeros_like(x), lambda g: mx.zeros_like(g)
@@ -118,3 +294,51 @@ def log_softmax(x, /, dim=-1):
     centred = x - mx.max(x, axis=axes, keepdims=True)
     y = centred - precise.logsumexp(centred, axis=axes, keepdims=True)
     return y, lambda g: g - precise.exp(y) * total(g, axes, True)
+
+
+def softmax(input, dim=None, dtype=None):
+    """e**x divided by its sum along `dim`; `dtype` is that of the computation and the result.
+
+    A `dim` of None is guessed, with a warning, as torch does: 0 for 0, 1 or 3 dimensions, else 1.
+
+    >>> import lucid
+    >>> lucid.softmax(lucid.zeros(2), dim=0)
+    Tensor([0.5, 0.5], grad=None)
+    """
+    x = input if dtype is None else astype(input, dtype)
+    return _softmax(x, dim=_guessed("softmax", x.ndim, dim))
+
+
+def softmin(input, dim=None, dtype=None):
+    """The softmax of -x."""
+    return softmax(-input, _guessed("softmin", input.ndim, dim), dtype)
+
+
+def log_softmax(input, dim=None, dtype=None):
+    """The logarithm of softmax, computed without overflow."""
+    x = input if dtype is None else astype(input, dtype)
+    return _log_softmax(x, dim=_guessed("log_softmax", x.ndim, dim))
+
+
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    """Samples of the categorical distribution of the logits, relaxed by a softmax of temperature
+    `tau` (Jang et al., Maddison et al., 2017).
+
+    `hard` gives one-hot vectors with the gradient of the relaxed ones; `eps` does nothing, as in
+    torch.
+    """
+    with on_device(logits._device):
+        noise = mx.random.gumbel(logits.shape, key=next_key()).astype(logits.dtype)
+    soft = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    top = soft.array == mx.max(soft.array, axis=dim, keepdims=True)
+    first = mx.logical_and(top, mx.cumsum(top.astype(mx.int32), axis=dim) == 1)
+    return soft - soft.detach() + first.astype(soft.dtype)
+
+
+def _guessed(name, ndim, dim):
+    if dim is not None:
+        return dim
+    warnings.warn(f"{name} guesses its dimension; write dim=...", UserWarning, stacklevel=3)
+    return 0 if ndim in (0, 1, 3) else 1

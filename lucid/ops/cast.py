@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import mlx.core as mx
@@ -47,6 +48,27 @@ def astype(x, /, dtype):
     """The values in another dtype; gradients come back in the old one."""
     before = x.dtype
     return x.astype(dtype_of(dtype)), lambda g: g.astype(before)
+
+
+_HALF = (mx.float16, mx.bfloat16)
+
+
+def in_float32(function: Any) -> Any:
+    """Let `function` compute half-precision tensors in float32; its value is rounded once."""
+
+    @functools.wraps(function)
+    def call(input: Any, *args: Any, **settings: Any) -> Any:
+        dtype = getattr(input, "dtype", None)
+        if dtype not in _HALF:
+            return function(input, *args, **settings)
+        rest = {name: _wide(value) for name, value in settings.items()}
+        return astype(function(_wide(input), *map(_wide, args), **rest), dtype)
+
+    return call
+
+
+def _wide(x: Any) -> Any:
+    return astype(x, mx.float32) if isinstance(x, Traced) and x.array.dtype in _HALF else x
 
 
 def to_device(x: Any, device: Any) -> Any:

@@ -108,5 +108,35 @@ def layer_norm(x, weight, bias, /, *, ndim, eps):
     return y.reshape(x.shape).astype(x.dtype), rule
 
 
+@op
+def rms_norm(x, weight, /, *, ndim, eps):
+    """x / sqrt(mean(x**2) + eps) * weight over the last `ndim` dimensions.
+
+    Args:
+        x: (..., *shape), where shape has `ndim` sizes.
+        weight: of that shape, or None.
+    """
+    if x.size == 0:
+        return x, lambda g: (g, _none_or_zeros(weight))
+    size = math.prod(x.shape[x.ndim - ndim :])
+    rows = _wide(x).reshape(-1, size)
+    r = mx.rsqrt(_row_sums(rows * rows) * (1 / size) + eps)
+    normed = rows * r
+    w = mx.ones(size, r.dtype) if weight is None else weight.astype(r.dtype).reshape(size)
+    y = normed if weight is None else normed * w
+
+    def rule(g):
+        g = _wide(g).reshape(-1, size)
+        products = g * normed
+        along = (products @ w)[:, None]
+        dx = (g if weight is None else g * w) * r - normed * (r * along * (1 / size))
+        if weight is None:
+            return dx.reshape(x.shape), None
+        ones = mx.ones((1, g.shape[0]), g.dtype)
+        return dx.reshape(x.shape), (ones @ products).reshape(weight.shape)
+
+    return y.reshape(x.shape).astype(x.dtype), rule
+
+
 def _none_or_zeros(x: mx.array | None) -> mx.array | None:
     return None if x is None else mx.zeros_like(x)

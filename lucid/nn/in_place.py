@@ -21,11 +21,11 @@ def _switchable(function: Callable) -> Any:
 
     @functools.wraps(function)
     def call(input: Tensor, *args: Any, inplace: bool = False, **given: Any) -> Tensor:
-        if len(args) > settings:
-            *args, inplace = args
-        y = function(input, *args, **given)
+        inplace = args[settings] if len(args) > settings else inplace
+        y = function(input, *args[:settings], **given)
         return input._rebind(y) if inplace else y
 
+    call.__module__ = __name__  # where pickle finds it
     return call
 
 

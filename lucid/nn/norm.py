@@ -68,24 +68,13 @@ class _Tracking(_Affine):
             self.running_var.data = Tensor.ones_like(self.running_var)
             self.num_batches_tracked.data = Tensor.zeros_like(self.num_batches_tracked)
 
-    def _normalized(self, normalize: Callable[..., Tensor], x: Tensor, channel_dim: int) -> Tensor:
-        """normalize(x, momentum), after the checks and with the count of batches."""
+    def _check(self, x: Tensor, channel_dim: int) -> None:
         name = type(self).__name__
         floating(name, x)
         ranks = [shape.count(",") + 1 for shape in self.shapes]
         if x.ndim not in ranks or x.shape[channel_dim] != self.num_features:
             wanted = " or ".join(self.shapes).replace("C", str(self.num_features))
             raise ValueError(f"{name} expects x of shape {wanted}, got {x.shape}")
-        momentum: Any = 0.0 if self.momentum is None else self.momentum
-        if not self.training or self.running_mean is None:
-            return normalize(x, momentum)
-        count = self.num_batches_tracked.array + 1
-        if self.momentum is None:
-            momentum = 1 / count.astype(self.running_mean.dtype)
-        y = normalize(x, momentum)
-        self.num_batches_tracked.array = count
-        laziness.settle([self.num_batches_tracked])
-        return y
 
     def extra_repr(self) -> str:
         return (
@@ -96,12 +85,22 @@ class _Tracking(_Affine):
 
 class _BatchNorm(_Tracking):
     def forward(self, input: Tensor) -> Tensor:
-        return self._normalized(self._normalize, input, min(1, input.ndim - 1))
-
-    def _normalize(self, x: Tensor, momentum: Any) -> Tensor:
+        self._check(input, 1)
         mean, var = self.running_mean, self.running_var
-        training = self.training or mean is None
-        return F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
+        count = None
+        momentum: Any = self.momentum
+        if self.training and mean is not None:
+            count = self.num_batches_tracked.array + 1
+            if momentum is None:
+                momentum = 1 / count.astype(mean.dtype)
+        y = F.batch_norm(
+            input, mean, var, self.weight, self.bias, self.training or mean is None, momentum,
+            self.eps,
+        )  # fmt: skip
+        if count is not None:
+            self.num_batches_tracked.array = count
+            laziness.settle([self.num_batches_tracked])
+        return y
 
 
 class BatchNorm1d(_BatchNorm):
@@ -153,16 +152,12 @@ class _InstanceNorm(_Tracking):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        single = input.ndim == self.shapes[1].count(",") + 1
-        return self._normalized(self._normalize, input, 0 if single else min(1, input.ndim - 1))
-
-    def _normalize(self, x: Tensor, momentum: Any) -> Tensor:
-        batched = x.ndim == self.shapes[0].count(",") + 1
+        batched = input.ndim == self.shapes[0].count(",") + 1
+        self._check(input, 1 if batched else 0)
         mean, var = self.running_mean, self.running_var
-        own = self.training or mean is None
         y = F.instance_norm(
-            x if batched else x.unsqueeze(0), mean, var, self.weight, self.bias, own, momentum,
-            self.eps,
+            input if batched else input.unsqueeze(0), mean, var, self.weight, self.bias,
+            self.training or mean is None, self.momentum or 0.0, self.eps,
         )  # fmt: skip
         return y if batched else y.squeeze(0)
 

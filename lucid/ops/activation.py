@@ -155,7 +155,7 @@ def selu(input):
 
 
 def celu(input, alpha=1.0):
-    """x where positive, else alpha * (e**(x / alpha) - 1): smooth for every alpha (Barron, 2017)."""
+    """x where positive, else alpha * (e**(x / alpha) - 1) (Barron, 2017)."""
     if alpha == 0:
         raise ZeroDivisionError("celu divides by alpha, which must not be 0")
     return _elu(input, alpha=alpha, input_scale=1 / alpha)

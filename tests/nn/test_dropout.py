@@ -45,7 +45,7 @@ def test_when_nothing_happens():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match=r"Dropout: p must be from 0 to 1, got 1\.5"):
+    with pytest.raises(ValueError, match=r"Dropout: p must be a probability from 0 to 1, got 1\.5"):
         nn.Dropout(1.5)
     with pytest.raises(TypeError, match="Dropout1d: p must be a number, got bool"):
         nn.Dropout1d(True)

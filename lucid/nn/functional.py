@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid import ops
+from lucid.nn.check import floating
 from lucid.nn.convolution import conv1d, conv_transpose1d
 from lucid.nn.dropout import (
     alpha_dropout,
@@ -92,6 +93,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> lucid.nn.functional.linear(lucid.ones(1, 2), lucid.ones(3, 2))
     Tensor([[2., 2., 2.]], grad=None)
     """
+    if weight.is_floating_point():
+        floating("linear", input)
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise ValueError(
             f"linear expects x of shape (..., {weight.shape[-1]}), got {input.shape}; the "

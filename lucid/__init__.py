@@ -33,6 +33,7 @@ from mlx.core import bool_ as bool  # noqa: E402
 
 from lucid import autograd, kernels, random  # noqa: E402
 from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from lucid.autograd.debugging import debug  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
 from lucid.ops import fft  # noqa: E402
 from lucid.ops.device import default_device, set_default_device  # noqa: E402

@@ -32,6 +32,7 @@ class Traced:
     _index: int = 0  # which output of the node
     _hooks: list[Callable] | None = None  # of a leaf; a recorded tensor's hooks are its node's
     _device: str
+    _known: bool = False  # its values came from Python or NumPy: reading them waits for no one
 
     @classmethod
     def _wrap(cls, array: mx.array, device: str) -> Any:

@@ -16,6 +16,7 @@ from lucid.ops.activation import (
     softplus,
     threshold,
 )
+from lucid.ops.arrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
 from lucid.ops.cast import astype, clone, to_device
 from lucid.ops.compare import (
     allclose,
@@ -40,6 +41,17 @@ from lucid.ops.compare import (
     ne,
 )
 from lucid.ops.complex import abs_power, angle, complex, conj, imag, real
+from lucid.ops.cut import (
+    chunk,
+    dsplit,
+    hsplit,
+    split,
+    split_with_sizes,
+    tensor_split,
+    unbind,
+    vsplit,
+)
+from lucid.ops.diagonal import diag, diag_embed, diagflat, diagonal, diagonal_scatter, tril, triu
 from lucid.ops.einsum import einsum
 from lucid.ops.elementary import (
     acos,
@@ -66,10 +78,32 @@ from lucid.ops.elementary import (
 )
 from lucid.ops.fft import irfft, rfft
 from lucid.ops.frame import frame, overlap_add
-from lucid.ops.gather import gather, index_select, take_along_dim
-from lucid.ops.index import getitem, masked_fill, setitem
-from lucid.ops.join import cat, chunk, split, stack, unbind
+from lucid.ops.gather import gather, index_select, take, take_along_dim
+from lucid.ops.index import getitem, index_put, setitem
+from lucid.ops.join import (
+    block_diag,
+    cartesian_prod,
+    cat,
+    column_stack,
+    combinations,
+    concat,
+    concatenate,
+    dstack,
+    hstack,
+    meshgrid,
+    row_stack,
+    stack,
+    vstack,
+)
 from lucid.ops.linalg import matmul, outer
+from lucid.ops.mask import (
+    argwhere,
+    masked_fill,
+    masked_scatter,
+    masked_select,
+    nonzero,
+    nonzero_static,
+)
 from lucid.ops.math import (
     abs,
     add,
@@ -89,6 +123,16 @@ from lucid.ops.math import (
 )
 from lucid.ops.order import argmax, argmin, argsort, max, min, sort, topk
 from lucid.ops.pad import pad
+from lucid.ops.part import (
+    as_strided,
+    as_strided_scatter,
+    narrow,
+    select,
+    select_scatter,
+    slice_scatter,
+    unfold_copy,
+    unravel_index,
+)
 from lucid.ops.reduce import (
     all,
     amax,
@@ -104,23 +148,39 @@ from lucid.ops.reduce import (
     var,
 )
 from lucid.ops.rounding import ceil, floor, nan_to_num, round, sign, trunc
+from lucid.ops.scatter import (
+    index_add,
+    index_copy,
+    index_fill,
+    index_reduce,
+    put,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+)
 from lucid.ops.shape import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_shapes,
+    broadcast_tensors,
+    broadcast_to,
     expand,
     expand_as,
     flatten,
-    flip,
+    moveaxis,
     movedim,
     permute,
-    repeat,
-    repeat_interleave,
+    ravel,
     reshape,
-    roll,
+    reshape_as,
     squeeze,
+    sum_to_size,
     swapaxes,
-    tile,
+    swapdims,
+    t,
     transpose,
-    tril,
-    triu,
+    unflatten,
     unsqueeze,
     view_as,
 )

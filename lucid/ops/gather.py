@@ -1,66 +1,107 @@
-"""Picking along one dimension: gather, take_along_dim, index_select."""
+"""Picking by index: gather, take_along_dim, index_select, take."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlx.core as mx
 
+from lucid.autograd.tape import Traced
+from lucid.ops import entries
+from lucid.ops.bounds import checked
 from lucid.ops.cast import clone
-from lucid.ops.index import checked, take, take_slice
+from lucid.ops.entries import take_slice
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
-from lucid.ops.shape import expand
+from lucid.ops.shape import expand, flatten
 
 
-def gather(x, dim, index):
-    """y[i][j][k] = x[i][index[i][j][k]][k] for dim = 1, and so on; as `torch.gather`.
+def gather(input, dim, index, *, sparse_grad=False):
+    """y[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on; as `torch.gather`.
 
-    `index` has as many dimensions as x, and is no longer than x except along `dim`.
+    `index` has as many dimensions as `input`, and is no longer except along `dim`. There are no
+    sparse gradients; `sparse_grad` is ignored.
 
     >>> import lucid
     >>> lucid.gather(lucid.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, lucid.tensor([[1], [0]])).tolist()
     [[2.0], [3.0]]
     """
-    (axis,) = axes_of(x.ndim, dim) or (0,)
-    indices = checked(index, x.shape[axis] if x.ndim else 1, axis)
-    longer = [i for i, n in enumerate(x.shape) if i != axis and indices.shape[i : i + 1] > (n,)]
-    if indices.ndim != x.ndim or longer:
-        raise ValueError(
-            f"gather expects an index of {x.ndim} dimensions that fits into {x.shape} except along "
-            f"dim {axis}, got shape {indices.shape}"
-        )
-    if x.ndim == 0:
-        return clone(x)
+    (axis,) = axes_of(input.ndim, dim) or (0,)
+    n = input.shape[axis] if input.ndim else 1
+    indices = checked("gather", index, n, axis, wraps=False)
+    if indices.size == 0:
+        return _nothing(input, indices.shape)
+    check_shape("gather", input.shape, axis, indices.shape)
+    if input.ndim == 0 or indices.ndim == 0:
+        return entries.take(flatten(input), index=indices, axis=0)
     key = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(indices.shape))
-    return _gather(
-        x if indices.shape == x.shape else take_slice(x, key=key), index=indices, axis=axis
+    whole = all(a == b for i, (a, b) in enumerate(zip(indices.shape, input.shape, strict=True))
+                if i != axis)  # fmt: skip
+    return _gather(input if whole else take_slice(input, key=key), index=indices, axis=axis)
+
+
+def check_shape(name: str, shape: tuple[int, ...], axis: int, index: tuple[int, ...]) -> None:
+    """Refuse an index that does not fit into a tensor of `shape` except along `axis`."""
+    own, given = shape or (1,), index or (1,)
+    fits = len(own) == len(given) and all(
+        a <= b for i, (a, b) in enumerate(zip(given, own, strict=True)) if i != axis
     )
-
-
-def take_along_dim(x, indices, dim):
-    """As `gather`, with the sizes other than `dim` broadcast against each other."""
-    (axis,) = axes_of(x.ndim, dim)
-    indices = checked(indices, x.shape[axis], axis)
-    if indices.ndim != x.ndim:
+    if not fits:
         raise ValueError(
-            f"take_along_dim expects as many dimensions in the indices as in the input ({x.ndim}), "
-            f"got shape {indices.shape}"
+            f"{name} expects an index of {len(shape)} dimensions that fits into {shape} except "
+            f"along dim {axis}, got shape {index}"
+        )
+
+
+def _nothing(x: Any, shape: tuple[int, ...]) -> Any:
+    return entries.take(flatten(x), index=mx.zeros(shape, mx.int32), axis=0)
+
+
+def take_along_dim(input, indices, dim=None):
+    """As `gather`, with the sizes other than `dim` broadcast against each other.
+
+    Without `dim`, both are flattened first.
+    """
+    if dim is None:
+        input, dim = flatten(input), 0
+        indices = flatten(indices) if isinstance(indices, Traced) else indices.reshape(-1)
+    (axis,) = axes_of(input.ndim, dim)
+    indices = checked("take_along_dim", indices, input.shape[axis], axis)
+    if indices.ndim != input.ndim:
+        raise ValueError(
+            "take_along_dim expects as many dimensions in the indices as in the input "
+            f"({input.ndim}), got shape {indices.shape}"
         )
     rest = mx.broadcast_shapes(
-        (*x.shape[:axis], 1, *x.shape[axis + 1 :]),
+        (*input.shape[:axis], 1, *input.shape[axis + 1 :]),
         (*indices.shape[:axis], 1, *indices.shape[axis + 1 :]),
     )
     indices = mx.broadcast_to(indices, (*rest[:axis], indices.shape[axis], *rest[axis + 1 :]))
-    x = expand(x, (*rest[:axis], x.shape[axis], *rest[axis + 1 :]))
-    return _gather(x, index=indices, axis=axis)
+    wide = expand(input, (*rest[:axis], input.shape[axis], *rest[axis + 1 :]))
+    return _gather(wide, index=indices, axis=axis)
 
 
-def index_select(x, dim, index):
-    """The slices of x along `dim` that a 1-D `index` names, in its order."""
-    (axis,) = axes_of(x.ndim, dim)
-    indices = checked(index, x.shape[axis], axis)
+def index_select(input, dim, index):
+    """The slices of `input` along `dim` that a 1-D `index` names, in its order."""
+    (axis,) = axes_of(input.ndim, dim) or (0,)
+    n = input.shape[axis] if input.ndim else 1
+    indices = checked("index_select", index, n, axis, wraps=False)
     if indices.ndim > 1:
         raise ValueError(f"index_select expects a 1-D index, got shape {indices.shape}")
-    return take(x, index=indices.reshape(-1), axis=axis)
+    if input.ndim == 0:
+        return clone(input)
+    return entries.take(input, index=indices.reshape(-1), axis=axis)
+
+
+def take(input, index):
+    """The elements of the flattened `input` that `index`, of any shape, names.
+
+    >>> import lucid
+    >>> lucid.take(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([0, -1])).tolist()
+    [1, 4]
+    """
+    indices = checked("take", index, input.numel(), 0)
+    return entries.take(flatten(input), index=indices, axis=0)
 
 
 @op(linear=True)

@@ -1,8 +1,8 @@
 """Indexing: reading and writing parts of a tensor.
 
 A key is taken apart in two steps, as torch does: ints, slices, None and Ellipsis first, which are
-one slice of the array; then the index arrays that are left. MLX reads whatever lies in memory for
-an index out of range, so every index is checked here before it reaches an operation.
+one slice of the array; then the index arrays that are left. `lucid.ops.bounds` says which indices
+are checked.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 
 from lucid.autograd import laziness
 from lucid.autograd.tape import Traced
+from lucid.ops.bounds import checked, in_range
 from lucid.ops.cast import clone, constant_like
+from lucid.ops.entries import add_at, add_slice, put, put_slice, take, take_slice
 from lucid.ops.math import where
-from lucid.ops.op import op
 from lucid.ops.shape import expand, permute, reshape
 
 
@@ -58,30 +59,46 @@ def setitem(x, key, value):
         _check_mask(x.shape, 0, mask.shape)  # no need to know how many elements there are
         ones = (1,) * (x.ndim - mask.ndim)
         return where(reshape(mask, *mask.shape, *ones), reshape(value, ()), x)
+    return _written(x, key, value, put_slice, put)
+
+
+def index_put(input, indices, values, accumulate=False):
+    """`input` with `values` put, or added with `accumulate`, where the `indices` point.
+
+    Args:
+        indices: a tuple of integer or bool tensors, or None for a whole dimension, one for each
+            of the first dimensions: the key of `input[indices]`.
+
+    >>> import lucid
+    >>> lucid.zeros(3).index_put((lucid.tensor([0, 0, 2]),), lucid.ones(3), accumulate=True)
+    Tensor([2., 0., 1.], grad=None)
+    """
+    if not isinstance(indices, tuple | list):
+        raise TypeError(
+            f"index_put expects a tuple of index tensors, got {type(indices).__name__}; "
+            "write (index,) for one"
+        )
+    if not isinstance(values, Traced) or values.dtype != input.dtype:
+        got = getattr(values, "dtype", type(values).__name__)
+        raise TypeError(f"index_put expects values of dtype {input.dtype}, got {got}")
+    key = tuple(slice(None) if k is None else k for k in indices)
+    if accumulate:
+        return _written(input, key, values, add_slice, add_at)
+    return setitem(input, key, values)
+
+
+def _written(x, key, value, into_slice, into_places):
     basic, places = _plan(x.shape, key)
     if not places:
-        return _put_slice(x, _spread(value, x.array[basic].shape), key=basic)
+        return into_slice(x, _spread(value, x.array[basic].shape), key=basic)
     part = x if _is_whole(basic) else take_slice(x, key=basic)
     front, merged, axis, index = _merge(part, places)
     flat = reshape(permute(part, front), merged)
     target = (*merged[:axis], *index.shape, *merged[axis + 1 :])
-    flat = _put(flat, _spread(value, target), index=index, axis=axis)
+    flat = into_places(flat, _spread(value, target), index=index, axis=axis)
     back = [front.index(i) for i in range(part.ndim)]
     part = permute(reshape(flat, [part.shape[i] for i in front]), back)
-    return part if _is_whole(basic) else _put_slice(x, part, key=basic)
-
-
-def masked_fill(x, mask, value):
-    """x with `value` wherever the bool `mask`, which broadcasts, is True.
-
-    >>> import lucid
-    >>> lucid.ones(3).masked_fill(lucid.tensor([True, False, False]), 5.0)
-    Tensor([5., 1., 1.], grad=None)
-    """
-    dtype = getattr(mask, "dtype", type(mask).__name__)
-    if not isinstance(mask, Traced) or dtype != mx.bool_:
-        raise TypeError(f"masked_fill expects a Tensor of bools as its mask, got {dtype}")
-    return where(mask, constant_like(value, x), x)
+    return part if _is_whole(basic) else put_slice(x, part, key=basic)
 
 
 # Taking a key apart ---------------------------------------------------------------------------
@@ -107,7 +124,7 @@ def _plan(shape: tuple[int, ...], key: Any) -> tuple[tuple, Places]:
         if k is None:
             basic.append(None)
         elif isinstance(k, int):
-            basic.append(_in_range(k, shape[axis], axis))
+            basic.append(in_range(k, shape[axis], axis))
         elif isinstance(k, slice):
             basic.append(_normal(k, shape[axis]))
         elif k.ndim == 0 and k.dtype in (mx.bool_, np.bool_):  # x[True] is x[None], x[False] empty
@@ -120,7 +137,7 @@ def _plan(shape: tuple[int, ...], key: Any) -> tuple[tuple, Places]:
                 places.append((after + j, mx.array(indices.astype(np.int32))))
         else:
             basic.append(slice(None))
-            places.append((after, checked(k, shape[axis], axis)))
+            places.append((after, checked("indexing", k, shape[axis], axis)))
         axis += _consumed(k)
         after += 0 if isinstance(k, int) else max(1, _consumed(k))
     return tuple(basic), places
@@ -131,9 +148,10 @@ def _item(k: Any) -> Any:
     if k is None or k is Ellipsis or isinstance(k, slice):
         return k
     if isinstance(k, Traced):
-        k = k.array
         if k.ndim == 0 and mx.issubdtype(k.dtype, mx.integer) and not laziness.is_tracing():
-            return int(k.item())  # as in torch, it takes its dimension away
+            return int(k.array.item())  # as in torch, it takes its dimension away
+        if mx.issubdtype(k.dtype, mx.integer) or k.dtype == mx.bool_:
+            return k
     elif isinstance(k, bool | np.bool_):
         return np.array(k)
     elif hasattr(k, "__index__") and getattr(k, "ndim", 0) == 0 and not isinstance(k, mx.array):
@@ -158,12 +176,6 @@ def _consumed(k: Any) -> int:
         return 0
     is_mask = not isinstance(k, int | slice) and k.dtype in (mx.bool_, np.bool_)
     return k.ndim if is_mask else 1
-
-
-def _in_range(k: int, n: int, axis: int) -> int:
-    if not -n <= k < n:
-        raise IndexError(f"index {k} is out of range for dimension {axis} of size {n}")
-    return k % n
 
 
 def _normal(k: slice, n: int) -> slice:
@@ -196,26 +208,6 @@ def _positions(mask: Any) -> tuple[np.ndarray, ...]:
             "use lucid.where(mask, x, 0)"
         )
     return np.nonzero(np.array(mask))
-
-
-def checked(index: Any, n: int, axis: int) -> mx.array:
-    """An index array with every entry from 0 to n - 1; negative ones count from the end."""
-    index = _item(index)
-    if not isinstance(index, mx.array):
-        index = mx.array(np.asarray(index, dtype=np.int64), mx.int64)
-    if index.dtype == mx.bool_:
-        raise IndexError("an index must be of integers here, got bool")
-    if index.size == 0:
-        return index.astype(mx.int32)
-    if laziness.is_tracing():
-        index = mx.clip(index.astype(mx.int64), -n, n - 1)
-    else:
-        low, high = (int(k) for k in np.array(mx.stack([mx.min(index), mx.max(index)])))
-        _in_range(low, n, axis), _in_range(high, n, axis)
-        if low >= 0:
-            return index.astype(mx.int32 if n <= 1 << 31 else mx.int64)
-    index = index.astype(mx.int32 if n <= 1 << 31 else mx.int64)
-    return mx.where(index < 0, index + n, index)
 
 
 def _merge(part: Any, places: Places) -> tuple[list[int], tuple[int, ...], int, mx.array]:
@@ -259,75 +251,3 @@ def _spread(value: Any, shape: tuple[int, ...]) -> Any:
     if own != value.shape:
         value = reshape(value, own)
     return value if own == shape else expand(value, shape)
-
-
-# The rules ------------------------------------------------------------------------------------
-
-
-@op(linear=True)
-def take_slice(x, /, *, key):
-    """x[key] for a key of ints, slices, None and Ellipsis."""
-    shape = x.shape
-
-    def rule(g):
-        zeros = mx.zeros(shape, g.dtype)
-        if g.size:
-            zeros[key] = g
-        return zeros
-
-    return x[key], rule
-
-
-@op(linear=True)
-def _put_slice(x, value, /, *, key):
-    """x with x[key] = value."""
-    y, shape = mx.array(x), value.shape
-    if value.size == 0:
-        return y, lambda g: (g, mx.zeros(shape, g.dtype))
-    y[key] = value
-
-    def rule(g):
-        rest = mx.array(g)
-        rest[key] = mx.zeros(shape, g.dtype)
-        return rest, g[key]
-
-    return y, rule
-
-
-@op(linear=True)
-def take(x, /, *, index, axis):
-    """The entries of x along `axis` that `index`, of any shape, names."""
-    shape = x.shape
-    rule = lambda g: _scatter(mx.zeros(shape, g.dtype), g, index, axis, add=True)  # noqa: E731
-    if x.size == 0 or index.size == 0:
-        return mx.zeros((*shape[:axis], *index.shape, *shape[axis + 1 :]), x.dtype), rule
-    return mx.take(x, index, axis=axis), rule
-
-
-@op(linear=True)
-def _put(x, value, /, *, index, axis):
-    """x with the entries along `axis` that `index` names replaced; the last of several wins."""
-    shape = value.shape
-
-    def rule(g):
-        zeros = mx.zeros(shape, g.dtype)
-        if zeros.size == 0:
-            return g, zeros
-        return _scatter(g, zeros, index, axis, add=False), mx.take(g, index, axis=axis)
-
-    return _scatter(x, value, index, axis, add=False), rule
-
-
-def _scatter(x: mx.array, value: mx.array, index: mx.array, axis: int, *, add: bool) -> mx.array:
-    """x with `value` put or added at `index` along `axis`."""
-    if value.size == 0:
-        return x
-    rows = mx.moveaxis(x, axis, 0)
-    places = list(range(axis, axis + index.ndim))
-    value = mx.transpose(value, places + [a for a in range(value.ndim) if a not in places])
-    if add:
-        rows = rows.at[index].add(value)
-    else:
-        rows = mx.array(rows)
-        rows[index] = value
-    return mx.moveaxis(rows, 0, axis)

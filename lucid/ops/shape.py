@@ -1,18 +1,22 @@
-"""Shape: reshaping, moving and repeating dimensions."""
+"""Shape: the same elements under other dimensions."""
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd.tape import Traced, sum_to
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 
 
-def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one or as one tuple: f(2, 3) and f((2, 3)) mean the same."""
+def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """Ints given one by one, as one tuple, or by keyword: f(2, 3), f((2, 3)), f(size=(2, 3))."""
+    if named is not None:
+        args = (named,) if hasattr(named, "__index__") else tuple(named)
     if len(args) == 1 and isinstance(args[0], tuple | list):
         args = tuple(args[0])
     if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in args):
@@ -20,16 +24,24 @@ def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(operator.index(n) for n in args)
 
 
+# Other dimensions ------------------------------------------------------------------------------
+
+
 @op(linear=True)
-def reshape(x, /, *shape):
+def reshape(x, /, *size, shape=None):
     """The same elements in another shape; one size may be -1 (found from the others).
 
     >>> import lucid
     >>> lucid.arange(6).reshape(2, -1).shape
     (2, 3)
     """
-    before = x.shape
-    return mx.reshape(x, sizes(shape)), lambda g: g.reshape(before)
+    before, after = x.shape, sizes(size, shape)
+    if x.size == 0 and -1 in after:  # MLX cannot find the size that is left
+        others = math.prod(n for n in after if n != -1)
+        if others == 0:
+            raise ValueError(f"the size -1 could be anything in {after}: there are no elements")
+        after = tuple(0 if n == -1 else n for n in after)
+    return mx.reshape(x, after), lambda g: g.reshape(before)
 
 
 @op(linear=True)
@@ -37,50 +49,44 @@ def flatten(x, /, start_dim=0, end_dim=-1):
     """Dimensions start_dim to end_dim joined into one."""
     before = x.shape
     if x.ndim == 0:
+        axes_of(0, start_dim), axes_of(0, end_dim)
         return x.reshape(1), lambda g: g.reshape(before)
     (start,), (end,) = axes_of(x.ndim, start_dim), axes_of(x.ndim, end_dim)
     if start > end:
         raise ValueError(f"start_dim {start_dim} comes after end_dim {end_dim}")
-    return mx.flatten(x, start, end), lambda g: g.reshape(before)
+    joined = math.prod(before[start : end + 1])
+    return x.reshape(*before[:start], joined, *before[end + 1 :]), lambda g: g.reshape(before)
 
 
-@op(linear=True)
-def permute(x, /, *dims):
-    """The dimensions in another order."""
-    order = axes_of(x.ndim, sizes(dims))
-    if len(order) != x.ndim:
-        raise ValueError(f"permute needs all {x.ndim} dimensions, got {sizes(dims)}")
-    back = tuple(order.index(i) for i in range(x.ndim))
-    return mx.transpose(x, order), lambda g: mx.transpose(g, back)
+def ravel(input):
+    """All elements in one dimension."""
+    return reshape(input, input.numel())
 
 
-@op(linear=True)
-def transpose(x, /, dim0, dim1):
-    """Two dimensions exchanged."""
-    if x.ndim == 0:
-        return x, lambda g: g
-    (a,), (b,) = axes_of(x.ndim, dim0), axes_of(x.ndim, dim1)
-    return mx.swapaxes(x, a, b), lambda g: mx.swapaxes(g, a, b)
-
-
-swapaxes = transpose
-
-
-def movedim(x, source, destination):
-    """Dimensions moved from `source` to `destination` (ints or tuples), the rest in order.
+def unflatten(input, dim, sizes):
+    """Dimension `dim` taken apart into `sizes`, one of which may be -1.
 
     >>> import lucid
-    >>> lucid.ones(2, 3, 4).movedim(0, -1).shape
-    (3, 4, 2)
+    >>> lucid.ones(2, 6).unflatten(1, (3, -1)).shape
+    (2, 3, 2)
     """
-    old, new = axes_of(x.ndim, source), axes_of(x.ndim, destination)
-    if len(old) != len(new):
-        raise ValueError(
-            f"movedim expects as many sources as destinations, got {source} and {destination}"
-        )
-    rest = iter([a for a in range(x.ndim) if a not in old])
-    moved = dict(zip(new, old, strict=True))
-    return permute(x, [moved[a] if a in moved else next(rest) for a in range(x.ndim)])
+    (axis,) = axes_of(input.ndim, dim) or (0,)
+    parts = [operator.index(n) for n in sizes]
+    before = input.shape[axis : axis + 1]
+    known = -math.prod(parts) if -1 in parts else math.prod(parts)
+    whole = math.prod(before) if before else 1
+    if not parts or (known != whole if -1 not in parts else known <= 0 or whole % known):
+        raise ValueError(f"unflatten cannot make {tuple(parts)} of a dimension of size {whole}")
+    parts = [whole // known if n == -1 else n for n in parts]
+    return reshape(input, (*input.shape[:axis], *parts, *input.shape[axis + 1 :]))
+
+
+def view_as(input, other):
+    """`input` in the shape of `other`."""
+    return reshape(input, other.shape)
+
+
+reshape_as = view_as
 
 
 @op(linear=True)
@@ -101,10 +107,94 @@ def squeeze(x, /, dim=None):
     )
 
 
+def atleast_1d(*tensors):
+    """Each of the tensors with one dimension or more; one tensor comes back alone."""
+    return _each(tensors, lambda x: reshape(x, 1) if x.ndim == 0 else x)
+
+
+def atleast_2d(*tensors):
+    """Each of the tensors with two dimensions or more: (L,) becomes (1, L)."""
+    return _each(tensors, lambda x: reshape(x, 1, -1) if x.ndim < 2 else x)
+
+
+def atleast_3d(*tensors):
+    """Each of the tensors with three dimensions or more: (L,) becomes (1, L, 1)."""
+
+    def three(x: Any) -> Any:
+        shape = {0: (1, 1, 1), 1: (1, *x.shape, 1), 2: (*x.shape, 1)}.get(x.ndim)
+        return x if shape is None else reshape(x, shape)
+
+    return _each(tensors, three)
+
+
+def _each(tensors: Any, change: Any) -> Any:
+    if len(tensors) == 1 and isinstance(tensors[0], Traced):
+        return change(tensors[0])
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    return tuple(change(x) for x in given)
+
+
+# Their order ----------------------------------------------------------------------------------
+
+
 @op(linear=True)
-def expand(x, /, *shape):
+def permute(x, /, *order, dims=None):
+    """The dimensions in another order."""
+    given = sizes(order, dims)
+    axes = axes_of(x.ndim, given)
+    if len(given) != x.ndim:
+        raise ValueError(f"permute needs all {x.ndim} dimensions, got {given}")
+    back = tuple(axes.index(i) for i in range(x.ndim))
+    return mx.transpose(x, axes), lambda g: mx.transpose(g, back)
+
+
+@op(linear=True)
+def transpose(x, /, dim0, dim1):
+    """Two dimensions exchanged."""
+    if x.ndim == 0:
+        axes_of(0, dim0), axes_of(0, dim1)
+        return x, lambda g: g
+    (a,), (b,) = axes_of(x.ndim, dim0), axes_of(x.ndim, dim1)
+    return mx.swapaxes(x, a, b), lambda g: mx.swapaxes(g, a, b)
+
+
+swapaxes = swapdims = transpose
+
+
+def t(input):
+    """A matrix transposed; a vector or a number as it is."""
+    if input.ndim > 2:
+        raise ValueError(f"t expects at most 2 dimensions, got shape {input.shape}; use x.mT")
+    return transpose(input, 0, -1)
+
+
+def movedim(input, source, destination):
+    """Dimensions moved from `source` to `destination` (ints or tuples), the rest in order.
+
+    >>> import lucid
+    >>> lucid.ones(2, 3, 4).movedim(0, -1).shape
+    (3, 4, 2)
+    """
+    old, new = axes_of(input.ndim, source), axes_of(input.ndim, destination)
+    if len(old) != len(new):
+        raise ValueError(
+            f"movedim expects as many sources as destinations, got {source} and {destination}"
+        )
+    rest = iter([a for a in range(input.ndim) if a not in old])
+    moved = dict(zip(new, old, strict=True))
+    return permute(input, [moved[a] if a in moved else next(rest) for a in range(input.ndim)])
+
+
+moveaxis = movedim
+
+
+# Broadcasting ---------------------------------------------------------------------------------
+
+
+@op(linear=True)
+def expand(x, /, *shape, size=None):
     """Dimensions of size 1 repeated, without copying; -1 keeps a size."""
-    target, before = sizes(shape), x.shape
+    target, before = sizes(shape, size), x.shape
     offset = len(target) - len(before)
     if offset < 0:
         raise ValueError(f"expand cannot drop dimensions: from {before} to {target}")
@@ -122,82 +212,42 @@ def expand(x, /, *shape):
     return mx.broadcast_to(x, target), rule
 
 
-@op(linear=True)
-def flip(x, /, *dims):
-    """The order reversed along the given dimensions."""
-    axes = axes_of(x.ndim, sizes(dims))
-    index = tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))
-    return x[index], lambda g: g[index]
+def broadcast_to(input, size):
+    """`input` in a shape that it broadcasts to."""
+    return expand(input, tuple(size))
 
 
-@op(linear=True)
-def roll(x, /, shifts, dims=None):
-    """Elements moved along `dims`, those pushed out at the end coming back at the start."""
-    back = tuple(-s for s in shifts) if isinstance(shifts, tuple | list) else -shifts
-    return mx.roll(x, shifts, dims), lambda g: mx.roll(g, back, dims)
+def expand_as(input, other):
+    """`input` expanded to the shape of `other`."""
+    return expand(input, other.shape)
 
 
-def tile(x, *reps):
-    """x repeated as a whole, `reps` times along each of its last dimensions.
+def broadcast_shapes(*shapes):
+    """The shape that all of `shapes` broadcast to.
 
     >>> import lucid
-    >>> lucid.arange(2).tile(2, 2).tolist()
-    [[0, 1, 0, 1], [0, 1, 0, 1]]
+    >>> lucid.broadcast_shapes((2, 1), (3,))
+    (2, 3)
     """
-    counts = sizes(reps)
-    if min(counts, default=0) < 0:
-        raise ValueError(f"cannot repeat a negative number of times: {counts}")
-    ndim = max(len(counts), x.ndim)
-    counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - x.ndim) + x.shape
-    apart = reshape(x, [n for size in shape for n in (1, size)])
-    spread = expand(apart, [n for pair in zip(counts, shape, strict=True) for n in pair])
-    return reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+    return tuple(mx.broadcast_shapes(*((n,) if isinstance(n, int) else tuple(n) for n in shapes)))
 
 
-def repeat(x, *counts):
-    """As `tile`, with a count for every dimension."""
-    if len(sizes(counts)) < x.ndim:
-        raise ValueError(
-            f"repeat expects a count for each of the {x.ndim} dimensions, got {sizes(counts)}"
-        )
-    return tile(x, *counts)
+def broadcast_tensors(*tensors):
+    """The tensors expanded to the shape that all of them broadcast to."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    shape = broadcast_shapes(*(x.shape for x in given))
+    return tuple(expand(x, shape) for x in given)
 
 
-def repeat_interleave(x, repeats, dim=None):
-    """Each element repeated in place, `repeats` times along `dim` (None: flattened).
+@op(linear=True)
+def sum_to_size(x, /, *shape, size=None):
+    """The sum over the dimensions along which `size` was broadcast to the shape of x.
 
     >>> import lucid
-    >>> lucid.arange(2).repeat_interleave(2).tolist()
-    [0, 0, 1, 1]
+    >>> lucid.ones(2, 3).sum_to_size(1, 3)
+    Tensor([[2., 2., 2.]], grad=None)
     """
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 0:
-        raise ValueError(f"repeat_interleave expects a number of times >= 0, got {repeats!r}")
-    if dim is None:
-        x, dim = flatten(x), 0
-    (axis,) = axes_of(x.ndim, dim)
-    shape = x.shape
-    apart = expand(unsqueeze(x, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
-    return reshape(apart, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
-
-
-@op(linear=True)
-def tril(x, /, diagonal=0):
-    """The part of the matrices on and below a diagonal; zeros above."""
-    return mx.tril(x, diagonal), lambda g: mx.tril(g, diagonal)
-
-
-@op(linear=True)
-def triu(x, /, diagonal=0):
-    """The part of the matrices on and above a diagonal; zeros below."""
-    return mx.triu(x, diagonal), lambda g: mx.triu(g, diagonal)
-
-
-def view_as(x, other):
-    """x in the shape of `other`."""
-    return reshape(x, other.shape)
-
-
-def expand_as(x, other):
-    """x expanded to the shape of `other`."""
-    return expand(x, other.shape)
+    target, before = sizes(shape, size), x.shape
+    if tuple(mx.broadcast_shapes(target, before)) != before:
+        raise ValueError(f"size {target} does not broadcast to the shape {before}")
+    return sum_to(x, target), lambda g: mx.broadcast_to(g, before)

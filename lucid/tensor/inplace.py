@@ -50,7 +50,7 @@ class InPlace(Methods):
                     "use x = x + y instead of x += y, or x.float() first"
                 )
             result = ops.astype(result, dtype)
-        self.array = result.array
+        self.array, self._known = result.array, False
         laziness.watch(self)
         if result._node is not None:
             self._node, self._index = result._node, result._index

@@ -101,31 +101,82 @@ class Methods(Operators):
 
     reshape = ops.reshape
     view = ops.reshape
+    reshape_as = ops.reshape_as
     view_as = ops.view_as
     flatten = ops.flatten
+    ravel = ops.ravel
+    unflatten = ops.unflatten
+    unsqueeze = ops.unsqueeze
+    squeeze = ops.squeeze
+
     permute = ops.permute
     transpose = ops.transpose
     swapaxes = ops.swapaxes
+    swapdims = ops.swapdims
+    t = ops.t
     movedim = ops.movedim
-    unsqueeze = ops.unsqueeze
-    squeeze = ops.squeeze
+    moveaxis = ops.moveaxis
+
     expand = ops.expand
     expand_as = ops.expand_as
+    broadcast_to = ops.broadcast_to
+    sum_to_size = ops.sum_to_size
+
+    flip = ops.flip
+    fliplr = ops.fliplr
+    flipud = ops.flipud
+    rot90 = ops.rot90
+    roll = ops.roll
     tile = ops.tile
     repeat = ops.repeat
     repeat_interleave = ops.repeat_interleave
-    flip = ops.flip
-    roll = ops.roll
+
     tril = ops.tril
     triu = ops.triu
+    diag = ops.diag
+    diag_embed = ops.diag_embed
+    diagflat = ops.diagflat
+    diagonal = ops.diagonal
+    diagonal_scatter = ops.diagonal_scatter
+
     split = ops.split
+    split_with_sizes = ops.split_with_sizes
+    tensor_split = ops.tensor_split
+    hsplit = ops.hsplit
+    vsplit = ops.vsplit
+    dsplit = ops.dsplit
     chunk = ops.chunk
     unbind = ops.unbind
 
+    select = ops.select
+    narrow = ops.narrow
+    select_scatter = ops.select_scatter
+    slice_scatter = ops.slice_scatter
+    unfold = ops.unfold_copy
+    as_strided = ops.as_strided
+    as_strided_scatter = ops.as_strided_scatter
+
     gather = ops.gather
+    take = ops.take
     take_along_dim = ops.take_along_dim
     index_select = ops.index_select
+    index_put = ops.index_put
+
+    scatter = ops.scatter
+    scatter_add = ops.scatter_add
+    scatter_reduce = ops.scatter_reduce
+    index_add = ops.index_add
+    index_copy = ops.index_copy
+    index_fill = ops.index_fill
+    index_reduce = ops.index_reduce
+    put = ops.put
+
     masked_fill = ops.masked_fill
+    masked_select = ops.masked_select
+    masked_scatter = ops.masked_scatter
+    nonzero = ops.nonzero
+    nonzero_static = ops.nonzero_static
+    argwhere = ops.argwhere
 
     matmul = ops.matmul
     outer = ops.outer

@@ -60,6 +60,7 @@ class Tensor(Sampling, Conversion, InPlace):
             data = data.array
         self._device = resolve(device)
         self.array = array_of(data, dtype, self._device)
+        self._known = not isinstance(data, mx.array)
         self.requires_grad_(requires_grad)
 
     @classmethod
@@ -107,7 +108,7 @@ class Tensor(Sampling, Conversion, InPlace):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        self.array = value.array
+        self.array, self._known = value.array, False
 
     @property
     def T(self) -> Tensor:

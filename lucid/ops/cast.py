@@ -102,3 +102,13 @@ def constant_like(value: Any, x: Any) -> Any:
     if isinstance(array, np.ndarray) and array.dtype == np.float64:
         return x._wrap(mx.array(array, mx.float64).astype(x.dtype, stream=mx.cpu), x._device)
     return x._wrap(mx.array(array).astype(x.dtype), x._device)
+
+
+def check_dtype(name: str, what: str, value: Any, x: Any) -> None:
+    """Refuse a `value` that is not a Tensor of the dtype of x."""
+    got = getattr(value, "dtype", type(value).__name__)
+    if not isinstance(value, Traced) or got != x.dtype:
+        raise TypeError(
+            f"{name} expects its {what} as a Tensor of dtype {x.dtype}, that of the input, got "
+            f"{got}; convert it first, e.g. with {what}.to(input.dtype)"
+        )

@@ -67,12 +67,13 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
     axis = _axis(input, dim)
     n, given = input.shape[axis], indices_or_sections
     if isinstance(given, Traced):
-        if given.ndim > 1 or mx.issubdtype(given.dtype, mx.inexact):
+        cuts = given.array
+        if cuts.ndim > 1 or not mx.issubdtype(cuts.dtype, mx.integer):
             raise ValueError(
-                f"tensor_split expects ints or a 1-D tensor of them, got {given.dtype} of shape "
-                f"{given.shape}"
+                f"tensor_split expects ints or a vector of them, got {cuts.dtype} of shape "
+                f"{cuts.shape}"
             )
-        given = given.tolist()
+        given = cuts.tolist()
     if isinstance(given, tuple | list):
         bounds = [0, *(slice(operator.index(k)).indices(n)[1] for k in given), n]
         parts = [slice(a, max(a, b)) for a, b in itertools.pairwise(bounds)]

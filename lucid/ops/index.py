@@ -18,7 +18,7 @@ import numpy as np
 from lucid.autograd import laziness
 from lucid.autograd.tape import Traced
 from lucid.ops.bounds import checked, in_range
-from lucid.ops.cast import clone, constant_like
+from lucid.ops.cast import check_dtype, clone, constant_like
 from lucid.ops.entries import add_at, add_slice, put, put_slice, take, take_slice
 from lucid.ops.math import where
 from lucid.ops.shape import expand, permute, reshape
@@ -78,9 +78,7 @@ def index_put(input, indices, values, accumulate=False):
             f"index_put expects a tuple of index tensors, got {type(indices).__name__}; "
             "write (index,) for one"
         )
-    if not isinstance(values, Traced) or values.dtype != input.dtype:
-        got = getattr(values, "dtype", type(values).__name__)
-        raise TypeError(f"index_put expects values of dtype {input.dtype}, got {got}")
+    check_dtype("index_put", "values", values, input)
     key = tuple(slice(None) if k is None else k for k in indices)
     if accumulate:
         return _written(input, key, values, add_slice, add_at)
@@ -148,9 +146,12 @@ def _item(k: Any) -> Any:
     if k is None or k is Ellipsis or isinstance(k, slice):
         return k
     if isinstance(k, Traced):
-        if k.ndim == 0 and mx.issubdtype(k.dtype, mx.integer) and not laziness.is_tracing():
-            return int(k.array.item())  # as in torch, it takes its dimension away
-        if mx.issubdtype(k.dtype, mx.integer) or k.dtype == mx.bool_:
+        array = k.array
+        if mx.issubdtype(array.dtype, mx.integer):
+            if array.ndim == 0 and not laziness.is_tracing():
+                return operator.index(array.tolist())  # type: ignore[arg-type]  # as in torch, it takes its dimension away
+            return k
+        if array.dtype == mx.bool_:
             return k
     elif isinstance(k, bool | np.bool_):
         return np.array(k)

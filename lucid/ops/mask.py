@@ -10,7 +10,7 @@ import numpy as np
 from lucid.autograd import laziness
 from lucid.autograd.tape import Traced
 from lucid.ops.bounds import is_readable
-from lucid.ops.cast import constant_like
+from lucid.ops.cast import check_dtype, constant_like
 from lucid.ops.entries import take
 from lucid.ops.index import getitem
 from lucid.ops.math import where
@@ -58,9 +58,7 @@ def masked_scatter(input, mask, source):
     Tensor([1., 0., 2.], grad=None)
     """
     _check("masked_scatter", mask)
-    if not isinstance(source, Traced) or source.dtype != input.dtype:
-        got = getattr(source, "dtype", type(source).__name__)
-        raise TypeError(f"masked_scatter expects a source of dtype {input.dtype}, got {got}")
+    check_dtype("masked_scatter", "source", source, input)
     input, mask = broadcast_tensors(input, mask)
     if input.numel() == 0:
         return input

@@ -50,7 +50,8 @@ def narrow(input, dim, start, length):
 
 
 def _scalar(name: str, start: Any) -> int:
-    if isinstance(start, Traced) and (start.ndim or mx.issubdtype(start.dtype, mx.inexact)):
+    array = start.array if isinstance(start, Traced) else None
+    if array is not None and (array.ndim or not mx.issubdtype(array.dtype, mx.integer)):
         raise ValueError(f"{name} expects an int or a 0-dimensional integer tensor as start")
     return int(start)
 

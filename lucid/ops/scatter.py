@@ -13,7 +13,7 @@ import mlx.core as mx
 
 from lucid.autograd.tape import Traced
 from lucid.ops.bounds import checked
-from lucid.ops.cast import constant_like
+from lucid.ops.cast import check_dtype, constant_like
 from lucid.ops.device import on_device
 from lucid.ops.entries import add_at, scattered
 from lucid.ops.entries import put as put_at
@@ -138,8 +138,7 @@ def put(input, index, source, accumulate=False):
     >>> lucid.zeros(2, 2).put(lucid.tensor([1, -1]), lucid.tensor([5.0, 6.0])).tolist()
     [[0.0, 5.0], [0.0, 6.0]]
     """
-    if source.dtype != input.dtype:
-        raise TypeError(f"put expects a source of dtype {input.dtype}, got {source.dtype}")
+    check_dtype("put", "source", source, input)
     places = checked("put", index, input.numel(), 0).reshape(-1)
     if places.size != source.numel():
         raise ValueError(
@@ -179,9 +178,7 @@ def _flat(shape: tuple[int, ...], axis: int, index: mx.array) -> mx.array:
 
 def _values(name: str, input: Any, index: Any, src: Any) -> Any:
     """The part of `src` that `index` covers, flattened."""
-    if not isinstance(src, Traced) or src.dtype != input.dtype:
-        got = getattr(src, "dtype", type(src).__name__)
-        raise TypeError(f"{name} expects src of dtype {input.dtype}, got {got}; use src.to(...)")
+    check_dtype(name, "src", src, input)
     shape, own = index.shape or (1,), src.shape or (1,)
     if 0 in shape:
         return expand(constant_like(0, input), 0)
@@ -206,9 +203,7 @@ def _slices(
 ) -> tuple[Any, int, mx.array, Any]:
     """Input and source with one dimension or more, the axis, and the rows along it."""
     (axis,) = axes_of(input.ndim, dim) or (0,)
-    if not isinstance(source, Traced) or source.dtype != input.dtype:
-        got = getattr(source, "dtype", type(source).__name__)
-        raise TypeError(f"{name} expects a source of dtype {input.dtype}, got {got}")
+    check_dtype(name, "source", source, input)
     shape, own = input.shape or (1,), source.shape or (1,)
     rows = _one_dimensional(name, index, shape[axis], axis)
     if own != (*shape[:axis], rows.size, *shape[axis + 1 :]):

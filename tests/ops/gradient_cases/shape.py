@@ -2,7 +2,11 @@
 
 import lucid
 
+COUNTS = lucid.tensor([2, 0, 1])
+
 CASES = {
+    "as_strided": (lambda x: x.as_strided((2, 2), (1, 2), 1), (2, 3)),
+    "as_strided_scatter": (lambda x, y: x.as_strided_scatter(y, (2,), (3,)), (2, 3), (2,)),
     "clone": (lambda x: x.clone(), (3,)),
     "expand": (lambda x: x.expand(4, -1, 3), (2, 1)),
     "flatten": (lambda x: x.flatten(1), (2, 3, 1)),
@@ -11,13 +15,15 @@ CASES = {
     "overlap_add": (lambda x: lucid.ops.overlap_add(x, hop=2), (3, 5)),
     "permute": (lambda x: x.permute(2, 0, 1), (2, 3, 1)),
     "repeat_interleave": (lambda x: x.repeat_interleave(2, dim=0), (2, 3)),
+    "repeat_interleave counts": (lambda x: x.repeat_interleave(COUNTS, dim=1), (2, 3)),
     "reshape": (lambda x: x.reshape(3, -1), (2, 3)),
+    "rot90": (lambda x: x.rot90(), (2, 3)),
     "roll": (lambda x: x.roll(1, 1), (2, 3)),
     "squeeze": (lambda x: x.squeeze(), (2, 1, 3)),
+    "sum_to_size": (lambda x: x.sum_to_size(1, 3), (2, 3)),
     "tile": (lambda x: x.tile(2, 1, 2), (2, 3)),
     "to_device": (lambda x: lucid.ops.clone(x), (3,)),
     "transpose": (lambda x: x.transpose(0, 1), (2, 3)),
-    "tril": (lambda x: x.tril(-1), (3, 3)),
-    "triu": (lambda x: x.triu(1), (3, 3)),
+    "unfold": (lambda x: x.unfold(0, 2, 1), (4, 2)),
     "unsqueeze": (lambda x: x.unsqueeze(-1), (2, 3)),
 }

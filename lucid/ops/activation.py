@@ -10,9 +10,9 @@ import mlx.core as mx
 from lucid.autograd.tape import sum_to
 from lucid.ops import precise
 from lucid.ops.cast import astype, in_float32
+from lucid.ops.cut import chunk
 from lucid.ops.device import on_device
 from lucid.ops.elementary import sigmoid, tanh
-from lucid.ops.join import chunk
 from lucid.ops.keys import next_key
 from lucid.ops.math import abs, mul, where
 from lucid.ops.op import op

@@ -32,7 +32,14 @@ from mlx.core import (  # noqa: E402
 from mlx.core import bool_ as bool  # noqa: E402
 
 from lucid import autograd, kernels, random  # noqa: E402
-from lucid.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from lucid.autograd import (  # noqa: E402
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from lucid.autograd.debugging import debug  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
 from lucid.ops import fft  # noqa: E402

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
 
 from lucid.autograd.mode import no_grad, recording
-from lucid.autograd.tape import Node, Traced, fit, specification
+from lucid.autograd.tape import Node, Traced, alias, fit, specification
 
 
 class Context:
@@ -16,10 +17,24 @@ class Context:
 
     saved_tensors: tuple[Any, ...] = ()
     needs_input_grad: tuple[bool, ...] = ()
+    _materializes = True
+    _constant: frozenset[int] = frozenset()  # ids of outputs
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keep tensors for `backward`, where they are `ctx.saved_tensors`."""
+        """Keep tensors for `backward`, where they are `ctx.saved_tensors`.
+
+        Inputs and outputs of `forward` stay connected, so that `backward` can be differentiated.
+        """
         self.saved_tensors = tensors
+
+    def mark_non_differentiable(self, *outputs: Any) -> None:
+        """These outputs of `forward` require no grad."""
+        self._constant = frozenset(map(id, outputs))
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether the gradient of an output that nobody used comes as zeros (the default) or as
+        None."""
+        self._materializes = bool(value)
 
 
 class Function:
@@ -27,7 +42,8 @@ class Function:
 
     `forward(ctx, *args)` computes on Tensors, unrecorded. `backward(ctx, *gradients)` takes one
     gradient per output and returns one per argument (None where there is none). It may use any
-    tensor operation; with `create_graph=True` it is recorded.
+    tensor operation; with `create_graph=True` it is recorded. As in torch, `forward(*args)` may
+    do without the context, where `setup_context(ctx, inputs, output)` fills it.
 
     >>> import lucid
     >>> class Cube(lucid.autograd.Function):
@@ -45,12 +61,14 @@ class Function:
     12.0
     """
 
+    setup_context: Callable[[Any, tuple[Any, ...], Any], None] | None = None
+
     @staticmethod
-    def forward(ctx: Context, *args: Any) -> Any:
+    def forward(*args: Any) -> Any:
         raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
 
     @staticmethod
-    def backward(ctx: Context, *gradients: Any) -> Any:
+    def backward(ctx: Any, *gradients: Any) -> Any:
         raise NotImplementedError("a Function needs a static method backward(ctx, *gradients)")
 
     @classmethod
@@ -60,7 +78,11 @@ class Function:
         context = Context()
         context.needs_input_grad = tuple(e is not None for e in edges)
         with no_grad():
-            out = cls.forward(context, *args)
+            if cls.setup_context is None:
+                out = cls.forward(context, *args)
+            else:
+                out = cls.forward(*args)
+                cls.setup_context(context, args, out)
         several = isinstance(out, tuple | list)
         outs = list(out) if several else [out]
         for y in outs:
@@ -76,23 +98,57 @@ class Function:
             node = FunctionNode(cls.__name__, edges, kinds, type(results[0]), outs[0]._device)
             node.function, node.context = cls, context
             for index, y in enumerate(results):
-                if mx.issubdtype(y.array.dtype, mx.inexact):
+                constant = id(outs[index]) in context._constant
+                if mx.issubdtype(y.array.dtype, mx.inexact) and not constant:
                     y.requires_grad, y._node, y._index = True, node, index
+            node.save(context.saved_tensors, args, outs)
+            context.saved_tensors = ()
         return tuple(results) if several else results[0]
 
 
 class FunctionNode(Node):
     """A recorded `Function`."""
 
-    __slots__ = ("context", "function")
+    __slots__ = ("context", "function", "saved")
     function: type[Function] | None
     context: Context | None
+    saved: Sequence[Any]  # tensors, and for an output its array and which one it is
+
+    @property
+    def materializes(self) -> bool:  # type: ignore[override]
+        return self.context is None or self.context._materializes
+
+    def save(self, tensors: Sequence[Any], args: Sequence[Any], outs: Sequence[Any]) -> None:
+        """Keep what `backward` needs: inputs as they are now, and outputs without a cycle."""
+        inputs, outputs = {id(a) for a in args}, {id(y): i for i, y in enumerate(outs)}
+        self.saved = [
+            (t.array, outputs[id(t)])
+            if id(t) in outputs and id(t) not in inputs
+            else alias(t)
+            if isinstance(t, Traced)
+            else t
+            for t in tensors
+        ]
+
+    def _restored(self, saved: Any) -> Any:
+        if not isinstance(saved, tuple):
+            return saved
+        array, index = saved
+        output = self.cls._wrap(array, self.device)
+        output.requires_grad, output._node, output._index = True, self, index
+        return output
 
     def _backward(self, gradients: Sequence[Any]) -> list[Any]:
         if self.function is None or self.context is None:
             raise self.spent()
-        found = self.function.backward(self.context, *gradients)
+        self.context.saved_tensors = tuple(self._restored(t) for t in self.saved)
+        try:
+            found = self.function.backward(self.context, *gradients)
+        finally:
+            self.context.saved_tensors = ()
         found = list(found) if isinstance(found, tuple | list) else [found]
+        if len(found) > len(self.edges) and all(g is None for g in found[len(self.edges) :]):
+            del found[len(self.edges) :]  # torch too lets surplus Nones pass
         if len(found) != len(self.edges):
             raise RuntimeError(
                 f"{self.name}.backward returned {len(found)} gradients for {len(self.edges)} "
@@ -105,17 +161,57 @@ class FunctionNode(Node):
                 )
         return found
 
-    def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
-        found = self._backward([self.cls._wrap(g, self.device) for g in gradients])
+    def pull(self, *gradients: mx.array | None) -> Sequence[mx.array | None]:
+        found = self._backward(
+            [None if g is None else self.cls._wrap(g, self.device) for g in gradients]
+        )
         specifications = [e and specification(e) for e in self.edges]
         arrays = [None if g is None else g.array for g in found]
         return fit(self.name, arrays, specifications)
 
-    def pull_recorded(self, *gradients: Any) -> Sequence[Any]:
-        return [
-            g if e else None for g, e in zip(self._backward(gradients), self.edges, strict=True)
-        ]
+    def pull_recorded(self, gradients: Sequence[Any], wanted: Sequence[int]) -> Sequence[Any]:
+        found = self._backward(gradients)
+        fit(  # which checks the shapes
+            self.name,
+            [None if g is None else g.array for g in found],
+            [e and specification(e) for e in self.edges],
+        )
+        return [g if e else None for g, e in zip(found, self.edges, strict=True)]
 
     def release(self) -> None:
         self.function = self.context = None
-        self.edges = ()
+        self.edges = self.saved = ()
+
+
+def once_differentiable(backward: Callable) -> Callable:
+    """Mark a `Function.backward` that cannot be differentiated itself: it runs unrecorded, and
+    differentiating its results raises a RuntimeError."""
+
+    @functools.wraps(backward)
+    def wrapped(ctx: Any, *gradients: Any) -> Any:
+        with no_grad():
+            found = backward(ctx, *gradients)
+        several = isinstance(found, tuple | list)
+        reasons = [t for t in (*gradients, *ctx.saved_tensors) if isinstance(t, Traced)]
+        marked = [
+            _Refusal.apply(g, *reasons) if isinstance(g, Traced) else g
+            for g in (found if several else (found,))
+        ]
+        return tuple(marked) if several else marked[0]
+
+    return wrapped
+
+
+class _Refusal(Function):
+    """The first of its arguments, which cannot be differentiated in any."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Any, *reasons: Any) -> Any:
+        return gradient
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise RuntimeError(
+            "differentiating a backward that is marked @once_differentiable; take the mark away "
+            "if its operations may be recorded"
+        )

@@ -11,15 +11,18 @@ are tensors and each rule is recorded in its turn; the rule of a rule is `mx.vjp
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd import anomaly
 from lucid.autograd.mode import set_grad_enabled
 
 Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
 PLACES = {"cpu": mx.cpu, "gpu": mx.gpu}
+next_order = itertools.count().__next__
 
 
 class Traced:
@@ -31,6 +34,7 @@ class Traced:
     _node: Node | None = None  # None: a leaf, or a constant
     _index: int = 0  # which output of the node
     _hooks: list[Callable] | None = None  # of a leaf; a recorded tensor's hooks are its node's
+    _accumulated: list[Callable] | None = None  # hooks of a leaf whose `.grad` was added to
     _device: str
     _known: bool = False  # its values came from Python or NumPy: reading them waits for no one
 
@@ -44,10 +48,21 @@ class Traced:
         return (self, 0) if self._node is None else (self._node, self._index)
 
 
+def alias(tensor: Any, array: mx.array | None = None) -> Any:
+    """A tensor at the same place of the graph, whatever happens to `tensor` in place."""
+    same = tensor._wrap(tensor.array if array is None else array, tensor._device)
+    edge = tensor._edge()
+    if edge is not None:  # of a leaf: the leaf itself stands for the node
+        same.requires_grad, (same._node, same._index) = True, edge
+    return same
+
+
 class Node:
     """One recorded operation. A subclass says how to step back over it."""
 
-    __slots__ = ("cls", "device", "edges", "hooks", "name", "outputs")
+    __slots__ = ("cls", "device", "edges", "hooks", "name", "order", "origin", "outputs")
+    origin: str  # the line that recorded it; in anomaly mode only
+    materializes = True  # an output that nobody used has a gradient of zeros, not of None
 
     def __init__(
         self,
@@ -60,6 +75,9 @@ class Node:
         self.name, self.edges, self.outputs = name, edges, outputs
         self.cls, self.device = cls, device
         self.hooks: dict[int, list[Callable]] | None = None
+        self.order = next_order()  # edges lead to smaller ones
+        if anomaly.on:
+            self.origin = anomaly.caller()
 
     def __repr__(self) -> str:
         return f"<{self.name} backward>"
@@ -68,8 +86,8 @@ class Node:
         """Gradients of the outputs to gradients of the inputs, one per edge."""
         raise NotImplementedError
 
-    def pull_recorded(self, *gradients: Any) -> Sequence[Any]:
-        """The same step on tensors, itself recorded (`create_graph=True`)."""
+    def pull_recorded(self, gradients: Sequence[Any], wanted: Sequence[int]) -> Sequence[Any]:
+        """The same step on tensors, itself recorded; only these edges need a gradient."""
         raise NotImplementedError
 
     def release(self) -> None:
@@ -141,32 +159,66 @@ def sum_to(array: mx.array, shape: tuple[int, ...]) -> mx.array:
     return array.sum(axis=repeated, keepdims=True) if repeated else array
 
 
-def _consumers(sources: list[Any]) -> dict[int, int]:
-    """How many recorded uses each node or leaf has in the graph behind `sources`."""
-    counts = {id(source): 0 for source in sources}
-    stack = list({id(source): source for source in sources}.values())
-    while stack:
-        source = stack.pop()
-        for edge in source.edges if isinstance(source, Node) else ():
+def _consumers(sources: Sequence[Any], targets: set[int] | None, since: int) -> dict[int, int]:
+    """How many recorded uses each node or leaf has in the graph behind `sources`.
+
+    Nodes older than `since` are ends of the graph. With `targets`, ids of nodes and leaves, what
+    leads to none of them is left out.
+    """
+    users: dict[int, list[int]] = {id(source): [] for source in sources}
+    found = list(sources)
+    for source in found:  # which grows meanwhile
+        if not isinstance(source, Node) or source.order < since:
+            continue
+        for edge in source.edges:
             if edge is None:
                 continue
             key = id(edge[0])
-            if key in counts:
-                counts[key] += 1
-            else:
-                counts[key] = 1
-                stack.append(edge[0])
-    return counts
+            if key not in users:
+                users[key] = []
+                found.append(edge[0])
+            users[key].append(id(source))
+    if targets is None:
+        return {key: len(by) for key, by in users.items()}
+    leading = {key for key in targets if key in users}
+    if len(leading) < len(targets):  # perhaps behind what an earlier walk released
+        leading |= {id(s) for s in found if isinstance(s, Node) and not s.edges}
+    stack = list(leading)
+    while stack:
+        fresh = {user for user in users[stack.pop()] if user not in leading}
+        leading |= fresh
+        stack += fresh
+    return {key: sum(user in leading for user in users[key]) for key in leading}
+
+
+def outside(source: Node, since: int, inside: Sequence[Any] = ()) -> list[Edge]:
+    """The leaves, and the results older than `since`, that the graph behind `source` begins at;
+    without the leaves `inside`."""
+    seen = {id(source), *map(id, inside)}
+    edges: dict[tuple[int, int], Edge] = {}
+    stack: list[Any] = [source]
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is None:
+                continue
+            parent, index = edge
+            if isinstance(parent, Node) and parent.order >= since:
+                if id(parent) not in seen:
+                    seen.add(id(parent))
+                    stack.append(parent)
+            elif id(parent) not in seen:
+                edges[id(parent), index] = edge
+    return list(edges.values())
 
 
 def _hooked(source: Any, index: int, gradient: Any, recorded: bool) -> Any:
     """The gradient after the hooks of that tensor; each may return a replacement."""
     if isinstance(source, Node):
-        hooks = source.hooks.get(index) if source.hooks else None
+        hooks = source.hooks.get(index, ()) if source.hooks else ()
         cls, device, name = source.cls, source.device, source.name
     else:
-        hooks, cls, device, name = source._hooks, type(source), source._device, "leaf"
-    for hook in list(hooks or ()):
+        hooks, cls, device, name = source._hooks or (), type(source), source._device, "leaf"
+    for hook in list(hooks):
         tensor = gradient if recorded else cls._wrap(gradient, device)
         replaced = hook(tensor)
         if replaced is None:
@@ -187,49 +239,58 @@ def walk(
     *,
     retain_graph: bool,
     create_graph: bool,
+    since: int = 0,
 ) -> dict[int, Any]:
     """Carry the gradients of `roots` back to the leaves.
 
     Args:
         roots: pairs of an edge and its gradient: an `mx.array`, a tensor with `create_graph`.
         targets: None adds to the leaves' `.grad`, and the leaves are returned, by id. Otherwise
-            `{(id(source), index): key}`: those gradients are returned as `{key: gradient}` and no
-            `.grad` is touched.
+            `{(id(source), index): key}`: those gradients are returned as `{key: gradient}`, no
+            `.grad` is touched, and only what leads to a target is walked over.
         retain_graph: keep what the rules need, so that the walk can be done again.
         create_graph: record the walk itself.
+        since: with targets, how far back: nodes of a smaller `order` are not walked over.
     """
     pending: dict[int, list[Any]] = {}
     for (source, index), gradient in roots:
         _add(pending, source, index, gradient)
-    sources = [edge[0] for edge, _ in roots]
-    waiting = _consumers(sources)
-    ready = [s for s in {id(s): s for s in sources}.values() if waiting[id(s)] == 0]
+    sources = list({id(edge[0]): edge[0] for edge, _ in roots}.values())
+    aims = None if targets is None else {key for key, _ in targets}
+    waiting = _consumers(sources, aims, since)
+    ready = [s for s in sources if waiting.get(id(s)) == 0]
     captured: dict[int, Any] = {}
     with set_grad_enabled(create_graph):
         while ready:
             source = ready.pop()
+            is_node = isinstance(source, Node)
             gradients = pending.pop(id(source), None)
             if gradients is None:  # every path to it had no gradient
-                gradients = [None] * (len(source.outputs) if isinstance(source, Node) else 1)
-            for index, gradient in enumerate(gradients):
-                if gradient is None:
-                    continue
-                gradients[index] = _hooked(source, index, gradient, create_graph)
-                if targets is not None and (id(source), index) in targets:
-                    captured[targets[id(source), index]] = gradients[index]
-            if not isinstance(source, Node):
-                if targets is None and gradients[0] is not None:
-                    _accumulate(source, gradients[0], create_graph)
-                    captured[id(source)] = source
+                gradients = [None] * (len(source.outputs) if is_node else 1)
+            if source.hooks if is_node else source._hooks:
+                for index, gradient in enumerate(gradients):
+                    if gradient is not None:
+                        gradients[index] = _hooked(source, index, gradient, create_graph)
+            if targets is not None:
+                for index, gradient in enumerate(gradients):
+                    if gradient is not None and (id(source), index) in targets:
+                        captured[targets[id(source), index]] = gradient
+            elif not is_node and gradients[0] is not None:
+                _accumulate(source, gradients[0], create_graph)
+                captured[id(source)] = source
+            if not is_node or source.order < since:
                 continue
             edges = source.edges
-            results = _pull(source, gradients, create_graph)
+            if not edges:
+                raise source.spent()
+            wanted = [i for i, edge in enumerate(edges) if edge and id(edge[0]) in waiting]
+            if not wanted:
+                continue
+            results = _pull(source, gradients, wanted, create_graph)
             if not retain_graph:
                 source.release()
-            for edge, gradient in zip(edges, results, strict=True):
-                if edge is None:
-                    continue
-                parent, index = edge
+            for i in wanted:
+                (parent, index), gradient = edges[i], results[i]
                 if gradient is not None:
                     _add(pending, parent, index, gradient)
                 waiting[id(parent)] -= 1
@@ -238,15 +299,18 @@ def walk(
     return captured
 
 
-def _pull(node: Node, gradients: list[Any], recorded: bool) -> Sequence[Any]:
+def _pull(node: Node, gradients: list[Any], wanted: Sequence[int], recorded: bool) -> Sequence[Any]:
     """One step back over `node`; an output that nobody used has gradient zero."""
     if all(g is None for g in gradients):
         return [None] * len(node.edges)
     for index, gradient in enumerate(gradients):
-        if gradient is None:
+        if gradient is None and node.materializes:
             zeros = mx.zeros(*node.outputs[index], stream=PLACES[node.device])
             gradients[index] = node.cls._wrap(zeros, node.device) if recorded else zeros
-    return node.pull_recorded(*gradients) if recorded else node.pull(*gradients)
+    results = node.pull_recorded(gradients, wanted) if recorded else node.pull(*gradients)
+    if anomaly.on:
+        anomaly.check(node, results)
+    return results
 
 
 def _add(pending: dict[int, list[Any]], source: Any, index: int, gradient: Any) -> None:
@@ -272,3 +336,5 @@ def _accumulate(leaf: Traced, gradient: Any, recorded: bool) -> None:
         leaf.grad = before + (gradient if recorded else leaf._wrap(gradient, leaf._device))
     else:  # the same Tensor goes on, as in torch: whoever holds `x.grad` sees the sum
         before.array = _plus(before.array, gradient, leaf._device)
+    for hook in list(leaf._accumulated or ()):
+        hook(leaf)

@@ -155,10 +155,9 @@ class OpNode(Node):
         with on_device(self.device):
             return fit(self.name, self.rule(*gradients), specifications, broadcasts=self.broadcasts)
 
-    def pull_recorded(self, *gradients: Any) -> Sequence[Any]:
+    def pull_recorded(self, gradients: Sequence[Any], wanted: Sequence[int]) -> Sequence[Any]:
         if self.rule is None:
             raise self.spent()
-        wanted = [i for i, edge in enumerate(self.edges) if edge is not None]
         values = [] if self.linear else self.values
         arrays = [*values, *(g.array for g in gradients)]
         edges = [*([] if self.linear else self.edges), *(g._edge() for g in gradients)]
@@ -183,7 +182,7 @@ class OpNode(Node):
             del self.function, self.values, self.rest, self.settings
 
 
-def _derivative(node: OpNode, wanted: list[int]) -> Callable:
+def _derivative(node: OpNode, wanted: Sequence[int]) -> Callable:
     """The function (values, gradients) -> gradients of the wanted inputs, in the form of an op.
 
     Its own rule is MLX's derivative of it, so that any order follows.
@@ -195,8 +194,7 @@ def _derivative(node: OpNode, wanted: list[int]) -> Callable:
     def gradients(*arrays: Any) -> list[Any]:
         rule = rule_of(*arrays[:count])
         fitted = fit(name, rule(*arrays[count:]), specifications, broadcasts=broadcasts)
-        zeros = [mx.zeros(*s) if s else None for s in specifications]
-        return [zeros[i] if fitted[i] is None else fitted[i] for i in wanted]
+        return [_zeros(specifications[i]) if fitted[i] is None else fitted[i] for i in wanted]
 
     def derivative(*arrays: Any) -> tuple[list[Any], Callable]:
         active = [
@@ -222,6 +220,10 @@ def _derivative(node: OpNode, wanted: list[int]) -> Callable:
         return gradients(*arrays), rule
 
     return derivative
+
+
+def _zeros(specification: Any) -> mx.array:
+    return mx.zeros(*specification)
 
 
 def _rule_of(node: OpNode) -> tuple[Callable, int]:

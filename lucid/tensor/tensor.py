@@ -251,6 +251,22 @@ class Tensor(Sampling, Conversion, InPlace):
         hooks.append(hook)
         return Handle(hooks, hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
+        """Call `hook(tensor)` whenever a backward has added to the `.grad` of this leaf.
+
+        >>> import lucid
+        >>> x = lucid.ones(2, requires_grad=True)
+        >>> handle = x.register_post_accumulate_grad_hook(lambda t: print(t.grad))
+        >>> x.sum().backward()
+        Tensor([1., 1.], grad=None)
+        """
+        if not self.requires_grad or self._node is not None:
+            raise RuntimeError("a hook after accumulation needs a leaf that requires grad")
+        if self._accumulated is None:
+            self._accumulated = []
+        self._accumulated.append(hook)
+        return Handle(self._accumulated, hook)
+
     def retain_grad(self) -> None:
         """Keep the gradient of this result in `.grad` too, not only those of the leaves."""
         if self._node is None or self._retains:

@@ -190,6 +190,79 @@ def test_a_wrong_rule_is_named():
         summed(leaf(1.0, 2.0)).backward()
 
 
+# Gradients in the middle of the graph ---------------------------------------------------------
+
+
+def test_a_loss_balancer():
+    """As EnCodec's: the losses' gradients in the network's output are scaled, then go on."""
+    w = leaf(0.5, -0.3, 0.7)
+    y = (w * 2).tanh()
+    losses = {"l1": y.abs().sum(), "l2": (y * y).sum()}
+    gradients = {n: lucid.autograd.grad(v, [y], retain_graph=True)[0] for n, v in losses.items()}
+    assert w.grad is None
+    total = sum(g / g.norm() for g in gradients.values())
+    y.backward(total)
+    t = np.tanh([1.0, -0.6, 1.4])
+    expected = (np.sign(t) / np.sqrt(3) + t / np.linalg.norm(t)) * 2 * (1 - t * t)
+    np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-5)
+
+
+def test_grad_walks_only_towards_its_inputs():
+    x = leaf(2.0)
+    visited = []
+    before = x * 3
+    before.register_hook(lambda g: visited.append("before"))
+    y = before.exp()
+    side = x * 5
+    side.register_hook(lambda g: visited.append("side"))
+    lucid.autograd.grad(y * side, y)  # releases what it walks over, and nothing else
+    assert visited == []
+    y.backward()
+    assert visited == ["before"]
+    assert x.grad.item() == pytest.approx(3 * np.exp(6.0))
+
+
+def test_an_input_that_leads_to_another():
+    x = leaf(2.0)
+    y = x * 3
+    z = y * y + x
+    assert [g.item() for g in lucid.autograd.grad(z, [x, y, z])] == [37.0, 12.0, 1.0]
+
+
+def test_grad_after_the_graph_was_freed_says_so():
+    x = leaf(2.0)
+    y = x * x
+    z = y * 3
+    z.backward()
+    with pytest.raises(RuntimeError, match="backward through 'mul' a second time"):
+        lucid.autograd.grad(z, x)
+
+
+def test_materialize_grads():
+    x, y = leaf(2.0, 3.0), leaf(1.0)
+    gx, gy = lucid.autograd.grad((x * x).sum(), [x, y], materialize_grads=True)
+    assert gx.tolist() == [4.0, 6.0]
+    assert gy.tolist() == 0.0
+    with pytest.raises(ValueError, match="materialize_grads=True needs allow_unused"):
+        lucid.autograd.grad(x.sum(), y, allow_unused=False, materialize_grads=True)
+    with pytest.raises(ValueError, match="only_inputs=False is not offered"):
+        lucid.autograd.grad(x.sum(), x, only_inputs=False)
+
+
+def test_batched_gradients():
+    x = leaf(1.0, 2.0)
+    y = x**3
+    rows = lucid.eye(2)
+    (jacobian,) = lucid.autograd.grad(y, x, rows, is_grads_batched=True, create_graph=True)
+    assert jacobian.tolist() == [[3.0, 0.0], [0.0, 12.0]]
+    (second,) = lucid.autograd.grad(jacobian.sum(), x)
+    assert second.tolist() == [6.0, 12.0]
+    unused = lucid.autograd.grad(y, [leaf(1.0)], rows, is_grads_batched=True, allow_unused=True)
+    assert unused == (None,)
+    with pytest.raises(ValueError, match=r"first dimension of one size in common, got shapes"):
+        lucid.autograd.grad(y, x, lucid.tensor(1.0), is_grads_batched=True)
+
+
 # Hooks ----------------------------------------------------------------------------------------
 
 
@@ -247,6 +320,20 @@ def test_retain_grad():
     (y * y).backward()
     assert y.grad.item() == 12.0
     x.retain_grad()  # a leaf keeps its own anyway
+
+
+def test_a_hook_after_accumulation():
+    x, seen = leaf(2.0), []
+    handle = x.register_post_accumulate_grad_hook(lambda t: seen.append((t is x, t.grad.item())))
+    (x * 3 + x * 4).backward()
+    (x * 1).backward(inputs=[x])
+    lucid.autograd.grad(x * 1, x)
+    assert seen == [(True, 7.0), (True, 8.0)]
+    handle.remove()
+    (x * 1).backward()
+    assert len(seen) == 2
+    with pytest.raises(RuntimeError, match="needs a leaf that requires grad"):
+        (x * 1).register_post_accumulate_grad_hook(print)
 
 
 # Size, threads, memory ------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """`Function`: operations with a derivative of one's own."""
 
+import gc
+import weakref
+
 import pytest
 
 import lucid
+from lucid.autograd.function import once_differentiable
 
 
 class Scale(lucid.autograd.Function):
@@ -130,3 +134,136 @@ def test_a_second_backward():
     y.backward()
     with pytest.raises(RuntimeError, match="through 'Scale' a second time"):
         y.backward()
+
+
+class Exp(lucid.autograd.Function):
+    """Saves its output."""
+
+    @staticmethod
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (y,) = ctx.saved_tensors
+        return gradient * y
+
+
+def test_a_saved_output_stays_connected():
+    x = lucid.tensor(1.0, dtype=lucid.float64, requires_grad=True)
+    y = Exp.apply(x)
+    for _ in range(3):
+        (y,) = lucid.autograd.grad(y, x, create_graph=True)
+        assert y.item() == pytest.approx(2.718281828459045)
+
+
+def test_saved_tensors_keep_their_values():
+    x = lucid.tensor(2.0, requires_grad=True)
+    before = x * 1
+    product, _ = Both.apply(before, before)
+    before += 100
+    with lucid.no_grad():
+        x += 100
+    product.backward()
+    assert x.grad.item() == 4.0
+
+
+def test_nothing_keeps_a_function_alive():
+    x = lucid.ones(2, requires_grad=True)
+    gc.collect()
+    gc.disable()
+    try:
+        node = Exp.apply(x)._node
+        reference = weakref.ref(node.context)
+        del node
+        assert reference() is None  # no cycle
+    finally:
+        gc.enable()
+
+
+def test_setup_context():
+    class Square(lucid.autograd.Function):
+        @staticmethod
+        def forward(x, power):
+            return x**power
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, ctx.power = inputs
+            ctx.save_for_backward(x)
+
+        @staticmethod
+        def backward(ctx, gradient):
+            (x,) = ctx.saved_tensors
+            return gradient * ctx.power * x ** (ctx.power - 1), None, None  # one None too many
+
+    x = lucid.tensor(3.0, requires_grad=True)
+    (slope,) = lucid.autograd.grad(Square.apply(x, 2), x, create_graph=True)
+    assert slope.item() == 6.0
+    assert lucid.autograd.grad(slope, x)[0].item() == 2.0
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_gradients_of_unused_outputs(materialize):
+    seen = []
+
+    class Pair(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(materialize)
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, first, second):
+            seen.append(None if second is None else second.tolist())
+            return first * 2
+
+    x = lucid.ones(2, requires_grad=True)
+    Pair.apply(x)[0].backward()
+    lucid.autograd.grad(Pair.apply(x)[0], x, create_graph=True)
+    assert seen == [[0.0, 0.0] if materialize else None] * 2
+
+
+def test_mark_non_differentiable():
+    class Sorted(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            values, scale = x * 2, x * 0
+            ctx.mark_non_differentiable(scale)
+            return values, scale
+
+        @staticmethod
+        def backward(ctx, gradient, of_scale):
+            assert of_scale.tolist() == [0.0, 0.0]
+            return gradient * 2
+
+    x = lucid.ones(2, requires_grad=True)
+    values, scale = Sorted.apply(x)
+    assert values.requires_grad
+    assert not scale.requires_grad
+    values.backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_once_differentiable():
+    class Once(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx, gradient):
+            assert not lucid.is_grad_enabled()
+            return 2 * gradient * ctx.saved_tensors[0]
+
+    x = lucid.tensor(3.0, requires_grad=True)
+    (slope,) = lucid.autograd.grad(Once.apply(x), x, create_graph=True)
+    assert slope.item() == 6.0
+    with pytest.raises(RuntimeError, match="marked @once_differentiable"):
+        slope.backward()
+    Once.apply(x).backward()
+    assert x.grad.item() == 6.0

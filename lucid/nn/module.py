@@ -39,6 +39,7 @@ class Module:
         own["_buffers"] = {}
         own["_modules"] = {}
         own["_transient"] = set()  # names of the buffers that state_dict leaves out
+        own["_computed"] = {}  # attributes that are computed when read: see lucid.nn.computed
         own["_pre_hooks"] = {}
         own["_hooks"] = {}
         own["_backward_hooks"] = {}
@@ -75,6 +76,8 @@ class Module:
                     f"assigns {name!r}"
                 )
             own[name] = value
+        elif name in own["_computed"]:
+            own["_computed"][name].assign(self, value)
         elif registered:
             self._put("_parameters" if isinstance(value, Parameter) else "_modules", name, value)
         else:
@@ -115,6 +118,8 @@ class Module:
         for slot in _SLOTS:
             if slot in own and name in own[slot]:
                 return own[slot][name]
+        if name in own.get("_computed", ()):
+            return own["_computed"][name].value(self)
         if name in (*_SLOTS, "_pre_hooks"):
             raise AttributeError(f"{type(self).__name__}.__init__ must call super().__init__()")
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
@@ -128,7 +133,7 @@ class Module:
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        names = [*self._parameters, *self._buffers, *self._modules]
+        names = [*self._parameters, *self._buffers, *self._modules, *self._computed]
         return sorted({*super().__dir__(), *(n for n in names if n.isidentifier())})
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:

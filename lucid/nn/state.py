@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import numpy as np
 
+from lucid.nn.computed import renamed
 from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device, resolve
 from lucid.tensor import Tensor
@@ -42,6 +43,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool) -> Keys:
     """Put `given` in place: all of it, or nothing where something does not fit."""
     if not isinstance(given, Mapping):
         raise TypeError(f"load_state_dict expects a dict of names, got {type(given).__name__}")
+    given = renamed(module, given)
     own = dict(slots(module))
     missing = [name for name in own if name not in given]
     unexpected = [name for name in given if name not in own]

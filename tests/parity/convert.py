@@ -111,8 +111,8 @@ def _collect(value, found: dict[int, object]) -> None:
 
 
 def mapped(value, function):
-    """The same nest of containers with `function` applied to each of torch's tensors."""
-    if isinstance(value, torch.Tensor):
+    """The same nest of containers with `function` applied to torch's tensors and dtypes."""
+    if isinstance(value, torch.Tensor | torch.dtype):
         return function(value)
     if isinstance(value, dict):
         return {k: mapped(v, function) for k, v in value.items()}

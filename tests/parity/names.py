@@ -63,10 +63,17 @@ def named(name: str) -> Callable | None:
     return method if _is_function(method) else None
 
 
-def method(variant) -> Callable | str:
-    """The method of `lucid.Tensor` that has the name of torch's, or that name where none has."""
-    name = variant.__name__
-    return getattr(lucid.Tensor, name, None) or name
+def variant(name: str, theirs: Callable | None) -> Callable | str | None:
+    """lucid's counterpart of a method or in-place variant.
+
+    None where torch has no variant that a user could name, a name where lucid lacks it.
+    """
+    if isinstance(theirs, functools.partial):  # relu(..., inplace=True)
+        return functools.partial(named(name), **theirs.keywords)
+    dotted = getattr(theirs, "__name__", "<lambda>")
+    if dotted == "<lambda>":
+        return None
+    return getattr(lucid.Tensor, dotted, None) or dotted
 
 
 def unseeded(op) -> Callable:

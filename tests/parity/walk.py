@@ -1,267 +1,25 @@
-"""One entry of torch's table of operations in one dtype: what passes and what does not."""
+"""One entry of torch's table of operations in one dtype."""
 
 from __future__ import annotations
 
+import functools
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import torch
 from torch.testing._internal.common_device_type import toleranceOverride
 
-import lucid
-
 from . import exceptions, names
-from .compare import WIDER, Mismatch, compare_kind, compare_values, leaves
-from .convert import Unsupported, dtype_name, mapped, tensors, to_lucid
+from .compare import Mismatch, leaves
+from .comparison import Comparison
+from .convert import Unsupported, dtype_name, mapped
+from .result import Result
+from .sample import Sample
 
 DTYPES = (torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.complex64)
 SAMPLES = 60  # at most so many of an entry and dtype, evenly spaced
 METHOD_SAMPLES = 3  # the first so many also as method, in place and as operator
-CASES = ("forward", "gradients", "methods", "errors")
-
-
-@dataclass
-class Result:
-    """The counts of one entry in one dtype, and the failures in words."""
-
-    entry: str
-    dtype: str
-    passed: Counter = field(default_factory=Counter)
-    total: Counter = field(default_factory=Counter)
-    excluded: Counter = field(default_factory=Counter)
-    failures: list[tuple[str, str, str]] = field(default_factory=list)  # case, sample, reason
-
-    def attempt(self, case: str, label: str, check: Callable[[], None]) -> bool:
-        """Count one case; what it raises is its failure. False where it failed."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                check()
-        except Unsupported as error:
-            self.excluded[str(error)] += 1
-            return True
-        except Exception as error:
-            self.total[case] += 1
-            text = str(error) if isinstance(error, Mismatch) else f"{type(error).__name__}: {error}"
-            self.failures.append((case, label, " ".join(text.split())[:400]))
-            return False
-        self.total[case] += 1
-        self.passed[case] += 1
-        return True
-
-
-@dataclass
-class Sample:
-    """Arguments of one call, as torch has them."""
-
-    arguments: tuple
-    keywords: dict
-    process: Callable = lambda x: x  # what torch's tests do to the result before its gradients
-
-    def torch_call(self, function: Callable, convert: Callable = lambda t: t):
-        """Call torch with copies; gives (result, the copies of its tensors)."""
-        copies: dict[int, torch.Tensor] = {}
-
-        def copy(t: torch.Tensor) -> torch.Tensor:
-            if id(t) not in copies:
-                copies[id(t)] = convert(t.detach().clone()).requires_grad_(t.requires_grad)
-            return copies[id(t)]
-
-        arguments, keywords = mapped((self.arguments, self.keywords), copy)
-        return function(*arguments, **keywords), [copy(t) for t in self.tensors()]
-
-    def lucid_call(self, function: Callable):
-        """Call lucid with the same values; gives (result, its tensors)."""
-        memo: dict[int, object] = {}
-        arguments, keywords = to_lucid((self.arguments, self.keywords), memo)
-        return function(*arguments, **keywords), [to_lucid(t, memo) for t in self.tensors()]
-
-    def tensors(self) -> list[torch.Tensor]:
-        return tensors((self.arguments, self.keywords))
-
-    def __str__(self) -> str:
-        def described(value):
-            if isinstance(value, torch.Tensor):
-                return f"{dtype_name(value.dtype)}{list(value.shape)}"
-            if isinstance(value, list | tuple):
-                return type(value)(map(described, value)) if type(value) in (list, tuple) else value
-            return value
-
-        parts = [str(described(a)) for a in self.arguments]
-        parts += [f"{k}={described(v)}" for k, v in self.keywords.items()]
-        return "(" + ", ".join(parts).replace("'", "")[:200] + ")"
-
-
-class Comparison:
-    """One sample, by torch and by lucid: the result, then the gradients."""
-
-    def __init__(self, theirs: Callable, ours: Callable, sample: Sample, tolerance) -> None:
-        self.theirs, self.ours, self.sample, self.tolerance = theirs, ours, sample, tolerance
-        self.result, self.inputs = sample.torch_call(theirs)  # raises: torch has no answer
-        self.random = False
-
-    def forward(self, values: bool = True) -> None:
-        """Result and changed arguments are torch's."""
-        lucid.manual_seed(0)
-        self.our_result, self.our_inputs = self.sample.lucid_call(self.ours)
-        compare_kind(self.our_result, self.result)
-        if not values:
-            self.random = True
-            return
-        try:
-            self._values(
-                leaves(self.our_result), leaves(self.result), lambda: leaves(self._wide()[0])
-            )
-        except Mismatch:
-            if not self._same_when_processed():
-                if not self._changes_by_itself():
-                    raise
-                self.random = True
-        self._changed_arguments()
-
-    def gradients(self) -> None:
-        """The gradients of all inputs are torch's, from one fixed pseudo-random cotangent."""
-        ours, expected = self._our_gradients(), self._their_gradients(self.result, self.inputs)
-        for i, (a, b) in enumerate(zip(ours, expected, strict=True)):
-            place = f" in the gradient of input {i}"
-            if b is None and a is not None:
-                b = torch.zeros_like(leaves(a)[0])
-            if b is None or (a is None and not b.any()):
-                continue
-            if a is None:
-                raise Mismatch("gradient", f"none of input {i}, torch has one")
-            compare_kind(a, b, place)
-            if self.random:
-                continue
-            wide = lambda i=i: [self._their_gradients(*self._wide())[i]]  # noqa: E731
-            self._values(leaves(a), [b], wide, place)
-
-    def differentiable(self) -> bool:
-        """Has torch a gradient here?"""
-        return any(t.requires_grad for t in self.inputs) and any(
-            t.requires_grad for t in tensors(self.sample.process(self.result))
-        )
-
-    def _values(self, ours, theirs, wide: Callable, place: str = "") -> None:
-        wider = None
-        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-            try:
-                compare_values(a, b, None, self.tolerance, place)
-            except Mismatch:
-                if b.dtype not in WIDER:
-                    raise
-                wider = self._attempt(wide) if wider is None else wider
-                if len(wider) != len(theirs):
-                    raise
-                compare_values(a, b, wider[i], self.tolerance, place)
-
-    @staticmethod
-    def _attempt(function: Callable) -> list:
-        try:
-            return function()
-        except Exception:  # torch has no answer in the wider dtype
-            return []
-
-    def _wide(self):
-        def widened(t: torch.Tensor) -> torch.Tensor:
-            return t.to(WIDER.get(t.dtype, t.dtype))
-
-        return self.sample.torch_call(self.theirs, widened)
-
-    def _changes_by_itself(self) -> bool:
-        """Does torch return other values from another seed?"""
-        torch.manual_seed(1234)
-        again, _ = self.sample.torch_call(self.theirs)
-        return not all(
-            torch.equal(a.nan_to_num(), b.nan_to_num())
-            for a, b in zip(leaves(again), leaves(self.result), strict=True)
-            if a.shape == b.shape
-        )
-
-    def _same_when_processed(self) -> bool:
-        """Equal after what torch's tests do before gradients, such as abs() of a free sign."""
-        processed, plain = self._processed(self.our_result)[1], self.sample.process(self.result)
-        if plain is self.result:
-            return False
-        theirs = leaves(plain)
-        try:
-            self._values(
-                [t.detach() for t in processed],
-                theirs,
-                lambda: leaves(self.sample.process(self._wide()[0])),
-            )
-        except (Mismatch, ValueError):
-            return False
-        return True
-
-    def _changed_arguments(self) -> None:
-        for i, (before, after, ours) in enumerate(
-            zip(self.sample.tensors(), self.inputs, self.our_inputs, strict=True)
-        ):
-            if after.shape == before.shape and not torch.equal(
-                after.detach().nan_to_num(), before.detach().nan_to_num()
-            ):
-                self._values(leaves(ours), [after.detach()], list, f" in argument {i}, changed")
-
-    def _processed(self, our_result):
-        """torch's copies of our raw results, and what processing makes of them."""
-        raw: list[torch.Tensor] = []
-        copies = iter(leaves(our_result))
-
-        def copy(like: torch.Tensor) -> torch.Tensor:
-            raw.append(next(copies).requires_grad_(like.requires_grad))
-            return raw[-1]
-
-        return raw, tensors(self.sample.process(_rebuilt(self.result, copy)))
-
-    def _our_gradients(self):
-        raw, processed = self._processed(self.our_result)
-        outputs = [t for t in processed if t.requires_grad]
-        roots = [t for t in raw if t.requires_grad]
-        seeds = torch.autograd.grad(outputs, roots, cotangents(outputs), allow_unused=True)
-        ours = [t for t, r in zip(_tensors(self.our_result), raw, strict=True) if r.requires_grad]
-        used = [(t, to_lucid(g, {})) for t, g in zip(ours, seeds, strict=True) if g is not None]
-        inputs = [t for t in self.our_inputs if t.requires_grad]
-        return lucid.autograd.grad(
-            [t for t, _ in used], inputs, [g for _, g in used], allow_unused=True
-        )
-
-    def _their_gradients(self, result, inputs):
-        outputs = [t for t in tensors(self.sample.process(result)) if t.requires_grad]
-        wanted = [t for t in inputs if t.requires_grad]
-        return torch.autograd.grad(
-            outputs, wanted, cotangents(outputs), allow_unused=True, retain_graph=True
-        )
-
-
-def _tensors(value) -> list:
-    """The tensors of a result in order, repeated ones too."""
-    if isinstance(value, list | tuple):
-        return [t for v in value for t in _tensors(v)]
-    return [value] if isinstance(value, lucid.Tensor | torch.Tensor) else []
-
-
-def _rebuilt(value, function: Callable):
-    if isinstance(value, torch.Tensor):
-        return function(value)
-    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-        parts = [_rebuilt(v, function) for v in value]
-        named = hasattr(value, "_fields")
-        return type(value)(*parts) if named else type(value)(parts)
-    return value
-
-
-def cotangents(outputs: list[torch.Tensor]) -> list[torch.Tensor]:
-    """One fixed pseudo-random cotangent per output, in float32 rounded to its dtype."""
-    seeds = torch.Generator().manual_seed(20)
-    found = []
-    for y in outputs:
-        dtype = torch.complex64 if y.dtype.is_complex else torch.float32
-        found.append(torch.randn(y.shape, dtype=dtype, generator=seeds).to(y.dtype))
-    return found
 
 
 def walk(op, dtype: torch.dtype) -> Result | None:
@@ -281,7 +39,9 @@ def walk(op, dtype: torch.dtype) -> Result | None:
     for i, sample in enumerate(samples):
         call = Sample((sample.input, *sample.args), sample.kwargs, sample.output_process_fn_grad)
         left_out = exceptions.reason(result.entry, "forward", result.dtype, sample)
-        comparison = None if left_out else _comparison(result, theirs, ours, call, tolerance)
+        ties = exceptions.TIES.fullmatch(op.name) and not sample.kwargs.get("stable")
+        compare = functools.partial(Comparison, theirs, ours, call, tolerance, bool(ties))
+        comparison = None if left_out else _made(result, compare)
         if left_out:
             result.excluded[left_out] += 1
         if comparison is None:
@@ -301,19 +61,19 @@ def first_dtype(op) -> torch.dtype | None:
     return next((d for d in DTYPES if op.supports_dtype(d, "cpu")), None)
 
 
-def _comparison(result: Result, theirs, ours, call: Sample, tolerance) -> Comparison | None:
+def _made(result: Result, compare: Callable[[], Comparison]) -> Comparison | None:
     torch.manual_seed(zlib.crc32(result.entry.encode()))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Comparison(theirs, ours, call, tolerance)
+            return compare()
     except Exception:
         result.excluded["torch itself raises"] += 1
         return None
 
 
 def _gradients(result: Result, comparison: Comparison, sample, label: str) -> None:
-    if not hasattr(comparison, "our_result") or not comparison.differentiable():
+    if comparison.our_result is None or not comparison.differentiable():
         return
     left_out = exceptions.reason(result.entry, "gradients", result.dtype, sample)
     if left_out:
@@ -329,26 +89,27 @@ def _methods(result: Result, op, sample, tolerance, label: str) -> None:
     variants = [op.method_variant, op.inplace_variant]
     operators = [] if call.keywords else [op.operator_variant, op.inplace_operator_variant]
     for variant in [*variants, *operators]:
-        if variant is None or variant.__name__ == "<lambda>":
+        ours = variant if variant in operators else names.variant(op.name, variant)
+        if ours is None:
             continue
         left_out = exceptions.reason(result.entry, "methods", result.dtype, sample)
         if left_out:
             result.excluded[left_out] += 1
             continue
-        ours = variant if variant in operators else names.method(variant)
+        ties = exceptions.TIES.fullmatch(op.name) is not None
         result.attempt(
             "methods",
-            f"{label} as {variant.__name__}",
-            lambda v=variant, o=ours: _variant(v, o, call, tolerance),
+            f"{label} as {getattr(variant, '__name__', 'inplace=True')}",
+            lambda v=variant, o=ours, t=ties: _variant(v, o, call, tolerance, t),
         )
 
 
-def _variant(theirs: Callable, ours: Callable | str, call: Sample, tolerance) -> None:
+def _variant(theirs: Callable, ours: Callable | str, call: Sample, tolerance, ties) -> None:
     if isinstance(ours, str):
         raise Mismatch("missing", f"Tensor.{ours}")
     torch.manual_seed(0)
     try:
-        comparison = Comparison(theirs, ours, call, tolerance)
+        comparison = Comparison(theirs, ours, call, tolerance, ties)
     except Exception as error:
         _must_raise(ours, call, str(error))
         return
@@ -372,12 +133,12 @@ def _errors(result: Result, op, ours: Callable) -> None:
     for i, error in enumerate(op.error_inputs("cpu")):
         sample = error.sample_input
         call = Sample((sample.input, *sample.args), sample.kwargs)
-        left_out = exceptions.reason(result.entry, "errors", result.dtype, error)
         try:
             call.torch_call(op.op)
-            left_out = left_out or "an error input at which torch does not raise"
+            left_out = "an error input at which torch does not raise"
         except Exception as raised:
             message = str(raised)
+            left_out = exceptions.reason(result.entry, "errors", result.dtype, sample, message)
         if left_out:
             result.excluded[left_out] += 1
             continue

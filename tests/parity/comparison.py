@@ -38,7 +38,7 @@ class Comparison:
             self._values(ours, theirs, lambda: leaves(self._wide()[0]))
         except Mismatch:
             if not self._same_when_processed():
-                self.arbitrary = self.ties and self._tied(ours, theirs) or self._is_random()
+                self.arbitrary = (self.ties and self._tied(ours, theirs)) or self._is_random()
                 if not self.arbitrary:
                     raise
         if not self.arbitrary:
@@ -59,7 +59,11 @@ class Comparison:
             if self.arbitrary:
                 continue
             wide = lambda i=i: [self._their_gradients(*self._wide())[i]]  # noqa: E731
-            self._values(leaves(a), [b], wide, place)
+            try:
+                self._values(leaves(a), [b], wide, place)
+            except Mismatch:
+                if not self._is_random():
+                    raise
 
     def differentiable(self) -> bool:
         """Has torch a gradient here?"""
@@ -103,10 +107,10 @@ class Comparison:
         """Do all indices point to the same values as torch's?"""
         data = self.sample.tensors()[0].detach()
         for a, b in zip(ours, theirs, strict=True):
-            if b.dtype == torch.int64:
-                if not any(_same_elements(data, a, b, dim) for dim in range(data.ndim)):
-                    return False
-            elif not _identical(a, b):
+            chosen = b.dtype == torch.int64 and any(
+                _same_elements(data, a, b, dim) for dim in range(data.ndim)
+            )
+            if not chosen and not _identical(a, b):
                 return False
         return True
 

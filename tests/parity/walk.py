@@ -29,7 +29,7 @@ def walk(op, dtype: torch.dtype) -> Result | None:
     result = Result(names.entry_name(op), dtype_name(dtype))
     grads = dtype in op.supported_backward_dtypes("cpu")
     try:
-        samples = _spaced(list(op.sample_inputs("cpu", dtype, requires_grad=grads)))
+        samples = spaced(list(op.sample_inputs("cpu", dtype, requires_grad=grads)))
     except Exception as error:
         result.excluded[f"torch cannot make the samples: {type(error).__name__}"] += 1
         return result
@@ -41,7 +41,7 @@ def walk(op, dtype: torch.dtype) -> Result | None:
         left_out = exceptions.reason(result.entry, "forward", result.dtype, sample)
         ties = exceptions.TIES.fullmatch(op.name) and not sample.kwargs.get("stable")
         compare = functools.partial(Comparison, theirs, ours, call, tolerance, bool(ties))
-        comparison = None if left_out else _made(result, compare)
+        comparison = None if left_out else made(result, compare)
         if left_out:
             result.excluded[left_out] += 1
         if comparison is None:
@@ -61,7 +61,8 @@ def first_dtype(op) -> torch.dtype | None:
     return next((d for d in DTYPES if op.supports_dtype(d, "cpu")), None)
 
 
-def _made(result: Result, compare: Callable[[], Comparison]) -> Comparison | None:
+def made(result: Result, compare: Callable[[], Comparison]) -> Comparison | None:
+    """torch's side of a comparison, or None where torch has no answer."""
     torch.manual_seed(zlib.crc32(result.entry.encode()))
     try:
         with warnings.catch_warnings():
@@ -84,8 +85,7 @@ def _gradients(result: Result, comparison: Comparison, sample, label: str) -> No
 
 def _methods(result: Result, op, sample, tolerance, label: str) -> None:
     """The same call as a method, in place and as an operator."""
-    plain = mapped((sample.input, *sample.args), torch.Tensor.detach)
-    call = Sample(plain, mapped(sample.kwargs, torch.Tensor.detach))
+    call = Sample(_detached((sample.input, *sample.args)), _detached(sample.kwargs))
     variants = [op.method_variant, op.inplace_variant]
     operators = [] if call.keywords else [op.operator_variant, op.inplace_operator_variant]
     for variant in [*variants, *operators]:
@@ -102,6 +102,10 @@ def _methods(result: Result, op, sample, tolerance, label: str) -> None:
             f"{label} as {getattr(variant, '__name__', 'inplace=True')}",
             lambda v=variant, o=ours, t=ties: _variant(v, o, call, tolerance, t),
         )
+
+
+def _detached(values):
+    return mapped(values, lambda v: v.detach() if isinstance(v, torch.Tensor) else v)
 
 
 def _variant(theirs: Callable, ours: Callable | str, call: Sample, tolerance, ties) -> None:
@@ -147,7 +151,8 @@ def _errors(result: Result, op, ours: Callable) -> None:
         )
 
 
-def _spaced(samples: list) -> list:
+def spaced(samples: list) -> list:
+    """At most SAMPLES of them."""
     count = len(samples)
     if count <= SAMPLES:
         return samples

@@ -1,0 +1,106 @@
+"""One entry of torch's table of modules in one dtype."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import lucid
+import lucid.nn
+
+from . import exceptions
+from .comparison import Comparison
+from .convert import dtype_name, dtype_to_lucid, to_lucid
+from .result import Result
+from .sample import Sample, widened
+from .walk import made, spaced
+
+DTYPES = (torch.float32, torch.bfloat16)
+
+
+class ModuleSample(Sample):
+    """A call of a module: of torch's, and of the one of lucid that took over its state.
+
+    Among its tensors are the parameters and buffers, by their names, before the arguments.
+    """
+
+    def __init__(self, module: torch.nn.Module, dtype: torch.dtype, constructor, forward) -> None:
+        super().__init__(forward.args, forward.kwargs)
+        self.module, self.dtype, self.constructor = module, dtype, constructor
+        self.lazy = False  # it takes its shapes from the first input
+
+    def tensors(self) -> list[torch.Tensor]:
+        return [*_state(self.module).values(), *super().tensors()]
+
+    def torch_call(self, function: Callable, wide: bool = False):
+        module = copy.deepcopy(self.module)
+        module._apply(functools.partial(widened, wide=wide))
+        before = _state(module)
+        result, arguments = Sample(self.arguments, self.keywords).torch_call(module, wide)
+        return result, [*before.values(), *arguments]
+
+    def lucid_call(self, function: Callable):
+        given = to_lucid((self.constructor.args, self.constructor.kwargs), {})
+        module = function(*given[0], **given[1])
+        module.to(dtype_to_lucid(self.dtype)).train(self.module.training)
+        if self.lazy:
+            Sample(self.arguments, self.keywords).lucid_call(module)
+        module.load_state_dict(to_lucid(dict(self.module.state_dict()), {}))
+        result, arguments = Sample(self.arguments, self.keywords).lucid_call(module)
+        ours = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        return result, [*(ours[name] for name in _state(self.module)), *arguments]
+
+
+def _state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def entry_name(info) -> str:
+    """nn.Linear and its kind."""
+    return f"nn.{info.module_cls.__name__}"
+
+
+def resolve(info) -> Callable | None:
+    """lucid's module of the same name."""
+    return getattr(lucid.nn, info.module_cls.__name__, None)
+
+
+def walk(info, dtype: torch.dtype) -> Result:
+    """All inputs of one module in one dtype, in training and, where it differs, evaluation."""
+    result = Result(entry_name(info), dtype_name(dtype))
+    for training in (True, False) if info.train_and_eval_differ else (True,):
+        torch.manual_seed(zlib.crc32(result.entry.encode()))
+        inputs = info.module_inputs_func(info, "cpu", dtype, requires_grad=True, training=training)
+        for i, sample in enumerate(spaced(list(inputs))):
+            label = f"{i} {'train' if training else 'eval'} {sample.desc}"
+            _walk_one(result, info, dtype, training, sample, label)
+    return result
+
+
+def _walk_one(result: Result, info, dtype, training: bool, sample: Any, label: str) -> None:
+    left_out = exceptions.reason(result.entry, "forward", result.dtype, sample.constructor_input)
+    if left_out or sample.forward_input is None:
+        result.excluded[left_out or "no input is given"] += 1
+        return
+
+    def compare() -> Comparison:
+        module = info.module_cls(*sample.constructor_input.args, **sample.constructor_input.kwargs)
+        module.to(dtype).train(training)
+        if info.is_lazy:
+            Sample(sample.forward_input.args, sample.forward_input.kwargs).torch_call(module)
+        call = ModuleSample(module, dtype, sample.constructor_input, sample.forward_input)
+        call.lazy = info.is_lazy
+        return Comparison(info.module_cls, resolve(info), call, (0.0, 0.0))
+
+    comparison = made(result, compare)
+    if comparison is None:
+        return
+    label = f"{label} {sample.constructor_input.args} {sample.constructor_input.kwargs}"[:160]
+    label += f" {comparison.sample}"
+    if result.attempt("forward", label, comparison.forward) and comparison.differentiable():
+        result.attempt("gradients", label, comparison.gradients)

@@ -34,6 +34,7 @@ from lucid.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from lucid.nn.bilinear import Bilinear
 from lucid.nn.container import (
     Identity,
     ModuleDict,
@@ -50,6 +51,8 @@ from lucid.nn.dropout import (
     Dropout2d,
     FeatureAlphaDropout,
 )
+from lucid.nn.embedding import Embedding
+from lucid.nn.embedding_bag import EmbeddingBag
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (
     BCEWithLogitsLoss,

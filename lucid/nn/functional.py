@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import mlx.core as mx
 
 from lucid import ops
+from lucid.nn.bilinear import bilinear
 from lucid.nn.check import floating
 from lucid.nn.convolution import conv1d, conv_transpose1d
 from lucid.nn.dropout import (
@@ -16,6 +16,8 @@ from lucid.nn.dropout import (
     dropout2d,
     feature_alpha_dropout,
 )
+from lucid.nn.embedding import embedding, one_hot
+from lucid.nn.embedding_bag import embedding_bag
 from lucid.nn.in_place import (
     celu,
     celu_,
@@ -41,7 +43,6 @@ from lucid.nn.in_place import (
 )
 from lucid.nn.loss import (
     binary_cross_entropy_with_logits,
-    check_classes,
     cross_entropy,
     huber_loss,
     l1_loss,
@@ -102,21 +103,3 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     y = ops.matmul(input, ops.transpose(weight, 0, 1))
     return y if bias is None else y + bias
-
-
-# Other ------------------------------------------------------------------------------------------
-
-
-def one_hot(x: Tensor, num_classes: int) -> Tensor:
-    """1 at the class, 0 elsewhere; int64 of shape (*x.shape, num_classes).
-
-    Raises:
-        IndexError: a class outside 0 to num_classes - 1.
-
-    >>> import lucid
-    >>> lucid.nn.functional.one_hot(lucid.tensor([1, 0]), 2).tolist()
-    [[0, 1], [1, 0]]
-    """
-    check_classes("one_hot", x, num_classes)
-    hot = mx.expand_dims(x.array, -1) == mx.arange(num_classes)
-    return Tensor._wrap(hot.astype(mx.int64), x.device)

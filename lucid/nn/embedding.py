@@ -8,12 +8,13 @@ import mlx.core as mx
 import numpy as np
 
 from lucid import ops
-from lucid.autograd import laziness, no_grad
+from lucid.autograd import no_grad
 from lucid.nn import init
 from lucid.nn.check import positive
 from lucid.nn.loss import check_classes
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
+from lucid.ops.bounds import checked
 from lucid.ops.embedding import rows
 from lucid.tensor import Tensor
 
@@ -77,7 +78,7 @@ def embedding(
     check_integers("embedding", input)
     check_table("embedding", weight, sparse)
     padding = padding_row("embedding", padding_idx, weight.shape[0])
-    index = checked_index("embedding", input, weight.shape[0])
+    index = checked("embedding", input, weight.shape[0], 0, wraps=False)
     if max_norm is not None:
         shorten(weight, index, max_norm, norm_type)
     return rows(weight, index=index, padding=padding, by_frequency=scale_grad_by_freq)
@@ -106,18 +107,6 @@ def padding_row(name: str, padding_idx: int | None, count: int) -> int | None:
             f"rows, got {padding_idx}"
         )
     return padding_idx % count
-
-
-def checked_index(name: str, input: Tensor, count: int) -> mx.array:
-    if input.numel() and not laziness.is_tracing():
-        values = np.array(input.array)
-        wrong = (values < 0) | (values >= count)
-        if wrong.any():
-            raise IndexError(
-                f"{name}: index {values[wrong].flat[0]} is out of range for a table of {count} "
-                f"rows; expected 0 to {count - 1}"
-            )
-    return input.array
 
 
 def shorten(weight: Tensor, index: mx.array, max_norm: float, norm_type: float) -> None:

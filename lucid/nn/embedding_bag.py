@@ -11,10 +11,10 @@ from lucid.nn.embedding import (
     Table,
     check_integers,
     check_table,
-    checked_index,
     padding_row,
     shorten,
 )
+from lucid.ops.bounds import checked
 from lucid.ops.embedding import rows
 from lucid.tensor import Tensor
 
@@ -66,7 +66,7 @@ def embedding_bag(
             f"{per_sample_weights.shape}"
         )
     padding = padding_row(name, padding_idx, weight.shape[0])
-    index = checked_index(name, input, weight.shape[0])
+    index = checked(name, input, weight.shape[0], 0, wraps=False)
     grid, present = _bags(input, offsets, include_last_offset)
     if padding is not None and input.numel():
         present &= np.array(index).reshape(-1)[grid] != padding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from lucid import ops
 from lucid.nn.bilinear import bilinear
 from lucid.nn.check import floating

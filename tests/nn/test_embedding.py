@@ -11,7 +11,7 @@ TABLE = lucid.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 
 @pytest.mark.parametrize("wrong", [3, -1])
 def test_numbers_outside_the_table(wrong):
-    match = f"index {wrong} is out of range for a table of 3 rows; expected 0 to 2"
+    match = f"index {wrong} is out of range for dimension 0 of size 3"
     with pytest.raises(IndexError, match=match):
         nn.Embedding(3, 2)(lucid.tensor([0, wrong]))
     with pytest.raises(IndexError, match=match):

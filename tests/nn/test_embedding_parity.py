@@ -29,14 +29,16 @@ def compare(ours, theirs, inputs, weights=None):
             make = lucid.tensor if tensors is mine else torch.tensor
             tensors += [None] * (2 - len(tensors)) + [make(values, requires_grad=True)]
     y, z = ours(*mine), theirs(*other)
-    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-6, atol=1e-6)
     (y**2).sum().backward()
     (z**2).sum().backward()
     gradient = ours.weight.grad.numpy()
-    np.testing.assert_allclose(gradient, theirs.weight.grad.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gradient, theirs.weight.grad.numpy(), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(ours.weight.numpy(), theirs.weight.detach().numpy(), rtol=1e-6)
     if weights is not None:
-        np.testing.assert_allclose(mine[-1].grad.numpy(), other[-1].grad.numpy(), rtol=1e-5)
+        np.testing.assert_allclose(
+            mine[-1].grad.numpy(), other[-1].grad.numpy(), rtol=1e-5, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("settings", EMBEDDINGS)

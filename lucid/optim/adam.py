@@ -8,10 +8,11 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.optim.optimizer import Optimizer, check_number
+from lucid.optim.formula import Formula
+from lucid.tensor import Tensor
 
 
-class Adam(Optimizer):
+class Adam(Formula):
     """Adam: steps of about lr in each coordinate, whatever the scale of its gradient.
 
     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g**2;
@@ -27,6 +28,8 @@ class Adam(Optimizer):
         weight_decay: L2 penalty, added to the gradient. `AdamW` shrinks the weights instead.
         amsgrad: never let the divisor shrink.
         maximize: go up instead of down.
+        decoupled_weight_decay: shrink the weights, as `AdamW` does.
+        kernels: torch's `foreach`, `fused` and `capturable`, which change no result.
 
     Raises:
         ValueError: an option out of range.
@@ -50,6 +53,8 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+        **kernels: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -58,25 +63,17 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
-        super().__init__(params, defaults)
+        super().__init__(params, defaults, kernels)
 
-    def _check(self, group: dict[str, Any]) -> None:
-        for name in ("lr", "eps", "weight_decay"):
-            check_number(self._name, name, group[name])
-        betas = group["betas"]
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise ValueError(f"{self._name} expects betas to be two numbers, got {betas!r}")
-        for i, beta in enumerate(betas):
-            check_number(self._name, f"betas[{i}]", beta, below=1.0)
-
-    def _begin(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _begin(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         names = ("exp_avg", "exp_avg_sq")
         return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
 
-    def _numbers(self, group: dict[str, Any], step: int) -> dict[str, float]:
-        beta1, beta2 = group["betas"]
-        n = {
+    def _numbers(self, group: dict[str, Any], count: dict[str, Any]) -> dict[str, float]:
+        (beta1, beta2), step = group["betas"], count["step"]
+        return {
             "lr": -group["lr"] / (1 - beta1**step),
             "new": 1 - beta1,
             "old_square": beta2,
@@ -84,25 +81,11 @@ class Adam(Optimizer):
             "correction": math.sqrt(1 - beta2**step),
             "eps": group["eps"],
         }
-        if group["maximize"]:
-            n["sign"] = -1.0
-        if group["weight_decay"]:
-            n.update(self._decay(group))
-        return n
-
-    def _decay(self, group: dict[str, Any]) -> dict[str, float]:
-        return {"weight_decay": group["weight_decay"]}
 
     @staticmethod
     def _update(
         p: mx.array, gradient: mx.array, state: dict[str, mx.array], n: dict[str, mx.array]
     ) -> tuple[mx.array, dict[str, mx.array]]:
-        if "sign" in n:
-            gradient = n["sign"] * gradient
-        if "weight_decay" in n:
-            gradient = gradient + n["weight_decay"] * p
-        if "shrink" in n:
-            p = n["shrink"] * p
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         mean = mean + n["new"] * (gradient - mean)
         square = n["old_square"] * square + n["new_square"] * gradient * gradient
@@ -137,8 +120,16 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        **kernels: Any,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
-
-    def _decay(self, group: dict[str, Any]) -> dict[str, float]:
-        return {"shrink": 1 - group["lr"] * group["weight_decay"]}
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+            **kernels,
+        )

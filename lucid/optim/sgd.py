@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import mlx.core as mx
 
-from lucid.optim.optimizer import Optimizer, check_number
+from lucid.optim.formula import Formula
+from lucid.tensor import Tensor
 
 
-class SGD(Optimizer):
+class SGD(Formula):
     """Stochastic gradient descent, with momentum, Nesterov's too.
 
     With gradient g (plus `weight_decay` * p), buffer b and momentum m:
@@ -26,6 +28,7 @@ class SGD(Optimizer):
         weight_decay: L2 penalty.
         nesterov: look ahead; needs momentum without dampening.
         maximize: go up instead of down.
+        kernels: torch's `foreach` and `fused`, which change no result.
 
     Raises:
         ValueError: an option out of range.
@@ -41,6 +44,8 @@ class SGD(Optimizer):
     0.46
     """
 
+    ranges = {"dampening": {"low": -math.inf}}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -51,6 +56,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        **kernels: Any,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -60,30 +66,24 @@ class SGD(Optimizer):
             "nesterov": nesterov,
             "maximize": maximize,
         }
-        super().__init__(params, defaults)
+        super().__init__(params, defaults, kernels)
 
     def _check(self, group: dict[str, Any]) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            check_number("SGD", name, group[name])
-        check_number("SGD", "dampening", group["dampening"], low=-float("inf"))
+        super()._check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError(
                 "nesterov needs a momentum above 0 and a dampening of 0, got "
                 f"momentum={group['momentum']} and dampening={group['dampening']}"
             )
 
-    def _begin(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _begin(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def _numbers(self, group: dict[str, Any], step: int) -> dict[str, float]:
+    def _numbers(self, group: dict[str, Any], count: dict[str, Any]) -> dict[str, float]:
         n = {"lr": -group["lr"]}
-        if group["maximize"]:
-            n["sign"] = -1.0
-        if group["weight_decay"]:
-            n["weight_decay"] = group["weight_decay"]
         if group["momentum"]:
             n["momentum"] = group["momentum"]
-            n["share"] = 1.0 if step == 1 else 1.0 - group["dampening"]
+            n["share"] = 1.0 if count["step"] == 1 else 1.0 - group["dampening"]
             if group["nesterov"]:
                 n["nesterov"] = group["momentum"]
         return n
@@ -92,10 +92,6 @@ class SGD(Optimizer):
     def _update(
         p: mx.array, gradient: mx.array, state: dict[str, mx.array], n: dict[str, mx.array]
     ) -> tuple[mx.array, dict[str, mx.array]]:
-        if "sign" in n:
-            gradient = n["sign"] * gradient
-        if "weight_decay" in n:
-            gradient = gradient + n["weight_decay"] * p
         if "momentum" in n:
             buffer = n["momentum"] * state["momentum_buffer"] + n["share"] * gradient
             gradient = gradient + n["nesterov"] * buffer if "nesterov" in n else buffer

@@ -255,7 +255,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (broken(state=[]), '"state" is a dict'),
         (broken(param_groups=[]), r"groups of \[\] parameters, this Adam has \[2\]"),
         (broken(param_groups=[{}]), 'a dict with the key "params"'),
-        (broken(param_groups=[{"params": [0, 1]}]), "lacks amsgrad, betas, eps"),
+        (broken(param_groups=[{"params": [0, 1]}]), "lacks betas, eps, lr, weight_decay"),
         (broken(state={7: {}}), r"unknown parameters: \{7\}"),
         (broken(state={0: {"step": 1}}), "state of parameter 0 lacks exp_avg, exp_avg_sq"),
         (other.state_dict(), r"exp_avg of parameter 1 has shape \(5,\), the parameter has \(4,\)"),

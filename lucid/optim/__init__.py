@@ -1,6 +1,19 @@
 """Optimizers and learning-rate schedules, with torch's names, options and update formulas."""
 
 from lucid.optim import lr_scheduler
+from lucid.optim.adadelta import Adadelta
+from lucid.optim.adafactor import Adafactor
+from lucid.optim.adagrad import Adagrad
 from lucid.optim.adam import Adam, AdamW
+from lucid.optim.adamax import Adamax
+from lucid.optim.asgd import ASGD
+from lucid.optim.lbfgs import LBFGS
+from lucid.optim.lion import Lion
+from lucid.optim.muon import Muon
+from lucid.optim.nadam import NAdam
+from lucid.optim.novograd import NovoGrad
 from lucid.optim.optimizer import Optimizer
+from lucid.optim.radam import RAdam
+from lucid.optim.rmsprop import RMSprop
+from lucid.optim.rprop import Rprop
 from lucid.optim.sgd import SGD

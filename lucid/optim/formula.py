@@ -18,7 +18,7 @@ is there. Without a C++ compiler MLX runs the same operations one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import mlx.core as mx
 
@@ -50,7 +50,7 @@ class Formula(Optimizer):
     """
 
     # Counts besides "step", and where they start.
-    _counts: dict[str, float] = {}
+    _counts: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self, params: Iterable[Any], defaults: dict[str, Any], kernels: dict[str, Any]
@@ -207,8 +207,11 @@ class Formula(Optimizer):
                 if tensor.shape != expected:
                     raise ValueError(
                         f"the saved {name} of parameter {number} has shape {tensor.shape}, "
-                        + (f"the parameter has {p.shape}" if expected == p.shape else
-                           f"expected {expected} for a parameter of shape {p.shape}")
+                        + (
+                            f"the parameter has {p.shape}"
+                            if expected == p.shape
+                            else f"expected {expected} for a parameter of shape {p.shape}"
+                        )
                     )
                 state[name] = tensor
         return state

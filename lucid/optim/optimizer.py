@@ -12,7 +12,7 @@ import math
 import numbers
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from lucid.optim import state
 from lucid.tensor import Tensor
@@ -64,7 +64,7 @@ class Optimizer:
     """
 
     # What an option's values may be where it differs from `RANGES`, or is not named there.
-    ranges: dict[str, Any] = {}
+    ranges: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = {k: _plain(v, self._name, k) for k, v in defaults.items()}
@@ -162,7 +162,9 @@ class Optimizer:
                 continue
             if not isinstance(value, tuple | list) or len(value) != len(allowed):
                 count = {2: "two", 3: "three"}[len(allowed)]
-                raise ValueError(f"{self._name} expects {name} to be {count} numbers, got {value!r}")
+                raise ValueError(
+                    f"{self._name} expects {name} to be {count} numbers, got {value!r}"
+                )
             for i, (number, limits) in enumerate(zip(value, allowed, strict=True)):
                 check_number(self._name, f"{name}[{i}]", number, **limits)
 

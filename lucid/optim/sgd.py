@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import mlx.core as mx
 
@@ -44,7 +44,7 @@ class SGD(Formula):
     0.46
     """
 
-    ranges = {"dampening": {"low": -math.inf}}
+    ranges: ClassVar[dict[str, Any]] = {"dampening": {"low": -math.inf}}
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ from lucid.autograd import (  # noqa: E402
 )
 from lucid.autograd.debugging import debug  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
-from lucid.ops import fft  # noqa: E402
+from lucid.ops import fft, special  # noqa: E402
 from lucid.ops.device import default_device, set_default_device  # noqa: E402
 from lucid.random import (  # noqa: E402
     Generator,

@@ -16,14 +16,57 @@ from lucid.ops.activation import (
     softplus,
     threshold,
 )
-from lucid.ops.arrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
-from lucid.ops.cast import astype, clone, to_device
-from lucid.ops.compare import (
-    allclose,
+from lucid.ops.aliases import (
+    absolute,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    clip,
+    conj_physical,
+    divide,
+    fix,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    multiply,
+    negative,
+    not_equal,
+    subtract,
+    true_divide,
+)
+from lucid.ops.arrange import (
+    flip,
+    fliplr,
+    flipud,
+    repeat,
+    repeat_interleave,
+    roll,
+    rot90,
+    tile,
+)
+from lucid.ops.bessel import (
+    i0,
+)
+from lucid.ops.bitwise import (
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
+)
+from lucid.ops.cast import (
+    astype,
+    clone,
+    to_device,
+)
+from lucid.ops.compare import (
+    allclose,
     eq,
     equal,
     ge,
@@ -32,6 +75,9 @@ from lucid.ops.compare import (
     isfinite,
     isinf,
     isnan,
+    isneginf,
+    isposinf,
+    isreal,
     le,
     logical_and,
     logical_not,
@@ -39,8 +85,16 @@ from lucid.ops.compare import (
     logical_xor,
     lt,
     ne,
+    signbit,
 )
-from lucid.ops.complex import abs_power, angle, complex, conj, imag, real
+from lucid.ops.complex import (
+    abs_power,
+    angle,
+    complex,
+    conj,
+    imag,
+    real,
+)
 from lucid.ops.cut import (
     chunk,
     dsplit,
@@ -51,35 +105,86 @@ from lucid.ops.cut import (
     unbind,
     vsplit,
 )
-from lucid.ops.diagonal import diag, diag_embed, diagflat, diagonal, diagonal_scatter, tril, triu
-from lucid.ops.einsum import einsum
+from lucid.ops.diagonal import (
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal,
+    diagonal_scatter,
+    tril,
+    triu,
+)
+from lucid.ops.division import (
+    div,
+    floor_divide,
+    fmod,
+    gcd,
+    lcm,
+    remainder,
+)
+from lucid.ops.einsum import (
+    einsum,
+)
 from lucid.ops.elementary import (
     acos,
+    acosh,
     asin,
+    asinh,
     atan,
+    atanh,
     cos,
     cosh,
-    erf,
+    deg2rad,
     exp,
+    exp2,
     expm1,
     log,
     log1p,
     log2,
     log10,
+    logit,
+    rad2deg,
     reciprocal,
     rsqrt,
     sigmoid,
     sin,
+    sinc,
     sinh,
     sqrt,
     square,
     tan,
     tanh,
 )
-from lucid.ops.fft import irfft, rfft
-from lucid.ops.frame import frame, overlap_add
-from lucid.ops.gather import gather, index_select, take, take_along_dim
-from lucid.ops.index import getitem, index_put, setitem
+from lucid.ops.error_function import (
+    erf,
+    erfc,
+    erfinv,
+)
+from lucid.ops.fft import (
+    irfft,
+    rfft,
+)
+from lucid.ops.frame import (
+    frame,
+    overlap_add,
+)
+from lucid.ops.gamma import (
+    digamma,
+    lgamma,
+    mvlgamma,
+    polygamma,
+)
+from lucid.ops.gather import (
+    gather,
+    index_select,
+    take,
+    take_along_dim,
+)
+from lucid.ops.index import (
+    getitem,
+    index_put,
+    setitem,
+)
 from lucid.ops.join import (
     block_diag,
     cartesian_prod,
@@ -95,7 +200,10 @@ from lucid.ops.join import (
     stack,
     vstack,
 )
-from lucid.ops.linalg import matmul, outer
+from lucid.ops.linalg import (
+    matmul,
+    outer,
+)
 from lucid.ops.mask import (
     argwhere,
     masked_fill,
@@ -107,22 +215,48 @@ from lucid.ops.mask import (
 from lucid.ops.math import (
     abs,
     add,
-    atan2,
+    addcdiv,
+    addcmul,
     clamp,
-    div,
-    floor_divide,
+    clamp_max,
+    clamp_min,
     lerp,
     maximum,
     minimum,
     mul,
     neg,
+    positive,
     pow,
-    remainder,
+    rsub,
     sub,
     where,
 )
-from lucid.ops.order import argmax, argmin, argsort, max, min, sort, topk
-from lucid.ops.pad import pad
+from lucid.ops.order import (
+    argmax,
+    argmin,
+    argsort,
+    max,
+    min,
+    sort,
+    topk,
+)
+from lucid.ops.pad import (
+    pad,
+)
+from lucid.ops.pairwise import (
+    atan2,
+    copysign,
+    float_power,
+    fmax,
+    fmin,
+    heaviside,
+    hypot,
+    ldexp,
+    logaddexp,
+    logaddexp2,
+    nextafter,
+    xlogy,
+)
 from lucid.ops.part import (
     as_strided,
     as_strided_scatter,
@@ -147,7 +281,16 @@ from lucid.ops.reduce import (
     sum,
     var,
 )
-from lucid.ops.rounding import ceil, floor, nan_to_num, round, sign, trunc
+from lucid.ops.rounding import (
+    ceil,
+    floor,
+    frac,
+    nan_to_num,
+    round,
+    sgn,
+    sign,
+    trunc,
+)
 from lucid.ops.scatter import (
     index_add,
     index_copy,

@@ -10,37 +10,37 @@ from lucid.ops.op import op
 from lucid.ops.reduce import all
 
 
-@op
+@op(broadcasts=True)
 def eq(x, y, /):
     """x == y, elementwise."""
     return mx.equal(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def ne(x, y, /):
     """x != y, elementwise."""
     return mx.not_equal(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def lt(x, y, /):
     """x < y, elementwise."""
     return mx.less(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def le(x, y, /):
     """x <= y, elementwise."""
     return mx.less_equal(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def gt(x, y, /):
     """x > y, elementwise."""
     return mx.greater(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def ge(x, y, /):
     """x >= y, elementwise."""
     return mx.greater_equal(x, y), None
@@ -70,66 +70,77 @@ def logical_not(x, /):
     return mx.logical_not(x), None
 
 
-@op
+@op(broadcasts=True)
 def logical_and(x, y, /):
     """True where both are nonzero."""
     return mx.logical_and(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def logical_or(x, y, /):
     """True where either is nonzero."""
     return mx.logical_or(x, y), None
 
 
-@op
+@op(broadcasts=True)
 def logical_xor(x, y, /):
     """True where exactly one is nonzero."""
     return mx.not_equal(mx.not_equal(x, 0), mx.not_equal(y, 0)), None
 
 
 @op
-def bitwise_and(x, y, /):
-    """x & y of integers, or "and" of bools."""
-    return mx.bitwise_and(x, y), None
+def isposinf(x, /):
+    """True where x is inf."""
+    return _is(x, float("inf")), None
 
 
 @op
-def bitwise_or(x, y, /):
-    """x | y of integers, or "or" of bools."""
-    return mx.bitwise_or(x, y), None
+def isneginf(x, /):
+    """True where x is -inf."""
+    return _is(x, float("-inf")), None
+
+
+def _is(x: mx.array, value: float) -> mx.array:
+    if mx.issubdtype(x.dtype, mx.complexfloating):
+        raise TypeError("complex numbers have no order; look at x.real and x.imag")
+    return x == value
 
 
 @op
-def bitwise_xor(x, y, /):
-    """x ^ y of integers, or "exactly one" of bools."""
-    return mx.bitwise_xor(x, y), None
+def isreal(x, /):
+    """True where x has no imaginary part."""
+    is_complex = mx.issubdtype(x.dtype, mx.complexfloating)
+    return mx.imag(x) == 0 if is_complex else mx.ones(x.shape, mx.bool_), None
 
 
 @op
-def bitwise_not(x, /):
-    """~x of integers, or "not" of bools."""
-    return mx.bitwise_invert(x), None
+def signbit(x, /):
+    """True where x is negative, also -0.0."""
+    if not mx.issubdtype(x.dtype, mx.floating):
+        return x < 0, None
+    return (x < 0) | ((x == 0) & (mx.reciprocal(x) < 0)), None
 
 
-@op
+@op(broadcasts=True)
 def isclose(x, y, /, rtol=1e-5, atol=1e-8, equal_nan=False):
     """True where |x - y| <= atol + rtol * |y|."""
+    if rtol < 0 or atol < 0:
+        raise ValueError(f"tolerances must not be negative, got rtol={rtol} and atol={atol}")
     return mx.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan), None
 
 
 def allclose(
-    x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
-    """True if |x - y| <= atol + rtol * |y| everywhere.
+    """True if |input - other| <= atol + rtol * |other| everywhere.
 
     >>> import lucid
     >>> lucid.allclose(lucid.ones(2), lucid.ones(2) + 1e-9)
     True
     """
-    return bool(all(isclose(x, y, rtol, atol, equal_nan)))
+    return bool(all(isclose(input, other, rtol, atol, equal_nan)))
 
 
-def equal(x: Any, y: Any) -> bool:
+def equal(input: Any, other: Any) -> bool:
     """True if shapes and all values are the same."""
-    return x.shape == y.shape and bool(all(eq(x, y)))
+    return input.shape == other.shape and bool(all(eq(input, other)))

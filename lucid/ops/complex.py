@@ -5,7 +5,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
-from lucid.ops.math import atan2
+from lucid.ops.pairwise import atan2
 from lucid.ops.op import op
 
 

@@ -7,7 +7,9 @@ import math
 import mlx.core as mx
 
 from lucid.ops import precise
+from lucid.ops.math import mul
 from lucid.ops.op import op
+from lucid.ops.precise import rounded_once
 
 
 @op
@@ -27,6 +29,14 @@ def expm1(x, /):
     """e**x - 1, accurate for small x."""
     y = mx.expm1(x)
     return y, lambda g: g * (y + 1)
+
+
+@op
+@rounded_once
+def exp2(x, /):
+    """2**x."""
+    y = precise.power(mx.array(2, x.dtype), x)
+    return y, lambda g: g * (math.log(2) * y)
 
 
 @op
@@ -61,6 +71,7 @@ def sqrt(x, /):
 
 
 @op
+@rounded_once
 def rsqrt(x, /):
     """1 / sqrt(x)."""
     y = mx.rsqrt(x)
@@ -137,6 +148,25 @@ def tanh(x, /):
 
 
 @op
+def asinh(x, /):
+    """The number whose hyperbolic sine is x."""
+    return mx.arcsinh(x), lambda g: g * mx.rsqrt(x * x + 1)
+
+
+@op
+def acosh(x, /):
+    """The number, not negative, whose hyperbolic cosine is x."""
+    return mx.arccosh(x), lambda g: g * mx.rsqrt(x - 1) * mx.rsqrt(x + 1)
+
+
+@op
+def atanh(x, /):
+    """The number whose hyperbolic tangent is x."""
+    return mx.arctanh(x), lambda g: g / (1 - x * x)
+
+
+@op
+@rounded_once
 def sigmoid(x, /):
     """1 / (1 + e**-x)."""
     y = precise.sigmoid(x)
@@ -144,6 +174,31 @@ def sigmoid(x, /):
 
 
 @op
-def erf(x, /):
-    """The error function."""
-    return precise.erf(x), lambda g: g * (2 / math.sqrt(math.pi) * precise.exp(-x * x))
+@rounded_once
+def sinc(x, /):
+    """sin(pi x) / (pi x), and 1 at 0."""
+    return precise.sinc(x), lambda g: g * precise.sinc_slope(x)
+
+
+@op
+@rounded_once
+def logit(x, /, eps=None):
+    """log(x / (1 - x)), the inverse of the sigmoid; with `eps`, x is first cut to [eps, 1 - eps]."""
+    inside = mx.array(True) if eps is None else (x >= eps) & (x <= 1 - eps)
+    if eps is not None:
+        x = mx.clip(x, eps, 1 - eps)
+
+    def rule(g):
+        return mx.where(inside, g / (x * (1 - x)), mx.zeros_like(g))
+
+    return mx.log(x) - mx.log1p(-x), rule
+
+
+def deg2rad(input):
+    """Degrees in radians."""
+    return mul(input, math.pi / 180)
+
+
+def rad2deg(input):
+    """Radians in degrees."""
+    return mul(input, 180 / math.pi)

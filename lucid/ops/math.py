@@ -7,8 +7,10 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.autograd import laziness
+from lucid.ops import precise
+from lucid.ops.division import div
 from lucid.ops.op import op
+from lucid.ops.precise import conjugate
 
 
 @op(broadcasts=True)
@@ -35,21 +37,7 @@ def sub(x, y, /, *, alpha=1):
 @op(broadcasts=True)
 def mul(x, y, /):
     """x * y, elementwise."""
-    return x * y, lambda g: (g * _conjugate(y), g * _conjugate(x))
-
-
-@op(broadcasts=True)
-def div(x, y, /):
-    """x / y, elementwise; integers give floats."""
-    z = mx.divide(x, y)
-    return z, lambda g: (g / _conjugate(y), -g * _conjugate(z / y))
-
-
-def _conjugate(x: Any) -> Any:
-    """The conjugate: what the derivative of a complex product multiplies with."""
-    if isinstance(x, mx.array):
-        return mx.conjugate(x) if x.dtype == mx.complex64 else x
-    return x.conjugate() if isinstance(x, complex) else x
+    return x * y, lambda g: (g * conjugate(y), g * conjugate(x))
 
 
 @op(broadcasts=True)
@@ -60,78 +48,27 @@ def pow(x, y, /):
     """
     if isinstance(y, int) and y < 0 and not mx.issubdtype(x.dtype, mx.inexact):
         raise ValueError(f"integers to the negative power {y} are not integers; use x.float()")
-    z = mx.power(x, y)
-
-    def rule(g):
-        return _power_in_base(g, x, y), _power_in_exponent(g, x, y, z)
-
-    return z, rule
-
-
-def _power_in_base(g: mx.array, x: Any, y: Any) -> mx.array | None:
+    z = _integer_power(x, y) if _is_integer(y) and _is_integer(x) else mx.power(x, y)
+    base = x if isinstance(x, mx.array) else mx.array(x, z.dtype)
     if isinstance(y, mx.array):
-        return mx.where(y == 0, mx.zeros_like(g), g * y * mx.power(x, mx.where(y == 0, 1, y - 1)))
-    if y == 0:
-        return mx.zeros_like(g)
-    if y == 1:
-        return g
-    return g * (2 * x) if y == 2 else g * (y * mx.power(x, y - 1))
+        return z, lambda g: (
+            precise.power_in_base(g, base, y),
+            precise.power_in_exponent(g, base, y),
+        )
+    if y in (0, 1, 2):
+        return z, lambda g: ((mx.zeros_like(g), g, g * (2 * conjugate(base)))[int(y)], None)
+    exponent = mx.array(y, z.dtype)
+    return z, lambda g: (precise.power_in_base(g, base, exponent), None)
 
 
-def _power_in_exponent(g: mx.array, x: Any, y: Any, z: mx.array) -> mx.array | None:
-    if not isinstance(y, mx.array):
-        return None
-    base = mx.array(x, z.dtype)
-    at_zero = (base == 0) & (y >= 0)
-    log = mx.log(mx.where(at_zero, mx.ones_like(base), base))
-    return mx.where(at_zero, mx.zeros_like(g), g * z * log)
+def _is_integer(x: Any) -> bool:
+    return isinstance(x, mx.array) and mx.issubdtype(x.dtype, mx.signedinteger)
 
 
-@op(broadcasts=True)
-def floor_divide(x, y, /):
-    """The largest integer not above x / y, elementwise.
-
-    Raises:
-        ZeroDivisionError: integers divided by 0.
-    """
-    if _floating(x, y):
-        return mx.floor(mx.divide(x, y)), None
-    return _divided(x, y)[0], None
-
-
-@op(broadcasts=True)
-def remainder(x, y, /):
-    """x - y * floor(x / y), elementwise: it has the sign of y, as Python's %.
-
-    Raises:
-        ZeroDivisionError: integers divided by 0.
-    """
-    if not _floating(x, y):
-        return _divided(x, y)[1], None
-    return mx.remainder(x, y), lambda g: (g, -g * mx.floor(mx.divide(x, y)))
-
-
-def _floating(*values: Any) -> bool:
-    return any(
-        mx.issubdtype(v.dtype, mx.inexact) if isinstance(v, mx.array) else isinstance(v, float)
-        for v in values
-    )
-
-
-def _divided(x: Any, y: Any) -> tuple[mx.array, mx.array]:
-    """Integer quotient and remainder. MLX gives 0 for x // 0, and dies of the lowest int // -1."""
-    dtype = mx.result_type(*(v for v in (x, y) if isinstance(v, mx.array)))
-    if dtype == mx.bool_:
-        raise TypeError("integer division expects integers, got bool")
-    x, y = mx.broadcast_arrays(mx.array(x, dtype), mx.array(y, dtype))
-    if y.size and not laziness.is_tracing() and (y == 0).any().item():
-        raise ZeroDivisionError("integers cannot be divided by 0; use x.float() to get inf")
-    if mx.issubdtype(dtype, mx.unsignedinteger):
-        return mx.floor_divide(x, y), mx.remainder(x, y)
-    minus = y == -1
-    safe = mx.where(minus, mx.array(1, dtype), y)
-    quotient = mx.where(minus, -x, mx.floor_divide(x, safe))
-    return quotient, mx.where(minus, mx.array(0, dtype), mx.remainder(x, safe))
+def _integer_power(x: Any, y: mx.array) -> mx.array:
+    """Integers to powers that may be negative: 0 but for 1 and -1, as in torch."""
+    inverse = mx.where(mx.abs(x) == 1, mx.power(x, y & 1), 0)
+    return mx.where(y < 0, inverse, mx.power(x, mx.maximum(y, 0)))
 
 
 @op(broadcasts=True)
@@ -154,17 +91,6 @@ def _to_the_winner(x: mx.array, y: mx.array, beats: Callable) -> Callable:
         return g * wins, g * (1 - wins)
 
     return rule
-
-
-@op(broadcasts=True)
-def atan2(y, x, /):
-    """The angle of the point (x, y), from -pi to pi."""
-
-    def rule(g):
-        square = mx.square(x) + mx.square(y)
-        return g * x / square, -g * y / square
-
-    return mx.arctan2(y, x), rule
 
 
 @op(broadcasts=True)
@@ -206,19 +132,69 @@ def abs(x, /):
     return y, lambda g: g * mx.where(y == 0, mx.zeros_like(x), x / mx.where(y == 0, 1.0, y))
 
 
-@op
-def clamp(x, /, min=None, max=None):
-    """x limited to [min, max]; no gradient flows where it was cut."""
+@op(broadcasts=True)
+def _clamp(x, min, max, /):
     if min is None and max is None:
         raise ValueError("clamp needs min, max or both")
-    y = mx.clip(x, min, max)
+    if x.dtype == mx.bool_:
+        raise TypeError("clamp expects numbers, got bool")
+    lifted = x if min is None else mx.maximum(x, min)
+    y = lifted if max is None else mx.minimum(lifted, max)
 
     def rule(g):
-        inside = mx.array(True)
-        if min is not None:
-            inside = inside & (x >= min)
-        if max is not None:
-            inside = inside & (x <= max)
-        return mx.where(inside, g, mx.zeros_like(g))
+        zero = mx.zeros_like(g)
+        below = mx.array(False) if min is None else x < min
+        above = mx.array(False) if max is None else lifted > max
+        return (
+            mx.where(below | above, zero, g),
+            None if min is None else mx.where(below & ~above, g, zero),
+            None if max is None else mx.where(above, g, zero),
+        )
 
     return y, rule
+
+
+def clamp(input, min=None, max=None):
+    """input limited to [min, max], numbers or tensors; no gradient flows where it was cut.
+
+    >>> import lucid
+    >>> lucid.clamp(lucid.tensor([-2.0, 0.5, 2.0]), -1, 1)
+    Tensor([-1. ,  0.5,  1. ], grad=None)
+    """
+    return _clamp(input, min, max)
+
+
+def clamp_min(input, min):
+    """The larger of input and min, a number or a tensor."""
+    return _clamp(input, min, None)
+
+
+def clamp_max(input, max):
+    """The smaller of input and max, a number or a tensor."""
+    return _clamp(input, None, max)
+
+
+def rsub(input, other, *, alpha=1):
+    """other - alpha * input, elementwise."""
+    return sub(other, input, alpha=alpha)
+
+
+def addcmul(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 * tensor2, elementwise."""
+    return add(input, mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 / tensor2, elementwise."""
+    return add(input, div(tensor1, tensor2), alpha=value)
+
+
+def positive(input):
+    """input itself, as +input.
+
+    Raises:
+        TypeError: it is a tensor of bools.
+    """
+    if input.dtype == mx.bool_:
+        raise TypeError("positive expects numbers, got bool")
+    return input

@@ -17,6 +17,7 @@ is drawn outside and handed in as an array.
 from __future__ import annotations
 
 import functools
+import inspect
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,7 +45,7 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
     """
     if function is None:
         return functools.partial(op, broadcasts=broadcasts, linear=linear)
-    code = function.__code__
+    code = inspect.unwrap(function).__code__
     count = code.co_posonlyargcount
     variadic = count == 0  # f(*arrays): no parameter before a slash
     arrays = code.co_varnames[:count]

@@ -6,11 +6,56 @@ gradients and references, so these may be slow.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
+
+from lucid.autograd.tape import sum_to
+from lucid.ops.promotion import result_type
+from lucid.ops.series import polynomial
+
+_HALF = (mx.float16, mx.bfloat16)
+
+
+def rounded_once(function: Callable) -> Callable:
+    """For `@op`: the function gets its arrays in float32 or wider, all of one dtype.
+
+    Integers and numbers become floats. Half precision is computed in float32 and rounded at the
+    end, as torch does; its rule is then made when it is called, so that the tape keeps no float32.
+    """
+    count = function.__code__.co_posonlyargcount
+
+    @functools.wraps(function)
+    def call(*args: Any, **settings: Any) -> Any:
+        arrays, rest = args[:count], args[count:]
+        dtype = result_type(arrays)
+        inexact = mx.issubdtype(dtype, mx.inexact)
+        wide = dtype if inexact and dtype not in _HALF else mx.float32
+
+        def compute() -> Any:
+            return function(*(_in(wide, a) for a in arrays), *rest, **settings)
+
+        out, rule = compute()
+        if dtype not in _HALF:
+            return out, rule
+        if isinstance(out, tuple):
+            rounded: Any = tuple(y.astype(dtype) if y.dtype == wide else y for y in out)
+        else:
+            rounded = out.astype(dtype) if out.dtype == wide else out
+        if rule is None:
+            return rounded, None
+        return rounded, lambda *g: compute()[1](*(a.astype(wide) for a in g))
+
+    return call
+
+
+def _in(dtype: mx.Dtype, x: Any) -> mx.array:
+    if isinstance(x, mx.array):
+        return x if x.dtype == dtype else x.astype(dtype)
+    return mx.array(x, dtype)
 
 
 def _unless_float64(function: Callable) -> Callable[[Callable], Callable]:
@@ -25,14 +70,48 @@ def _unless_float64(function: Callable) -> Callable[[Callable], Callable]:
     return choose
 
 
+def with_derivative(function: Callable, derivative: Callable) -> Callable:
+    """The function of one array, differentiated by `derivative`, which may be such a one itself.
+
+    What computes the function (a series, a fraction) need not be differentiated then.
+    """
+    custom = mx.custom_function(function)
+    custom.vjp(lambda x, g, y: g * derivative(x))
+    return custom
+
+
+_power_of_e = with_derivative(lambda x: mx.power(math.e, x), lambda x: _power_of_e(x))
+
+
 @mx.custom_function
-def _power_of_e(x):
-    return mx.power(math.e, x)
+def power(x, y):
+    """x ** y of arrays of one dtype. MLX's own derivatives are wrong from the third on."""
+    return mx.power(x, y)
 
 
-@_power_of_e.vjp
-def _power_of_e_vjp(x, g, y):  # MLX's own derivatives of a power are wrong from the third on
-    return g * _power_of_e(x)
+@power.vjp
+def _power_vjp(primals, g, z):
+    x, y = primals
+    return sum_to(power_in_base(g, x, y), x.shape), sum_to(power_in_exponent(g, x, y), y.shape)
+
+
+def power_in_base(g, x, y):
+    """The gradient of x ** y in x: 0 where y is 0, as in torch."""
+    flat = y == 0
+    slope = y * power(x, mx.where(flat, mx.ones_like(y), y - 1))
+    return mx.where(flat, mx.zeros_like(g), g * conjugate(slope))
+
+
+def power_in_exponent(g, x, y):
+    """The gradient of x ** y in y: 0 where x is 0 and y is not negative, as in torch."""
+    flat = (x == 0) & (mx.real(y) >= 0)
+    slope = power(x, y) * mx.log(mx.where(flat, mx.ones_like(x), x))
+    return mx.where(flat, mx.zeros_like(g), g * conjugate(slope))
+
+
+def conjugate(x: mx.array) -> mx.array:
+    """The conjugate: what the derivative of a complex product multiplies with."""
+    return mx.conjugate(x) if x.dtype == mx.complex64 else x
 
 
 @_unless_float64(mx.exp)
@@ -85,3 +164,40 @@ def logsumexp(x, axis, keepdims):
 @_unless_float64(lambda x: mx.logaddexp(x, mx.zeros_like(x)))
 def softplus(x):
     return mx.maximum(x, 0) + mx.log1p(exp(-mx.abs(x)))
+
+
+def log1p_exp(x: mx.array) -> mx.array:
+    """log(1 + e**x) for x that is not large."""
+    return mx.log1p(exp(x))
+
+
+def sinc(x: mx.array) -> mx.array:
+    """sin(pi x) / (pi x), and 1 at 0."""
+    none = x == 0
+    u = mx.where(none, mx.ones_like(x), x * math.pi)
+    return mx.where(none, mx.ones_like(x), sin(u) / u)
+
+
+def sinc_slope(x: mx.array) -> mx.array:
+    """The derivative of `sinc`; where the closed form cancels, the Taylor series."""
+    u = x * math.pi
+    near = mx.abs(u) < 1
+    v = mx.where(near, u, mx.zeros_like(u))
+    taylor = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 11)]
+    w = mx.where(near, mx.ones_like(u), u)
+    return math.pi * mx.where(near, v * polynomial(taylor, v * v), (cos(w) - sin(w) / w) / w)
+
+
+_BITS = {mx.float32: mx.int32, mx.float64: mx.int64, mx.float16: mx.int16, mx.bfloat16: mx.int16}
+
+
+def nextafter(x: mx.array, y: mx.array) -> mx.array:
+    """The number next to x in the direction of y: floats are in the order of their bits."""
+    if x.dtype not in _BITS:
+        raise TypeError(f"nextafter expects floating point numbers, got {x.dtype}")
+    x, y = mx.broadcast_arrays(x, y)
+    bits = mx.contiguous(x).view(_BITS[x.dtype])
+    away = mx.where((y > x) == (x > 0), 1, -1).astype(bits.dtype)
+    sign = mx.where(y > 0, 0, mx.iinfo(bits.dtype).min).astype(bits.dtype)
+    moved = mx.where(x == 0, sign + 1, bits + away).view(x.dtype)
+    return mx.where(mx.isnan(x) | mx.isnan(y), math.nan, mx.where(x == y, y, moved)).astype(x.dtype)

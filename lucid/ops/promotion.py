@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import mlx.core as mx
 
+_NUMBERS = {bool: mx.bool_, int: mx.int64, float: mx.float32, complex: mx.complex64}
 _KINDS: tuple[Any, ...] = (mx.bool_, mx.integer, mx.floating, mx.complexfloating)
 
 
 def promoted(values: list[Any]) -> list[Any]:
     """Values as MLX should see them, so that the result has torch's dtype.
 
-    A 0-dimensional array does not widen a dimensioned one of the same kind (float16 times a
-    float32 scalar stays float16), and a bool array with a Python int gives int64.
+    Arrays come in the dtype of the result; numbers stay, as MLX lets them take the arrays' dtype.
     """
     if len(values) == 2:  # the common cases, first: every operation comes here
         x, y = values
@@ -22,21 +23,42 @@ def promoted(values: list[Any]) -> list[Any]:
         if isinstance(x, mx.array) and isinstance(y, mx.array) and x.dtype == y.dtype:
             return values
     arrays = [v for v in values if isinstance(v, mx.array)]
-    dtype = arrays[0].dtype
-    if all(a.dtype == dtype for a in arrays):
-        if dtype == mx.bool_ and any(type(v) is int for v in values):
-            return [v.astype(mx.int64) if isinstance(v, mx.array) else v for v in values]
+    wanted = result_type(values)
+    if all(a.dtype == wanted for a in arrays):
         return values
-    dimensioned = [a for a in arrays if a.ndim]
-    if not dimensioned or len(dimensioned) == len(arrays):
-        return values
-    wanted = mx.result_type(*dimensioned)
     return [
-        v.astype(wanted)
-        if isinstance(v, mx.array) and v.ndim == 0 and _rank(v.dtype) <= _rank(wanted)
-        else v
-        for v in values
+        v.astype(wanted) if isinstance(v, mx.array) and v.dtype != wanted else v for v in values
     ]
+
+
+def result_type(values: Sequence[Any]) -> mx.Dtype:
+    """The dtype that torch gives an operation on these arrays and Python numbers.
+
+    Arrays with dimensions decide; then those of none and then Python numbers count only where they
+    are of a higher kind: bool, int, float, complex. Numbers come in the default dtype of theirs.
+    """
+    arrays = [v for v in values if isinstance(v, mx.array)]
+    groups = (
+        [a.dtype for a in arrays if a.ndim],
+        [a.dtype for a in arrays if not a.ndim],
+        [_NUMBERS[type(v)] for v in values if type(v) in _NUMBERS],
+    )
+    result = None
+    for group in filter(None, groups):
+        dtype = group[0]
+        for other in group[1:]:
+            dtype = _wider(dtype, other)
+        if result is None:
+            result = dtype
+        elif _rank(dtype) > _rank(result):
+            result = _wider(result, dtype)
+    if result is None:
+        raise TypeError("expected a tensor or a number among the operands")
+    return result
+
+
+def _wider(a: mx.Dtype, b: mx.Dtype) -> mx.Dtype:
+    return mx.result_type(mx.zeros((), a), mx.zeros((), b)) if a != b else a
 
 
 def _rank(dtype: mx.Dtype) -> int:

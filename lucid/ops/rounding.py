@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Callable
+
 import mlx.core as mx
 
 from lucid.ops.op import op
@@ -14,19 +17,38 @@ def _flat(g: mx.array) -> mx.array:
 @op(linear=True)
 def floor(x, /):
     """The largest integer not above x."""
-    return mx.floor(x), _flat
+    return _whole(mx.floor, x), _flat
 
 
 @op(linear=True)
 def ceil(x, /):
     """The smallest integer not below x."""
-    return mx.ceil(x), _flat
+    return _whole(mx.ceil, x), _flat
 
 
 @op(linear=True)
 def trunc(x, /):
     """x without its digits after the point."""
-    return mx.where(x < 0, mx.ceil(x), mx.floor(x)), _flat
+    return _whole(_truncated, x), _flat
+
+
+def _whole(function: Callable, x: mx.array) -> mx.array:
+    """The function that makes numbers whole; integers are."""
+    if x.dtype in (mx.bool_, mx.complex64):
+        raise TypeError(f"rounding expects real numbers, got {x.dtype}")
+    return function(x) if mx.issubdtype(x.dtype, mx.floating) else x
+
+
+def _truncated(x: mx.array) -> mx.array:
+    return mx.where(x < 0, mx.ceil(x), mx.floor(x))
+
+
+@op(linear=True)
+def frac(x, /):
+    """The digits of x after the point, with the sign of x."""
+    if not mx.issubdtype(x.dtype, mx.floating):
+        raise TypeError(f"frac expects a floating point tensor, got {x.dtype}")
+    return x - _truncated(x), lambda g: g
 
 
 @op(linear=True)
@@ -38,14 +60,34 @@ def round(x, /, *, decimals=0):
     Tensor([0., 2., 3.], grad=None)
     """
     if decimals == 0:
-        return mx.round(x), _flat
-    return mx.round(x * 10.0**decimals) / 10.0**decimals, _flat
+        return _whole(mx.round, x), _flat
+    if not mx.issubdtype(x.dtype, mx.floating):
+        raise TypeError(f"round to decimals expects a floating point tensor, got {x.dtype}")
+    wide = x.astype(mx.float32) if x.dtype in (mx.float16, mx.bfloat16) else x
+    # with a whole factor, as a negative power of ten is not exact
+    ten = 10.0 ** builtins.abs(decimals)
+    y = mx.round(wide * ten) / ten if decimals > 0 else mx.round(wide / ten) * ten
+    return y.astype(x.dtype), _flat
 
 
 @op(linear=True)
 def sign(x, /):
     """1, 0 or -1."""
-    return mx.sign(x), _flat
+    if x.dtype == mx.complex64:
+        raise TypeError("sign expects real numbers, got complex64; use sgn")
+    return (x if x.dtype == mx.bool_ else mx.sign(x)), _flat
+
+
+@op
+def sgn(x, /):
+    """sign(x) of real numbers; of complex ones, the point x / |x| of the unit circle."""
+    if x.dtype != mx.complex64:
+        return (x if x.dtype == mx.bool_ else mx.sign(x)), _flat
+    size = mx.abs(x)
+    safe = mx.where(size == 0, mx.ones_like(size), size)
+    y = mx.where(size == 0, mx.zeros_like(x), x / safe)
+    # what moves along the circle stays, what moves away from it goes
+    return y, lambda g: mx.where(size == 0, 0, (g - mx.real(mx.conjugate(y) * g) * y) / safe)
 
 
 @op

@@ -1,0 +1,25 @@
+"""Other names that torch has for the same functions."""
+
+from lucid.ops import compare, complex, division, elementary, math, pairwise, rounding
+
+absolute = math.abs
+arccos = elementary.acos
+arccosh = elementary.acosh
+arcsin = elementary.asin
+arcsinh = elementary.asinh
+arctan = elementary.atan
+arctan2 = pairwise.atan2
+arctanh = elementary.atanh
+clip = math.clamp
+conj_physical = complex.conj
+divide = division.div
+fix = rounding.trunc
+greater = compare.gt
+greater_equal = compare.ge
+less = compare.lt
+less_equal = compare.le
+multiply = math.mul
+negative = math.neg
+not_equal = compare.ne
+subtract = math.sub
+true_divide = division.div

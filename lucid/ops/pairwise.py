@@ -1,0 +1,159 @@
+"""Functions of two tensors beside plain arithmetic, elementwise with broadcasting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import mlx.core as mx
+
+from lucid.ops import precise
+from lucid.ops.cast import astype
+from lucid.ops.math import mul, pow, where
+from lucid.ops.op import op
+from lucid.ops.precise import rounded_once
+
+
+@op(broadcasts=True)
+def atan2(y, x, /):
+    """The angle of the point (x, y), from -pi to pi."""
+
+    def rule(g):
+        square = mx.square(x) + mx.square(y)
+        origin = square == 0  # where the gradient is 0, as in torch
+        scaled = mx.where(origin, mx.zeros_like(g), g / mx.where(origin, 1, square))
+        return scaled * x, -scaled * y
+
+    return mx.arctan2(y, x), rule
+
+
+@op(broadcasts=True)
+@rounded_once
+def hypot(x, y, /):
+    """sqrt(x * x + y * y) without overflow."""
+    a, b = mx.abs(x), mx.abs(y)
+    long, short = mx.maximum(a, b), mx.minimum(a, b)
+    empty = (long == 0) | mx.isinf(long)
+    ratio = mx.where(empty, mx.zeros_like(short), short / mx.where(empty, 1, long))
+    z = mx.where(mx.isinf(a) | mx.isinf(b), math.inf, long * mx.sqrt(1 + ratio * ratio))
+    return z, lambda g: (g * (x / z), g * (y / z))
+
+
+@op(broadcasts=True)
+@rounded_once
+def copysign(x, y, /):
+    """|x| with the sign of y, that of -0.0 too."""
+    negative = (y < 0) | ((y == 0) & (mx.reciprocal(y) < 0))
+    size = mx.abs(x)
+    z = mx.where(negative, -size, size)
+    return z, lambda g: (g * mx.sign(x) * mx.sign(z), mx.zeros_like(g))
+
+
+@op(broadcasts=True)
+def fmax(x, y, /):
+    """The larger of x and y; a NaN gives way to a number."""
+    return _unless_nan(mx.maximum, mx.greater_equal, x, y)
+
+
+@op(broadcasts=True)
+def fmin(x, y, /):
+    """The smaller of x and y; a NaN gives way to a number."""
+    return _unless_nan(mx.minimum, mx.less_equal, x, y)
+
+
+def _unless_nan(choose: Callable, keeps: Callable, x, y):
+    z = mx.where(mx.isnan(x), y, mx.where(mx.isnan(y), x, choose(x, y)))
+
+    def rule(g):  # of a tie the first gets all, as in torch
+        first = (keeps(x, y) | mx.isnan(y)).astype(g.dtype)
+        return g * first, g * (1 - first)
+
+    return z, rule
+
+
+@op(broadcasts=True)
+def heaviside(x, values, /):
+    """0 where x is negative, 1 where it is positive, and `values` where it is 0."""
+    if x.dtype != values.dtype:
+        raise TypeError(f"heaviside expects one dtype, got {x.dtype} and {values.dtype}")
+    step = (x > 0).astype(x.dtype)
+    return mx.where(x == 0, values, mx.where(mx.isnan(x), x, step)), None
+
+
+@op(broadcasts=True)
+@rounded_once
+def logaddexp(x, y, /):
+    """log(e**x + e**y) without overflow."""
+    return _log_of_sum(x, y, 1.0)
+
+
+@op(broadcasts=True)
+@rounded_once
+def logaddexp2(x, y, /):
+    """log2(2**x + 2**y) without overflow."""
+    return _log_of_sum(x, y, math.log(2))
+
+
+def _log_of_sum(x, y, scale):
+    """log(b**x + b**y) to the base b whose logarithm is `scale`."""
+    top = mx.maximum(x, y)
+    same = x == y  # also where both are one infinity, whose difference is NaN
+    apart = mx.where(same, mx.zeros_like(top), mx.minimum(x, y) - top)
+    z = top + precise.log1p_exp(apart * scale) / scale
+    share = lambda a: mx.where(same, 0.5, precise.exp((a - z) * scale))  # noqa: E731
+    return z, lambda g: (g * share(x), g * share(y))
+
+
+@op(broadcasts=True)
+@rounded_once
+def xlogy(x, y, /):
+    """x * log(y), and 0 where x is 0."""
+    return _x_times(x, y, mx.log, lambda: y)
+
+
+@op(broadcasts=True)
+@rounded_once
+def xlog1py(x, y, /):
+    """x * log1p(y), and 0 where x is 0."""
+    return _x_times(x, y, mx.log1p, lambda: 1 + y)
+
+
+def _x_times(x, y, log, inside):
+    """x * log(y), with 0 for x = 0 wherever y is a number; `inside` is what the log is taken of."""
+    zero = (x == 0) & ~mx.isnan(y)
+    logarithm = log(mx.where(zero, mx.ones_like(y), y))
+
+    def rule(g):
+        in_x = mx.where((x == 0) & (inside() <= 0), mx.zeros_like(g), g * log(y))
+        return in_x, g * x / inside()
+
+    return mx.where(zero, mx.zeros_like(x * logarithm), x * logarithm), rule
+
+
+def entr(input):
+    """-x * log(x), the entropy: 0 at 0, -inf below."""
+    return where(input < 0, -math.inf, -xlogy(input, input))
+
+
+def ldexp(input, other):
+    """input * 2**other."""
+    return mul(input, pow(2.0, other))
+
+
+def float_power(input, exponent):
+    """input ** exponent in float64 (complex64 where one of them is complex), on the CPU.
+
+    >>> import lucid
+    >>> lucid.float_power(lucid.tensor([2, 3]), -1).dtype == lucid.float64
+    True
+    """
+    numbers = [getattr(a, "dtype", None) or type(a) for a in (input, exponent)]
+    dtype = mx.complex64 if any(n in (mx.complex64, complex) for n in numbers) else mx.float64
+    wide = [astype(a, dtype) if hasattr(a, "dtype") else a for a in (input, exponent)]
+    return pow(*wide)
+
+
+@op(broadcasts=True)
+def nextafter(x, y, /):
+    """The number next to x in the direction of y; in float32 and float64."""
+    return precise.nextafter(x, y), None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
-from lucid.ops.pairwise import atan2
 from lucid.ops.op import op
+from lucid.ops.pairwise import atan2
 
 
 @mx.custom_function

@@ -8,8 +8,8 @@ import mlx.core as mx
 
 from lucid.autograd import laziness
 from lucid.ops.op import op
-from lucid.ops.precise import conjugate
 from lucid.ops.promotion import result_type
+from lucid.ops.rules import conjugate
 
 
 @op(broadcasts=True)

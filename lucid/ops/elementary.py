@@ -9,10 +9,11 @@ import mlx.core as mx
 from lucid.ops import precise
 from lucid.ops.math import mul
 from lucid.ops.op import op
-from lucid.ops.precise import rounded_once
+from lucid.ops.rules import holomorphic, rounded_once
 
 
 @op
+@holomorphic
 def exp(x, /):
     """e**x.
 
@@ -25,6 +26,7 @@ def exp(x, /):
 
 
 @op
+@holomorphic
 def expm1(x, /):
     """e**x - 1, accurate for small x."""
     y = mx.expm1(x)
@@ -33,6 +35,7 @@ def expm1(x, /):
 
 @op
 @rounded_once
+@holomorphic
 def exp2(x, /):
     """2**x."""
     y = precise.power(mx.array(2, x.dtype), x)
@@ -40,30 +43,35 @@ def exp2(x, /):
 
 
 @op
+@holomorphic
 def log(x, /):
     """The natural logarithm."""
     return mx.log(x), lambda g: g / x
 
 
 @op
+@holomorphic
 def log2(x, /):
     """The logarithm to base 2."""
     return mx.log2(x), lambda g: g / (x * math.log(2))
 
 
 @op
+@holomorphic
 def log10(x, /):
     """The logarithm to base 10."""
     return mx.log10(x), lambda g: g / (x * math.log(10))
 
 
 @op
+@holomorphic
 def log1p(x, /):
     """log(1 + x), accurate for small x."""
     return mx.log1p(x), lambda g: g / (1 + x)
 
 
 @op
+@holomorphic
 def sqrt(x, /):
     """The square root."""
     y = mx.sqrt(x)
@@ -72,6 +80,7 @@ def sqrt(x, /):
 
 @op
 @rounded_once
+@holomorphic
 def rsqrt(x, /):
     """1 / sqrt(x)."""
     y = mx.rsqrt(x)
@@ -79,12 +88,14 @@ def rsqrt(x, /):
 
 
 @op
+@holomorphic
 def square(x, /):
     """x * x."""
     return mx.square(x), lambda g: g * (2 * x)
 
 
 @op
+@holomorphic
 def reciprocal(x, /):
     """1 / x."""
     y = mx.reciprocal(x)
@@ -92,18 +103,21 @@ def reciprocal(x, /):
 
 
 @op
+@holomorphic
 def sin(x, /):
     """The sine of x in radians."""
     return precise.sin(x), lambda g: g * precise.cos(x)
 
 
 @op
+@holomorphic
 def cos(x, /):
     """The cosine of x in radians."""
     return precise.cos(x), lambda g: -g * precise.sin(x)
 
 
 @op
+@holomorphic
 def tan(x, /):
     """The tangent of x in radians."""
     y = mx.tan(x)
@@ -111,36 +125,42 @@ def tan(x, /):
 
 
 @op
+@holomorphic
 def asin(x, /):
     """The angle in [-pi/2, pi/2] whose sine is x."""
     return mx.arcsin(x), lambda g: g * mx.rsqrt(1 - x * x)
 
 
 @op
+@holomorphic
 def acos(x, /):
     """The angle in [0, pi] whose cosine is x."""
     return mx.arccos(x), lambda g: -g * mx.rsqrt(1 - x * x)
 
 
 @op
+@holomorphic
 def atan(x, /):
     """The angle in (-pi/2, pi/2) whose tangent is x."""
     return mx.arctan(x), lambda g: g / (1 + x * x)
 
 
 @op
+@holomorphic
 def sinh(x, /):
     """The hyperbolic sine."""
     return mx.sinh(x), lambda g: g * mx.cosh(x)
 
 
 @op
+@holomorphic
 def cosh(x, /):
     """The hyperbolic cosine."""
     return mx.cosh(x), lambda g: g * mx.sinh(x)
 
 
 @op
+@holomorphic
 def tanh(x, /):
     """The hyperbolic tangent."""
     y = mx.tanh(x)
@@ -148,18 +168,21 @@ def tanh(x, /):
 
 
 @op
+@holomorphic
 def asinh(x, /):
     """The number whose hyperbolic sine is x."""
     return mx.arcsinh(x), lambda g: g * mx.rsqrt(x * x + 1)
 
 
 @op
+@holomorphic
 def acosh(x, /):
     """The number, not negative, whose hyperbolic cosine is x."""
     return mx.arccosh(x), lambda g: g * mx.rsqrt(x - 1) * mx.rsqrt(x + 1)
 
 
 @op
+@holomorphic
 def atanh(x, /):
     """The number whose hyperbolic tangent is x."""
     return mx.arctanh(x), lambda g: g / (1 - x * x)
@@ -167,6 +190,7 @@ def atanh(x, /):
 
 @op
 @rounded_once
+@holomorphic
 def sigmoid(x, /):
     """1 / (1 + e**-x)."""
     y = precise.sigmoid(x)
@@ -175,6 +199,7 @@ def sigmoid(x, /):
 
 @op
 @rounded_once
+@holomorphic
 def sinc(x, /):
     """sin(pi x) / (pi x), and 1 at 0."""
     return precise.sinc(x), lambda g: g * precise.sinc_slope(x)
@@ -183,7 +208,7 @@ def sinc(x, /):
 @op
 @rounded_once
 def logit(x, /, eps=None):
-    """log(x / (1 - x)), the inverse of the sigmoid; with `eps`, x is first cut to [eps, 1 - eps]."""
+    """log(x / (1 - x)), the inverse of the sigmoid; x is first cut to [eps, 1 - eps], if given."""
     inside = mx.array(True) if eps is None else (x >= eps) & (x <= 1 - eps)
     if eps is not None:
         x = mx.clip(x, eps, 1 - eps)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import mlx.core as mx
 
 from lucid.ops import precise
 from lucid.ops.op import op
-from lucid.ops.precise import rounded_once, with_derivative
+from lucid.ops.precise import with_derivative
+from lucid.ops.rules import rounded_once
 from lucid.ops.series import chebyshev, polynomial
 
 _SLOPE = 2 / math.sqrt(math.pi)  # of erf at 0
@@ -16,13 +18,31 @@ _SLOPE = 2 / math.sqrt(math.pi)  # of erf at 0
 # (1 + 2 x) e**(x * x) erfc(x) in Chebyshev polynomials of (x - 3.75) / (x + 3.75), a form of
 # Shepherd and Laframboise (1981); computed with 40 digits by mpmath 1.3
 _ERFCX = (
-    1.1775789345674017, -0.004590054580646478, -0.08424913336651792, 0.05920993999819189,
-    -0.026658668435305753, 0.009074997670705265, -0.002413163540417608, 0.0004907758365258086,
-    -6.916973302501207e-05, 4.13902798607301e-06, 7.74038306619849e-07, -2.1886401049234397e-07,
-    1.076499946567091e-08, 4.521959811218287e-09, -7.754400208831351e-10, -6.318088340886684e-11,
-    2.86879501093067e-11, 1.9455868545777347e-13, -9.65469674843344e-13, 3.25254814814874e-14,
-    3.3478119482868056e-14, -1.864562880419313e-15, -1.2507950530688648e-15,
-    7.418235256624044e-17, 5.068148904796111e-17,
+    1.1775789345674017,
+    -0.004590054580646478,
+    -0.08424913336651792,
+    0.05920993999819189,
+    -0.026658668435305753,
+    0.009074997670705265,
+    -0.002413163540417608,
+    0.0004907758365258086,
+    -6.916973302501207e-05,
+    4.13902798607301e-06,
+    7.74038306619849e-07,
+    -2.1886401049234397e-07,
+    1.076499946567091e-08,
+    4.521959811218287e-09,
+    -7.754400208831351e-10,
+    -6.318088340886684e-11,
+    2.86879501093067e-11,
+    1.9455868545777347e-13,
+    -9.65469674843344e-13,
+    3.25254814814874e-14,
+    3.3478119482868056e-14,
+    -1.864562880419313e-15,
+    -1.2507950530688648e-15,
+    7.418235256624044e-17,
+    5.068148904796111e-17,
 )
 
 
@@ -45,7 +65,7 @@ def _complement(x: mx.array) -> mx.array:
     return mx.where(size < 0.5, near, mx.where(x < 0, 2 - tail, tail))
 
 
-_erfc = with_derivative(_complement, lambda x: -_SLOPE * precise.exp(-x * x))
+_erfc: Callable = with_derivative(_complement, lambda x: -_SLOPE * precise.exp(-x * x))
 
 
 def _scaled_complement(x: mx.array) -> mx.array:
@@ -56,7 +76,7 @@ def _scaled_complement(x: mx.array) -> mx.array:
     return mx.where(x < 0, mx.where(size > 30.0, math.inf, mirrored), positive)
 
 
-_erfcx = with_derivative(_scaled_complement, lambda x: 2 * x * _erfcx(x) - _SLOPE)
+_erfcx: Callable = with_derivative(_scaled_complement, lambda x: 2 * x * _erfcx(x) - _SLOPE)
 
 
 def _inverse(y: mx.array) -> mx.array:
@@ -73,7 +93,7 @@ def _inverse(y: mx.array) -> mx.array:
     return mx.where(near, x, far)
 
 
-_erfinv = with_derivative(_inverse, lambda y: precise.exp(mx.square(_erfinv(y))) / _SLOPE)
+_erfinv: Callable = with_derivative(_inverse, lambda y: precise.exp(mx.square(_erfinv(y))) / _SLOPE)
 
 
 def _log_below(x: mx.array) -> mx.array:
@@ -88,7 +108,7 @@ def _inverse_mills(x: mx.array) -> mx.array:
     return math.sqrt(2 / math.pi) / _erfcx(-x * math.sqrt(0.5))
 
 
-_log_ndtr = with_derivative(_log_below, lambda x: _inverse_mills(x))
+_log_ndtr: Callable = with_derivative(_log_below, lambda x: _inverse_mills(x))
 
 
 def _tail(p: mx.array) -> mx.array:
@@ -114,7 +134,7 @@ def _quantile(p: mx.array) -> mx.array:
     return mx.where(middle, near, mx.where(p > 0.5, -far, far))
 
 
-_ndtri = with_derivative(
+_ndtri: Callable = with_derivative(
     _quantile, lambda p: math.sqrt(2 * math.pi) * precise.exp(0.5 * mx.square(_ndtri(p)))
 )
 

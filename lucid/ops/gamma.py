@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import mlx.core as mx
 import numpy as np
 
 from lucid.ops import precise
 from lucid.ops.op import op
-from lucid.ops.precise import rounded_once, with_derivative
+from lucid.ops.precise import with_derivative
+from lucid.ops.rules import rounded_once
 from lucid.ops.series import polynomial
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -23,14 +25,34 @@ _LARGE = 10  # from here on the asymptotic series have the precision of float64
 # log gamma(2 + z) = z * (c[0] + c[1] z + ...): 1 - Euler's constant, (-1)**k (zeta(k) - 1) / k
 _AT_TWO = (
     0.42278433509846713,
-    0.3224670334241132, -0.0673523010531981, 0.020580808427784546, -0.007385551028673986,
-    0.0028905103307415234, -0.001192753911703261, 0.0005096695247430425, -0.00022315475845357939,
-    9.945751278180853e-05, -4.492623673813314e-05, 2.050721277567069e-05, -9.439488275268397e-06,
-    4.374866789907488e-06, -2.039215753801366e-06, 9.55141213040742e-07, -4.492469198764566e-07,
-    2.1207184805554665e-07, -1.0043224823968099e-07, 4.7698101693639804e-08,
-    -2.2711094608943164e-08, 1.0838659214896955e-08, -5.183475041970047e-09,
-    2.4836745438024785e-09, -1.1921401405860912e-09, 5.731367241678862e-10,
-    -2.7595228851242334e-10, 1.330476437424449e-10, -6.4229645638381e-11,
+    0.3224670334241132,
+    -0.0673523010531981,
+    0.020580808427784546,
+    -0.007385551028673986,
+    0.0028905103307415234,
+    -0.001192753911703261,
+    0.0005096695247430425,
+    -0.00022315475845357939,
+    9.945751278180853e-05,
+    -4.492623673813314e-05,
+    2.050721277567069e-05,
+    -9.439488275268397e-06,
+    4.374866789907488e-06,
+    -2.039215753801366e-06,
+    9.55141213040742e-07,
+    -4.492469198764566e-07,
+    2.1207184805554665e-07,
+    -1.0043224823968099e-07,
+    4.7698101693639804e-08,
+    -2.2711094608943164e-08,
+    1.0838659214896955e-08,
+    -5.183475041970047e-09,
+    2.4836745438024785e-09,
+    -1.1921401405860912e-09,
+    5.731367241678862e-10,
+    -2.7595228851242334e-10,
+    1.330476437424449e-10,
+    -6.4229645638381e-11,
 )
 
 
@@ -134,7 +156,7 @@ def _polygamma(n: int):
     return with_derivative(value, lambda x: _polygamma(n + 1)(x))
 
 
-_lgamma = with_derivative(_log_gamma, lambda x: _polygamma(0)(x))
+_lgamma: Callable = with_derivative(_log_gamma, lambda x: _polygamma(0)(x))
 
 
 @op
@@ -169,8 +191,6 @@ def polygamma(n, input):
     >>> lucid.polygamma(1, lucid.ones(1))  # pi**2 / 6
     Tensor([1.6449], grad=None)
     """
-    if not isinstance(n, int):  # as the method, which has the tensor first
-        n, input = input, n
     if n < 0:
         raise ValueError(f"polygamma expects n >= 0, got {n}")
     return _nth_polygamma(input, n=n)

@@ -8,9 +8,8 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.ops import precise
-from lucid.ops.division import div
 from lucid.ops.op import op
-from lucid.ops.precise import conjugate
+from lucid.ops.rules import conjugate, rounded_once
 
 
 @op(broadcasts=True)
@@ -94,10 +93,15 @@ def _to_the_winner(x: mx.array, y: mx.array, beats: Callable) -> Callable:
 
 
 @op(broadcasts=True)
+@rounded_once(integers=True)
 def lerp(start, end, weight, /):
     """start + weight * (end - start), elementwise."""
     between = end - start
-    return start + weight * between, lambda g: (g - g * weight, g * weight, g * between)
+    return start + weight * between, lambda g: (
+        g - g * conjugate(weight),
+        g * conjugate(weight),
+        g * conjugate(between),
+    )
 
 
 @op(broadcasts=True)
@@ -136,8 +140,6 @@ def abs(x, /):
 def _clamp(x, min, max, /):
     if min is None and max is None:
         raise ValueError("clamp needs min, max or both")
-    if x.dtype == mx.bool_:
-        raise TypeError("clamp expects numbers, got bool")
     lifted = x if min is None else mx.maximum(x, min)
     y = lifted if max is None else mx.minimum(lifted, max)
 
@@ -179,14 +181,29 @@ def rsub(input, other, *, alpha=1):
     return sub(other, input, alpha=alpha)
 
 
-def addcmul(input, tensor1, tensor2, *, value=1):
+@op(broadcasts=True)
+@rounded_once(integers=True)
+def addcmul(input, tensor1, tensor2, /, *, value=1):
     """input + value * tensor1 * tensor2, elementwise."""
-    return add(input, mul(tensor1, tensor2), alpha=value)
+    scaled = value * tensor1
+
+    def rule(g):
+        return g, g * conjugate(value * tensor2), g * conjugate(scaled)
+
+    return input + scaled * tensor2, rule
 
 
-def addcdiv(input, tensor1, tensor2, *, value=1):
+@op(broadcasts=True)
+@rounded_once
+def addcdiv(input, tensor1, tensor2, /, *, value=1):
     """input + value * tensor1 / tensor2, elementwise."""
-    return add(input, div(tensor1, tensor2), alpha=value)
+    quotient = value * tensor1 / tensor2
+
+    def rule(g):
+        slope = value / tensor2
+        return g, g * conjugate(slope), -g * conjugate(quotient / tensor2)
+
+    return input + quotient, rule
 
 
 def positive(input):

@@ -11,7 +11,7 @@ from lucid.ops import precise
 from lucid.ops.cast import astype
 from lucid.ops.math import mul, pow, where
 from lucid.ops.op import op
-from lucid.ops.precise import rounded_once
+from lucid.ops.rules import holomorphic, rounded_once
 
 
 @op(broadcasts=True)
@@ -82,6 +82,7 @@ def heaviside(x, values, /):
 
 @op(broadcasts=True)
 @rounded_once
+@holomorphic
 def logaddexp(x, y, /):
     """log(e**x + e**y) without overflow."""
     return _log_of_sum(x, y, 1.0)
@@ -89,6 +90,7 @@ def logaddexp(x, y, /):
 
 @op(broadcasts=True)
 @rounded_once
+@holomorphic
 def logaddexp2(x, y, /):
     """log2(2**x + 2**y) without overflow."""
     return _log_of_sum(x, y, math.log(2))
@@ -106,6 +108,7 @@ def _log_of_sum(x, y, scale):
 
 @op(broadcasts=True)
 @rounded_once
+@holomorphic
 def xlogy(x, y, /):
     """x * log(y), and 0 where x is 0."""
     return _x_times(x, y, mx.log, lambda: y)
@@ -113,6 +116,7 @@ def xlogy(x, y, /):
 
 @op(broadcasts=True)
 @rounded_once
+@holomorphic
 def xlog1py(x, y, /):
     """x * log1p(y), and 0 where x is 0."""
     return _x_times(x, y, mx.log1p, lambda: 1 + y)

@@ -6,7 +6,6 @@ gradients and references, so these may be slow.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,48 +13,8 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
-from lucid.ops.promotion import result_type
+from lucid.ops.rules import conjugate
 from lucid.ops.series import polynomial
-
-_HALF = (mx.float16, mx.bfloat16)
-
-
-def rounded_once(function: Callable) -> Callable:
-    """For `@op`: the function gets its arrays in float32 or wider, all of one dtype.
-
-    Integers and numbers become floats. Half precision is computed in float32 and rounded at the
-    end, as torch does; its rule is then made when it is called, so that the tape keeps no float32.
-    """
-    count = function.__code__.co_posonlyargcount
-
-    @functools.wraps(function)
-    def call(*args: Any, **settings: Any) -> Any:
-        arrays, rest = args[:count], args[count:]
-        dtype = result_type(arrays)
-        inexact = mx.issubdtype(dtype, mx.inexact)
-        wide = dtype if inexact and dtype not in _HALF else mx.float32
-
-        def compute() -> Any:
-            return function(*(_in(wide, a) for a in arrays), *rest, **settings)
-
-        out, rule = compute()
-        if dtype not in _HALF:
-            return out, rule
-        if isinstance(out, tuple):
-            rounded: Any = tuple(y.astype(dtype) if y.dtype == wide else y for y in out)
-        else:
-            rounded = out.astype(dtype) if out.dtype == wide else out
-        if rule is None:
-            return rounded, None
-        return rounded, lambda *g: compute()[1](*(a.astype(wide) for a in g))
-
-    return call
-
-
-def _in(dtype: mx.Dtype, x: Any) -> mx.array:
-    if isinstance(x, mx.array):
-        return x if x.dtype == dtype else x.astype(dtype)
-    return mx.array(x, dtype)
 
 
 def _unless_float64(function: Callable) -> Callable[[Callable], Callable]:
@@ -80,7 +39,7 @@ def with_derivative(function: Callable, derivative: Callable) -> Callable:
     return custom
 
 
-_power_of_e = with_derivative(lambda x: mx.power(math.e, x), lambda x: _power_of_e(x))
+_power_of_e: Callable = with_derivative(lambda x: mx.power(math.e, x), lambda x: _power_of_e(x))
 
 
 @mx.custom_function
@@ -107,11 +66,6 @@ def power_in_exponent(g, x, y):
     flat = (x == 0) & (mx.real(y) >= 0)
     slope = power(x, y) * mx.log(mx.where(flat, mx.ones_like(x), x))
     return mx.where(flat, mx.zeros_like(g), g * conjugate(slope))
-
-
-def conjugate(x: mx.array) -> mx.array:
-    """The conjugate: what the derivative of a complex product multiplies with."""
-    return mx.conjugate(x) if x.dtype == mx.complex64 else x
 
 
 @_unless_float64(mx.exp)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lucid import ops
 from lucid.tensor.operators import Operators
 
@@ -22,10 +24,43 @@ class Methods(Operators):
     minimum = ops.minimum
     clamp = ops.clamp
     clip = ops.clamp
+    clamp_min = ops.clamp_min
+    clamp_max = ops.clamp_max
     lerp = ops.lerp
+    addcmul = ops.addcmul
+    addcdiv = ops.addcdiv
+    positive = ops.positive
+    subtract = ops.sub
+    multiply = ops.mul
+    divide = ops.div
+    true_divide = ops.div
+    negative = ops.neg
+    absolute = ops.abs
+    fmod = ops.fmod
+    gcd = ops.gcd
+    lcm = ops.lcm
+    fmax = ops.fmax
+    fmin = ops.fmin
     atan2 = ops.atan2
+    arctan2 = ops.atan2
+    hypot = ops.hypot
+    copysign = ops.copysign
+    heaviside = ops.heaviside
+    ldexp = ops.ldexp
+    logaddexp = ops.logaddexp
+    logaddexp2 = ops.logaddexp2
+    xlogy = ops.xlogy
+    float_power = ops.float_power
+    nextafter = ops.nextafter
+    bitwise_and = ops.bitwise_and
+    bitwise_or = ops.bitwise_or
+    bitwise_xor = ops.bitwise_xor
+    bitwise_not = ops.bitwise_not
+    bitwise_left_shift = ops.bitwise_left_shift
+    bitwise_right_shift = ops.bitwise_right_shift
 
     exp = ops.exp
+    exp2 = ops.exp2
     expm1 = ops.expm1
     log = ops.log
     log1p = ops.log1p
@@ -44,8 +79,32 @@ class Methods(Operators):
     sinh = ops.sinh
     cosh = ops.cosh
     tanh = ops.tanh
+    asinh = ops.asinh
+    acosh = ops.acosh
+    atanh = ops.atanh
+    arcsin = ops.asin
+    arccos = ops.acos
+    arctan = ops.atan
+    arcsinh = ops.asinh
+    arccosh = ops.acosh
+    arctanh = ops.atanh
+    sinc = ops.sinc
+    deg2rad = ops.deg2rad
+    rad2deg = ops.rad2deg
     sigmoid = ops.sigmoid
+    logit = ops.logit
     erf = ops.erf
+    erfc = ops.erfc
+    erfinv = ops.erfinv
+    lgamma = ops.lgamma
+    digamma = ops.digamma
+    mvlgamma = ops.mvlgamma
+
+    def polygamma(self, n: int) -> Any:
+        """The nth derivative of digamma."""
+        return ops.polygamma(n, self)
+
+    i0 = ops.i0
     relu = ops.relu
     softmax = ops.softmax
     log_softmax = ops.log_softmax
@@ -54,9 +113,14 @@ class Methods(Operators):
     ceil = ops.ceil
     round = ops.round
     trunc = ops.trunc
+    fix = ops.trunc
+    frac = ops.frac
     sign = ops.sign
+    sgn = ops.sgn
+    signbit = ops.signbit
     nan_to_num = ops.nan_to_num
     conj = ops.conj
+    conj_physical = ops.conj
     angle = ops.angle
     real = property(ops.real, doc="The real part.")
     imag = property(ops.imag, doc="The imaginary part.")
@@ -67,8 +131,16 @@ class Methods(Operators):
     le = ops.le
     gt = ops.gt
     ge = ops.ge
+    greater = ops.gt
+    greater_equal = ops.ge
+    less = ops.lt
+    less_equal = ops.le
+    not_equal = ops.ne
     isnan = ops.isnan
     isinf = ops.isinf
+    isposinf = ops.isposinf
+    isneginf = ops.isneginf
+    isreal = ops.isreal
     isfinite = ops.isfinite
     isclose = ops.isclose
     allclose = ops.allclose

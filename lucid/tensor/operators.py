@@ -32,6 +32,8 @@ class Operators(Traced):
     __and__ = ops.bitwise_and
     __or__ = ops.bitwise_or
     __xor__ = ops.bitwise_xor
+    __lshift__ = ops.bitwise_left_shift
+    __rshift__ = ops.bitwise_right_shift
     __getitem__ = ops.getitem
 
     def __eq__(self, other: Any) -> Any:
@@ -42,8 +44,7 @@ class Operators(Traced):
 
     __hash__ = object.__hash__
 
-    def __pos__(self) -> Any:
-        return self
+    __pos__ = ops.positive
 
     def __radd__(self, other: Any) -> Any:
         return ops.add(other, self)
@@ -74,6 +75,12 @@ class Operators(Traced):
 
     def __ror__(self, other: Any) -> Any:
         return ops.bitwise_or(other, self)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return ops.bitwise_left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return ops.bitwise_right_shift(other, self)
 
     def __rxor__(self, other: Any) -> Any:
         return ops.bitwise_xor(other, self)

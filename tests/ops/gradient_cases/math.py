@@ -1,9 +1,35 @@
 """Elementwise functions."""
 
+import numpy as np
+
 import lucid
 from gradient_cases import MIXED
 
 CASES = {
+    "acosh": (lambda x: lucid.acosh(1 + x), (3,)),
+    "addcdiv": (lambda x, y, z: lucid.addcdiv(x, y, z, value=2), (2, 3), (3,), (2, 1)),
+    "addcmul": (lambda x, y, z: lucid.addcmul(x, y, z, value=2), (2, 3), (3,), (2, 1)),
+    "asinh": (lucid.asinh, MIXED),
+    "atanh": (lucid.atanh, (3,)),
+    "clamp tensors": (lucid.clamp, MIXED, (2, 1), np.array([0.65, 0.1, 0.9])),
+    "copysign": (lucid.copysign, MIXED, MIXED[:, ::-1].copy()),
+    "deg2rad": (lucid.deg2rad, MIXED),
+    "div rounded": (lambda x, y: lucid.div(x, y, rounding_mode="trunc"), MIXED, (3,)),
+    "exp2": (lucid.exp2, MIXED),
+    "fmax": (lucid.fmax, MIXED, (3,)),
+    "fmin": (lucid.fmin, MIXED, (1,)),
+    "fmod": (lucid.fmod, MIXED, (3,)),
+    "frac": (lucid.frac, MIXED),
+    "hypot": (lucid.hypot, MIXED, (3,)),
+    "ldexp": (lucid.ldexp, MIXED, (3,)),
+    "logaddexp": (lucid.logaddexp, MIXED, (2, 1)),
+    "logaddexp2": (lucid.logaddexp2, MIXED, (3,)),
+    "logit": (lucid.logit, (3,)),
+    "logit eps": (lambda x: lucid.logit(x, 0.4), (5,)),
+    "rsub": (lambda x, y: lucid.rsub(x, y, alpha=3), (2, 1), (2, 3)),
+    "sgn": (lucid.sgn, MIXED),
+    "sinc": (lucid.sinc, np.array([-1.3, -0.2, 0.0, 0.1, 2.5])),
+    "xlogy": (lucid.xlogy, MIXED, (3,)),
     "abs": (lucid.abs, MIXED),
     "acos": (lucid.acos, (3,)),
     "add": (lambda x, y: x + y, (2, 3), (3,)),
@@ -17,7 +43,6 @@ CASES = {
     "cosh": (lucid.cosh, MIXED),
     "div": (lambda x, y: x / y, (2, 3), (3,)),
     "div number": (lambda x: 2 / x, (2, 3)),
-    "erf": (lucid.erf, MIXED),
     "exp": (lucid.exp, MIXED),
     "expm1": (lucid.expm1, MIXED),
     "floor": (lucid.floor, MIXED),
@@ -53,4 +78,6 @@ NO_DERIVATIVE = {
     *("eq", "ne", "lt", "le", "gt", "ge", "isclose", "isnan", "isinf", "isfinite", "floor_divide"),
     *("logical_and", "logical_or", "logical_xor", "logical_not"),
     *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"),
+    *("bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm", "heaviside", "nextafter"),
+    *("isposinf", "isneginf", "isreal", "signbit"),
 }

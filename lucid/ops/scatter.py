@@ -15,10 +15,11 @@ from lucid.autograd.tape import Traced
 from lucid.ops.bounds import checked
 from lucid.ops.cast import check_dtype, constant_like
 from lucid.ops.device import on_device
+from lucid.ops.division import div, floor_divide
 from lucid.ops.entries import add_at, scattered
 from lucid.ops.entries import put as put_at
 from lucid.ops.gather import check_shape
-from lucid.ops.math import div, floor_divide, mul
+from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.shape import expand, flatten, reshape

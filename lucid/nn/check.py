@@ -26,11 +26,18 @@ def positive(layer: str, name: str, value: Any) -> int:
 
 def single(layer: str, name: str, value: Any, least: int = 1) -> int:
     """An int of at least `least`, or a 1-tuple of one."""
-    if isinstance(value, tuple | list):
-        if len(value) != 1:
-            raise ValueError(f"{layer}: {name} must be an int or a 1-tuple, got {value!r}")
-        (value,) = value
-    return integer(layer, name, value, least)
+    return sizes(layer, name, value, 1, least)[0]
+
+
+def sizes(layer: str, name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
+    """`count` ints of at least `least`, given one by one, or one for all."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if len(values) == 1:
+        values *= count
+    if len(values) != count:
+        wanted = "an int or a 1-tuple" if count == 1 else f"an int or {count} ints"
+        raise ValueError(f"{layer}: {name} must be {wanted}, got {value!r}")
+    return tuple(integer(layer, name, v, least) for v in values)
 
 
 def floating(name: str, x: Any) -> None:

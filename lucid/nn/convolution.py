@@ -223,6 +223,11 @@ def check_input(
         )
     if x.shape[-1] == 0:
         raise ValueError(f"{name} expects at least one sample, got x of shape {x.shape}")
+    check_bias(name, x, weight, bias, C_out)
+
+
+def check_bias(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, C_out: int) -> None:
+    """Refuse dtypes that differ, and a bias that does not fit."""
     if x.dtype != weight.dtype:
         raise TypeError(
             f"{name} expects x of dtype {weight.dtype}, that of its weight, got {x.dtype}; "

@@ -1,78 +1,101 @@
-"""Frames of a signal, and their overlap-add: each is the other's gradient."""
+"""Windows of a signal, and their overlap-add: each is the other's gradient."""
 
 from __future__ import annotations
+
+import math
 
 import mlx.core as mx
 
 from lucid.ops.op import op
+from lucid.ops.reduce import axes_of
 
 
 @op(linear=True)
-def frame(x, /, *, size, hop):
-    """Overlapping pieces of the last axis, each `hop` after the one before.
+def frame(x, /, *, size, hop, dilation=1, dim=-1):
+    """Overlapping pieces of the axis `dim`, each `hop` after the one before; the elements of a
+    piece lie `dilation` apart.
 
-    Shapes: (..., L) -> (..., T, size) with T = floor((L - size)/hop) + 1.
+    Shapes: (..., L, *rest) -> (..., T, size, *rest), T = (L - dilation*(size - 1) - 1)//hop + 1.
 
     >>> import lucid
     >>> lucid.ops.frame(lucid.arange(5), size=3, hop=2).tolist()
     [[0, 1, 2], [2, 3, 4]]
     """
-    _check(size, hop)
-    length = x.shape[-1] if x.ndim else 0
-    if length < size:
-        raise ValueError(f"a signal of length {length} has no frame of size {size}")
-    count = (length - size) // hop + 1
-    rest = length - (count - 1) * hop - size
+    _check(size, hop, dilation)
+    if x.ndim == 0:
+        raise ValueError(f"a signal of length 0 has no frame of size {size}")
+    (axis,) = axes_of(x.ndim, dim)
+    length, reach = x.shape[axis], dilation * (size - 1) + 1
+    if length < reach:
+        raise ValueError(f"a signal of length {length} has no frame of size {reach}")
+    rest = (length - reach) % hop
 
     def rule(g):
-        return mx.pad(_overlap_add(g, hop), [(0, 0)] * (g.ndim - 2) + [(0, rest)])
+        y = _overlap_add(g, hop, dilation, axis)
+        return mx.pad(y, [(0, rest if a == axis else 0) for a in range(y.ndim)])
 
-    return _frame(x, size, hop), rule
+    return _frame(x, size, hop, dilation, axis), rule
 
 
 @op(linear=True)
-def overlap_add(frames, /, *, hop):
-    """The sum of frames laid `hop` apart: the transpose of `frame`.
+def overlap_add(frames, /, *, hop, dilation=1, dim=-2):
+    """The sum of frames laid `hop` apart: the transpose of `frame`. `dim` counts the frames, and
+    the axis after it the elements of each.
 
-    Shapes: (..., T, size) -> (..., (T - 1) * hop + size).
+    Shapes: (..., T, size, *rest) -> (..., (T - 1)*hop + dilation*(size - 1) + 1, *rest).
 
     >>> import lucid
     >>> lucid.ops.overlap_add(lucid.ones(2, 3), hop=2).tolist()
     [1.0, 1.0, 2.0, 1.0, 1.0]
     """
-    if frames.ndim < 2 or frames.shape[-2] == 0:
+    axis = dim % frames.ndim if frames.ndim > 1 else 0
+    if frames.ndim < axis + 2 or frames.shape[axis] == 0:
         raise ValueError(f"expects frames of shape (..., T, size) with T > 0, got {frames.shape}")
-    size = frames.shape[-1]
-    _check(size, hop)
-    return _overlap_add(frames, hop), lambda g: _frame(g, size, hop)
+    size = frames.shape[axis + 1]
+    _check(size, hop, dilation)
+    y = _overlap_add(frames, hop, dilation, axis)
+    return y, lambda g: _frame(g, size, hop, dilation, axis)
 
 
-def _check(size: int, hop: int) -> None:
-    if size < 1 or hop < 1:
-        raise ValueError(f"expects size and hop of at least 1, got size={size} and hop={hop}")
+def _check(size: int, hop: int, dilation: int) -> None:
+    if size < 1 or hop < 1 or dilation < 1:
+        raise ValueError(
+            "expects size, hop and dilation of at least 1, got "
+            f"size={size}, hop={hop} and dilation={dilation}"
+        )
 
 
-def _frame(x: mx.array, size: int, hop: int) -> mx.array:
-    *batch, length = x.shape
-    count = (length - size) // hop + 1
+def _frame(x: mx.array, size: int, hop: int, dilation: int, axis: int) -> mx.array:
+    batch, length, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    count = (length - dilation * (size - 1) - 1) // hop + 1
     if x.size == 0:
-        return mx.zeros((*batch, count, size), x.dtype)
-    strides = [length] * len(batch)
-    for axis in reversed(range(len(batch) - 1)):
-        strides[axis] = strides[axis + 1] * batch[axis + 1]
-    return mx.as_strided(x, (*batch, count, size), (*strides, hop, 1))
+        return mx.zeros((*batch, count, size, *rest), x.dtype)
+    strides = [math.prod(x.shape[a + 1 :]) for a in range(x.ndim)]  # as_strided sees x in rows
+    step = strides[axis]
+    return mx.as_strided(
+        x,
+        (*batch, count, size, *rest),
+        (*strides[:axis], hop * step, dilation * step, *strides[axis + 1 :]),
+    )
 
 
-def _overlap_add(frames: mx.array, hop: int) -> mx.array:
+def _overlap_add(frames: mx.array, hop: int, dilation: int, axis: int) -> mx.array:
     """Cut frames into blocks of `hop`: block j of frame t lands on block t + j of the signal."""
-    *batch, count, size = frames.shape
+    batch, rest = frames.shape[:axis], frames.shape[axis + 2 :]
+    count, size = frames.shape[axis : axis + 2]
+    rows, width = math.prod(batch), math.prod(rest)
+    frames = frames.reshape(rows, count, size, width)
+    if dilation > 1:  # zeros between the elements
+        apart = mx.pad(frames[..., None, :], [(0, 0)] * 3 + [(0, dilation - 1), (0, 0)])
+        frames = apart.reshape(rows, count, size * dilation, width)
+        size = dilation * (size - 1) + 1
+        frames = frames[:, :, :size]
     blocks = -(-size // hop)
-    none = [(0, 0)] * len(batch)
-    padded = mx.pad(frames, [*none, (0, 0), (0, blocks * hop - size)])
-    padded = padded.reshape(*batch, count, blocks, hop)
-    total = mx.zeros((*batch, count + blocks - 1, hop), frames.dtype)
+    frames = mx.pad(frames, [(0, 0), (0, 0), (0, blocks * hop - size), (0, 0)])
+    frames = frames.reshape(rows, count, blocks, hop * width)
+    total = mx.zeros((rows, count + blocks - 1, hop * width), frames.dtype)
     for j in range(blocks):
-        total = total + mx.pad(padded[..., j, :], [*none, (j, blocks - 1 - j), (0, 0)])
-    return total.reshape(*batch, -1 if total.size else total.shape[-2] * hop)[
-        ..., : (count - 1) * hop + size
-    ]
+        total = total + mx.pad(frames[:, :, j], [(0, 0), (j, blocks - 1 - j), (0, 0)])
+    length = (count - 1) * hop + size
+    total = total.reshape(rows, (count + blocks - 1) * hop, width)[:, :length]
+    return total.reshape(*batch, length, *rest)

@@ -44,6 +44,7 @@ from lucid.nn.container import (
     Sequential,
 )
 from lucid.nn.conv import Conv1d, ConvTranspose1d, DepthSeparableConv1d
+from lucid.nn.conv2d import Conv2d, ConvTranspose2d
 from lucid.nn.dropout import (
     AlphaDropout,
     Dropout,

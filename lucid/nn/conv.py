@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from lucid import ops
@@ -21,14 +22,16 @@ from lucid.nn.parameter import Parameter
 from lucid.ops import conv
 from lucid.tensor import Tensor
 
-_MODES = ("zeros", "reflect", "replicate", "circular")
+MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _Convolution(Module):
-    """What the two layers share: settings, their checks, the weight and the bias."""
+class Convolution(Module):
+    """What the layers share: settings, their checks, the weight and the bias."""
 
     in_channels: int
     out_channels: int
+    # how a setting of one int, or one for each axis, is checked
+    _numbers: Callable[..., Any] = staticmethod(single)
 
     def _settings(
         self, in_channels: Any, out_channels: Any, kernel_size: Any, stride: Any, dilation: Any,
@@ -37,9 +40,9 @@ class _Convolution(Module):
         name = type(self).__name__
         self.in_channels = positive(name, "in_channels", in_channels)
         self.out_channels = positive(name, "out_channels", out_channels)
-        self.kernel_size = single(name, "kernel_size", kernel_size)
-        self.stride = single(name, "stride", stride)
-        self.dilation = single(name, "dilation", dilation)
+        self.kernel_size = self._numbers(name, "kernel_size", kernel_size)
+        self.stride = self._numbers(name, "stride", stride)
+        self.dilation = self._numbers(name, "dilation", dilation)
         self.groups = positive(name, "groups", groups)
         for label in ("in_channels", "out_channels"):
             channels = getattr(self, label)
@@ -53,6 +56,14 @@ class _Convolution(Module):
                 f"{name}: bias must be a bool, got {bias!r}; check the order of the arguments"
             )
 
+    def _set_padding_mode(self, mode: str) -> None:
+        if mode not in MODES:
+            raise ValueError(
+                f"{type(self).__name__}: padding_mode must be one of {', '.join(MODES)}, "
+                f"got {mode!r}"
+            )
+        self.padding_mode = mode
+
     def _weights(self, shape: tuple[int, ...], bias: bool, device: Any, dtype: Any) -> None:
         self.weight = Parameter(Tensor.zeros(shape, device=device, dtype=dtype))
         if bias:
@@ -63,7 +74,7 @@ class _Convolution(Module):
 
     def reset_parameters(self) -> None:
         """Kaiming uniform with a = sqrt(5): +-1/sqrt(fan_in), for weight and bias."""
-        bound = 1 / math.sqrt(self.weight.shape[1] * self.kernel_size)
+        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
         init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:
             init.uniform_(self.bias, -bound, bound)
@@ -76,14 +87,14 @@ class _Convolution(Module):
         shown += [
             f"{name}={getattr(self, name)!r}"
             for name, default in defaults.items()
-            if getattr(self, name, default) != default
+            if getattr(self, name, default) not in (default, (default, default))
         ]
         if self.bias is None:
             shown.append("bias=False")
         return ", ".join(shown)
 
 
-class Conv1d(_Convolution):
+class Conv1d(Convolution):
     """Cross-correlation of a signal with learned filters.
 
     y[n, o, t] = bias[o] + sum over c, k of weight[o, c, k] * x[n, c, t*s + k*d - p]
@@ -137,11 +148,7 @@ class Conv1d(_Convolution):
         self._settings(in_channels, out_channels, kernel_size, stride, dilation, groups, bias)
         self._sides = padding_sides("Conv1d", padding, self.kernel_size, self.stride, self.dilation)
         self.padding = padding if isinstance(padding, str) else self._sides[0]
-        if padding_mode not in _MODES:
-            raise ValueError(
-                f"Conv1d: padding_mode must be one of {', '.join(_MODES)}, got {padding_mode!r}"
-            )
-        self.padding_mode = padding_mode
+        self._set_padding_mode(padding_mode)
         self._weights(
             (self.out_channels, self.in_channels // self.groups, self.kernel_size),
             bias, device, dtype,
@@ -154,7 +161,7 @@ class Conv1d(_Convolution):
         )  # fmt: skip
 
 
-class ConvTranspose1d(_Convolution):
+class ConvTranspose1d(Convolution):
     """Transposed convolution: each input sample adds a scaled filter to the output.
 
     y[n, o, i*s + k*d - p] += weight[c, o, k] * x[n, c, i], plus bias[o]: the derivative of

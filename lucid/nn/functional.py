@@ -8,6 +8,7 @@ from lucid import ops
 from lucid.nn.bilinear import bilinear
 from lucid.nn.check import floating
 from lucid.nn.convolution import conv1d, conv_transpose1d
+from lucid.nn.convolution2d import conv2d, conv_transpose2d
 from lucid.nn.dropout import (
     alpha_dropout,
     dropout,

@@ -14,8 +14,8 @@ from lucid.ops.math import add
 from lucid.ops.pad import pad
 from lucid.ops.shape import permute, reshape, transpose
 
-Pair = tuple[int, int]  # a setting for the height and one for the width
-Sides = tuple[Pair, Pair]  # before and after, of each
+Pair = tuple[int, ...]  # a setting for the height and one for the width
+Sides = tuple[tuple[int, int], ...]  # before and after, of each
 
 
 def conv2d(

@@ -50,7 +50,7 @@ def test_an_empty_batch():
 def test_refuses():
     with pytest.raises(ValueError, match="signal of length 3 has no frame of size 4"):
         frame(lucid.ones(3), size=4, hop=1)
-    with pytest.raises(ValueError, match="at least 1, got size=4 and hop=0"):
+    with pytest.raises(ValueError, match="at least 1, got size=4, hop=0"):
         frame(lucid.ones(9), size=4, hop=0)
     with pytest.raises(ValueError, match=r"frames of shape \(..., T, size\) with T > 0, got \(4"):
         overlap_add(lucid.ones(4), hop=1)

@@ -1,5 +1,6 @@
 """Convolutions: every form of the kernels that float64 can meet."""
 
+from lucid.nn import functional as F
 from lucid.ops.conv import conv1d, conv_transpose1d, separable_conv1d
 
 
@@ -24,6 +25,17 @@ CASES = {
     "conv1d groups": (conv(stride=2, padding=(1, 1), groups=2), (1, 4, 4), (2, 2, 3)),
     "conv1d of one tap": (conv(stride=2), (2, 2, 3), (3, 2, 1), (3,)),
     "conv1d strided": (conv(stride=2, padding=(1, 2), dilation=2), (2, 2, 5), (1, 2, 3), (1,)),
+    "conv2d": (
+        lambda x, w, b: F.conv2d(x, w, b, stride=(1, 2), padding=(1, 2), dilation=(2, 1)),
+        (1, 2, 3, 3),
+        (2, 2, 2, 3),
+        (2,),
+    ),
+    "conv2d along the height": (
+        lambda x, w: F.conv2d(x, w, stride=(2, 1), padding=(2, 0), groups=2),
+        (1, 2, 4, 2),
+        (2, 1, 3, 1),
+    ),
     "conv_transpose1d": (transposed(length=5), (1, 2, 4), (2, 1, 2), (1,)),
     "conv_transpose1d depthwise": (
         transposed(length=6, stride=2, padding=1, groups=2),
@@ -42,6 +54,17 @@ CASES = {
         (2, 2, 4),
         (2, 2, 3),
         (2,),
+    ),
+    "conv_transpose2d": (
+        lambda x, w, b: F.conv_transpose2d(x, w, b, stride=(2, 1), padding=1, dilation=(1, 2)),
+        (1, 2, 2, 2),
+        (2, 2, 3, 2),
+        (2,),
+    ),
+    "conv_transpose2d groups": (
+        lambda x, w: F.conv_transpose2d(x, w, stride=2, output_padding=1, groups=2),
+        (1, 2, 2, 2),
+        (2, 1, 2, 3),
     ),
     "separable_conv1d": (
         separable(padding=(1, 1)),

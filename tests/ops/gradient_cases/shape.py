@@ -11,7 +11,15 @@ CASES = {
     "expand": (lambda x: x.expand(4, -1, 3), (2, 1)),
     "flatten": (lambda x: x.flatten(1), (2, 3, 1)),
     "flip": (lambda x: x.flip(0, -1), (2, 3)),
+    "frame dilated": (
+        lambda x: lucid.ops.frame(x, size=3, hop=3, dilation=2, dim=1),
+        (1, 9, 2),
+    ),
     "frame": (lambda x: lucid.ops.frame(x, size=3, hop=2), (2, 8)),
+    "overlap_add dilated": (
+        lambda x: lucid.ops.overlap_add(x, hop=2, dilation=3, dim=1),
+        (1, 2, 2, 3),
+    ),
     "overlap_add": (lambda x: lucid.ops.overlap_add(x, hop=2), (3, 5)),
     "permute": (lambda x: x.permute(2, 0, 1), (2, 3, 1)),
     "repeat_interleave": (lambda x: x.repeat_interleave(2, dim=0), (2, 3)),

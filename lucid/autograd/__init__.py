@@ -7,6 +7,7 @@ from lucid.autograd.anomaly import (
     set_detect_anomaly,
 )
 from lucid.autograd.backward import backward, grad
+from lucid.autograd.differences import GradcheckError, gradcheck, gradgradcheck
 from lucid.autograd.function import Function
 from lucid.autograd.mode import (
     enable_grad,

@@ -135,7 +135,12 @@ class Comparison:
             zip(self.sample.tensors(), self.inputs, self.our_inputs, strict=True)
         ):
             if not _identical(after.detach(), before.detach()):
-                self._values(leaves(ours), [after.detach()], list, f" in argument {i}, changed")
+                self._values(
+                    leaves(ours),
+                    [after.detach()],
+                    lambda i=i: [self._wide()[1][i].detach()],
+                    f" in argument {i}, changed",
+                )
 
     def _processed(self, our_result):
         """torch's copies of our raw results, and what processing makes of them."""

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from .convert import NO_DTYPE
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -49,6 +53,11 @@ RULES = [
         when=lambda sample: "out" in sample.kwargs,
     ),
     Rule(
+        "integer and complex convolution and pooling: layers compute in floating point",
+        entries=r"nn\.functional\.(conv\w+|avg_pool\w+|adaptive_avg_pool\w+|\w+_norm)",
+        dtypes=("int64", "complex64"),
+    ),
+    Rule(
         "errors about memory that tensors share: arrays share none",
         cases=("errors",),
         message="unsupported operation: (some elements|more than one element)",
@@ -58,7 +67,9 @@ RULES = [
         cases=("errors",),
         message=r"must be Tensor, not (int|float)|descriptor '__r|got \(int, Tensor\)",
     ),
-    Rule("complex128, which MLX lacks", entries="float_power", dtypes=("complex64",)),
+    Rule(
+        NO_DTYPE[torch.complex128], entries="float_power", cases=("methods",), dtypes=("complex64",)
+    ),
 ]
 
 # Of equal elements torch may choose any: where the indices differ, they select equal elements.

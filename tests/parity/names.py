@@ -38,11 +38,18 @@ def resolve(op) -> Callable | None:
     function = op.op
     if isinstance(function, types.FunctionType) and _of_the_tests(function):
         # an adapter of torch's tests, such as lambda *a: torch.where(...): the same with lucid
-        names = {**function.__globals__, "torch": lucid}
+        names = {**function.__globals__, "torch": _AsTorch()}
         return types.FunctionType(
             function.__code__, names, function.__name__, function.__defaults__, function.__closure__
         )
     return named(op.name)
+
+
+class _AsTorch:
+    """lucid under the name of torch; torch.zero_ and its kind, which nobody types, are methods."""
+
+    def __getattr__(self, name: str):
+        return getattr(lucid if hasattr(lucid, name) else lucid.Tensor, name)
 
 
 def _of_the_tests(function) -> bool:

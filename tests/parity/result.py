@@ -25,14 +25,14 @@ class Result:
     failures: list[tuple[str, str, str]] = field(default_factory=list)  # case, sample, reason
 
     def attempt(self, case: str, label: str, check: Callable[[], None]) -> bool:
-        """Count one case; what it raises is its failure. False where it failed."""
+        """Count one case; what it raises is its failure. False where it did not pass."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 check()
         except Unsupported as error:
             self.excluded[str(error)] += 1
-            return True
+            return False
         except Exception as error:
             self.total[case] += 1
             text = str(error) if isinstance(error, Mismatch) else f"{type(error).__name__}: {error}"

@@ -83,7 +83,7 @@ def test_methods_and_in_place_variants_are_compared(monkeypatch):
     reasons = failed(walked(monkeypatch, "exp", lucid.exp), "methods")
     assert any(r.startswith("value") for r in reasons)
     assert any("changed" in r for r in reasons)
-    monkeypatch.delattr(lucid.Tensor, "exp_")
+    monkeypatch.setattr(names, "variant", lambda name, theirs: theirs and theirs.__name__)
     reasons = failed(walked(monkeypatch, "exp", lucid.exp), "methods")
     assert "missing: Tensor.exp_" in reasons
 

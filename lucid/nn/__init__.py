@@ -65,6 +65,7 @@ from lucid.nn.loss import (
     SmoothL1Loss,
 )
 from lucid.nn.module import Module
+from lucid.nn.multihead_attention import MultiheadAttention
 from lucid.nn.norm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -89,4 +90,5 @@ from lucid.nn.parameter import Parameter
 from lucid.nn.pooling import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
 from lucid.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lucid.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from lucid.nn.rotary import RotaryEmbedding
 from lucid.nn.separable import SeparableConv1d

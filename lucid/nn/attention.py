@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import mlx.core as mx
 
 from lucid import ops
 from lucid.nn.check import floating
 from lucid.nn.dropout import dropout
+from lucid.nn.linear import linear
 from lucid.ops.attention import attention
 from lucid.ops.device import on_device
 from lucid.ops.keys import next_key
@@ -192,9 +192,8 @@ def multi_head_attention_forward(
         v = ops.cat([v, ops.expand(bias_v, 1, count, -1)])
         extra += 1
     q = _heads(q, num_heads)
-    k = _heads(k, num_heads) if static_k is None else static_k
-    v = _heads(v, num_heads) if static_v is None else static_v
-    k, v = (ops.reshape(t, count, num_heads, *t.shape[-2:]) for t in (k, v))
+    k = _heads(k, num_heads) if static_k is None else _given(static_k, count, num_heads)
+    v = _heads(v, num_heads) if static_v is None else _given(static_v, count, num_heads)
     if add_zero_attn:
         k, v = (ops.pad(t, (0, 0, 0, 1)) for t in (k, v))
         extra += 1
@@ -214,3 +213,59 @@ def multi_head_attention_forward(
     if average_attn_weights:
         p = ops.mean(p, 1)
     return (y, p) if batched else (ops.squeeze(y, 1), ops.squeeze(p, 0))
+
+
+def _check_heads(query: Tensor, key: Tensor, value: Tensor, size: int, heads: int) -> None:
+    name = "multi_head_attention_forward"
+    for t in (query, key, value):
+        floating(name, t)
+    if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+        raise ValueError(
+            f"{name} expects query, key and value all (L, N, E) or all (L, E), got {query.shape}, "
+            f"{key.shape} and {value.shape}"
+        )
+    if key.shape[:-1] != value.shape[:-1] or query.shape[1:-1] != key.shape[1:-1]:
+        raise ValueError(
+            f"{name} expects key and value of one length, and one batch for all, got query "
+            f"{query.shape}, key {key.shape} and value {value.shape}"
+        )
+    if query.shape[-1] != size or size % heads:
+        raise ValueError(
+            f"{name} expects a query of {size} features, divisible by {heads} heads, got "
+            f"{query.shape}"
+        )
+
+
+def _additive(name: str, mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """A mask to be added: -inf where one of bools is True."""
+    if mask is None or mask.is_floating_point():
+        return mask
+    if mask.dtype != mx.bool_:
+        raise TypeError(f"{name} must hold bools or floats, got {mask.dtype}")
+    zeros = Tensor.zeros(mask.shape, dtype=like.dtype, device=like.device)
+    return ops.masked_fill(zeros, mask, -math.inf)
+
+
+def _heads(x: Tensor, heads: int) -> Tensor:
+    """(L, N, H*D) -> (N, H, L, D)."""
+    return ops.permute(ops.reshape(x, *x.shape[:2], heads, -1), 1, 2, 0, 3)
+
+
+def _given(x: Tensor, count: int, heads: int) -> Tensor:
+    """(N*H, L, D) -> (N, H, L, D)."""
+    return ops.reshape(x, count, heads, *x.shape[1:])
+
+
+def _mask(
+    bias: Tensor | None, padding: Tensor | None, count: int, heads: int, extra: int
+) -> Tensor | None:
+    """Both masks as one that broadcasts to (N, H, L, S + extra)."""
+    if bias is not None and bias.ndim == 3:
+        bias = _given(bias, count, heads)
+    if padding is not None:
+        padding = ops.reshape(padding, count, 1, 1, -1)
+    given = [m for m in (bias, padding) if m is not None]
+    if not given:
+        return None
+    mask = given[0] if len(given) == 1 else given[0] + given[1]
+    return ops.pad(mask, (0, extra)) if extra else mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lucid import ops
+from lucid.nn.attention import multi_head_attention_forward, scaled_dot_product_attention
 from lucid.nn.bilinear import bilinear
 from lucid.nn.check import floating
 from lucid.nn.convolution import conv1d, conv_transpose1d
@@ -41,6 +42,7 @@ from lucid.nn.in_place import (
     threshold,
     threshold_,
 )
+from lucid.nn.linear import linear
 from lucid.nn.loss import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -62,6 +64,7 @@ from lucid.nn.normalization import (
     rms_norm,
 )
 from lucid.nn.pooling import adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, max_pool1d
+from lucid.nn.rotary import apply_rotary
 from lucid.ops import pad, sigmoid, tanh
 from lucid.ops.activation import (
     gelu,
@@ -80,26 +83,3 @@ from lucid.ops.activation import (
     tanhshrink,
 )
 from lucid.tensor import Tensor
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x @ weight.T + bias.
-
-    Shapes: input (..., in), weight (out, in), bias (out,) -> (..., out).
-
-    Raises:
-        ValueError: sizes that do not agree.
-
-    >>> import lucid
-    >>> lucid.nn.functional.linear(lucid.ones(1, 2), lucid.ones(3, 2))
-    Tensor([[2., 2., 2.]], grad=None)
-    """
-    if weight.is_floating_point():
-        floating("linear", input)
-    if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
-        raise ValueError(
-            f"linear expects x of shape (..., {weight.shape[-1]}), got {input.shape}; the "
-            "features come last"
-        )
-    y = ops.matmul(input, ops.transpose(weight, 0, 1))
-    return y if bias is None else y + bias

@@ -6,12 +6,38 @@ import math
 from typing import Any
 
 from lucid import ops
-from lucid.nn import functional as F
 from lucid.nn import init
-from lucid.nn.check import positive
+from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
 from lucid.tensor import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x @ weight.T + bias.
+
+    Shapes: input (..., in), weight (out, in), bias (out,) -> (..., out).
+
+    Raises:
+        ValueError: sizes that do not agree.
+
+    >>> import lucid
+    >>> lucid.nn.functional.linear(lucid.ones(1, 2), lucid.ones(3, 2))
+    Tensor([[2., 2., 2.]], grad=None)
+    """
+    if weight.is_floating_point():
+        floating("linear", input)
+    if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
+        raise ValueError(
+            f"linear expects x of shape (..., {weight.shape[-1]}), got {input.shape}; the "
+            "features come last"
+        )
+    several = input.ndim > 2  # as rows of one matrix: the weight's gradient is then one product
+    count = math.prod(input.shape[:-1])
+    rows = ops.reshape(input, count, input.shape[-1]) if several else input
+    y = ops.matmul(rows, ops.transpose(weight, 0, 1))
+    y = y if bias is None else y + bias
+    return ops.reshape(y, *input.shape[:-1], weight.shape[0]) if several else y
 
 
 class Linear(Module):
@@ -59,7 +85,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return (

@@ -82,7 +82,7 @@ def _weights(
     if bias is not None:
         scores = scores + bias
     if causal:
-        seen = mx.tri(*scores.shape[-2:], dtype=mx.bool_)
+        seen = mx.tri(scores.shape[-2], scores.shape[-1], dtype=mx.bool_)
         allowed = seen if allowed is None else mx.logical_and(allowed, seen)
     if allowed is not None:
         scores = mx.where(allowed, scores, -mx.inf)

@@ -87,7 +87,20 @@ from lucid.nn.padding import (
     ZeroPad1d,
 )
 from lucid.nn.parameter import Parameter
-from lucid.nn.pooling import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
+from lucid.nn.pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    LPPool1d,
+    LPPool2d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+)
 from lucid.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lucid.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from lucid.nn.rotary import RotaryEmbedding

@@ -1,201 +1,376 @@
-"""Pooling along the length: the functions and their modules.
+"""Pooling as functions, along one dimension or two.
 
-Shapes: x (N, C, L) or (C, L) everywhere; the output is as long as windows fit,
-L_out = floor((L + 2p - d(K-1) - 1) / s + 1).
+Shapes: (N, C, L) or (C, L) in one dimension, (N, C, H, W) or (C, H, W) in two. The output is as
+long as windows fit, L_out = floor((L + 2p - d(K-1) - 1) / s + 1), and so for each dimension. All
+settings are an int, or one for each dimension; the stride is the kernel size unless given.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from lucid.nn.check import floating, single
-from lucid.nn.module import Module
+import mlx.core as mx
+
+from lucid import ops
+from lucid.autograd import laziness
+from lucid.nn.check import floating, integer, sizes
 from lucid.ops import pool
+from lucid.ops.cast import in_float32
 from lucid.tensor import Tensor
 
 
-def _settings(
-    name: str, kernel_size: Any, stride: Any, padding: Any, dilation: Any
-) -> tuple[int, int, int, int]:
-    K = single(name, "kernel_size", kernel_size)
-    s = K if stride is None else single(name, "stride", stride)
-    p = single(name, "padding", padding, least=0)
-    d = single(name, "dilation", dilation)
-    if p > (d * (K - 1) + 1) // 2:
-        raise ValueError(
-            f"{name}: padding must be at most half of the kernel, {(d * (K - 1) + 1) // 2} for "
-            f"kernel_size={K} and dilation={d}, got {p}"
-        )
-    return K, s, p, d
+class Window(NamedTuple):
+    """The settings along one dimension."""
+
+    K: int
+    s: int
+    p: int
+    d: int
 
 
-def _check(name: str, x: Any) -> None:
+def windows(
+    name: str, n: int, kernel_size: Any, stride: Any, padding: Any = 0, dilation: Any = 1
+) -> list[Window]:
+    """The settings of each of n dimensions, checked."""
+    K = sizes(name, "kernel_size", kernel_size, n)
+    s = K if stride in (None, (), []) else sizes(name, "stride", stride, n)
+    p = sizes(name, "padding", padding, n, 0)
+    found = [Window(*w) for w in zip(K, s, p, sizes(name, "dilation", dilation, n), strict=True)]
+    for w in found:
+        if w.p > (w.d * (w.K - 1) + 1) // 2:
+            raise ValueError(
+                f"{name}: padding must be at most half of the kernel, "
+                f"{(w.d * (w.K - 1) + 1) // 2} for kernel_size={w.K} and dilation={w.d}, got {w.p}"
+            )
+    return found
+
+
+def _check(name: str, x: Any, n: int) -> None:
     floating(name, x)
-    if x.ndim not in (2, 3) or x.shape[-1] == 0:
+    if x.ndim not in (n + 1, n + 2) or 0 in x.shape[1 if x.ndim == n + 2 else 0 :]:
+        rest = ("L", "H, W")[n - 1]
         raise ValueError(
-            f"{name} expects x of shape (N, C, L) or (C, L) with L at least 1, got {x.shape}"
+            f"{name} expects x of shape (N, C, {rest}) or (C, {rest}) with {rest} at least 1, "
+            f"got {x.shape}"
         )
 
 
-def _windows(name: str, x: Tensor, K: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
-    _check(name, x)
-    count = pool.output_length(x.shape[-1], K, s, p, d, ceil_mode)
-    if count < 1:
-        raise ValueError(
-            f"{name}: a kernel of kernel_size={K} and dilation={d} does not fit into x of shape "
-            f"{x.shape} with padding={p}; make the kernel smaller or the input longer"
-        )
-    return count
+def _counts(name: str, x: Tensor, found: list[Window], ceil_mode: bool) -> list[int]:
+    _check(name, x, len(found))
+    counts = [
+        pool.output_length(L, *w, ceil_mode)
+        for L, w in zip(x.shape[-len(found) :], found, strict=True)
+    ]
+    for count, w in zip(counts, found, strict=True):
+        if count < 1:
+            raise ValueError(
+                f"{name}: a kernel of kernel_size={w.K} and dilation={w.d} does not fit into x of "
+                f"shape {x.shape} with padding={w.p}; make the kernel smaller or the input larger"
+            )
+    return counts
+
+
+def _each(x: Tensor, n: int, function: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """function(x, i), which acts on the last dimension, for the last n dimensions, i-th of n."""
+    for i in reversed(range(n)):
+        if i == n - 1:
+            x = function(x, i)
+        else:
+            x = ops.transpose(function(ops.transpose(x, i - n, -1), i), i - n, -1)
+    return x
+
+
+def _at_largest(x: Tensor, n: int, find: Callable[[mx.array, int], mx.array]) -> Any:
+    """The values at the places that find(array, i) names along its last axis, for the last n axes
+    one after the other; and the places, counted through all n axes."""
+    best, places = x.array, mx.array(0)
+    for i in reversed(range(n)):
+        best = mx.swapaxes(best, i - n, -1)
+        at = find(best, i)
+        best = mx.swapaxes(mx.take_along_axis(best, at, axis=-1), i - n, -1)
+        at = mx.swapaxes(at, i - n, -1)
+        if i < n - 1:  # what lies there in the axes before
+            before = mx.take_along_axis(places, at, axis=i - n)
+            at = before + at * math.prod(x.shape[i - n + 1 :])
+        places = at
+    flat = ops.reshape(x, *x.shape[:-n], math.prod(x.shape[-n:]))
+    index = places.astype(mx.int64)
+    values = pool.take_last(flat, index.reshape(*x.shape[:-n], math.prod(index.shape[-n:])))
+    return ops.reshape(values, *index.shape), Tensor._wrap(index, x.device)
+
+
+# Largest elements --------------------------------------------------------------------------------
 
 
 def max_pool1d(
-    x: Tensor,
+    input: Tensor,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
-) -> Tensor:
+    return_indices: bool = False,
+) -> Any:
     """The largest element of each window; padding is never the largest.
+
+    `return_indices` gives a pair: the values, and where in the input each lies.
 
     >>> import lucid
     >>> lucid.nn.functional.max_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     Tensor([[3., 2.]], grad=None)
     """
-    K, s, p, d = _settings("max_pool1d", kernel_size, stride, padding, dilation)
-    count = _windows("max_pool1d", x, K, s, p, d, ceil_mode)
-    return pool.max_pool(x, K=K, s=s, p=p, d=d, count=count)
+    found = windows("max_pool1d", 1, kernel_size, stride, padding, dilation)
+    return max_pool("max_pool1d", input, found, ceil_mode, return_indices)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window; indices count through height and width, row by row."""
+    found = windows("max_pool2d", 2, kernel_size, stride, padding, dilation)
+    return max_pool("max_pool2d", input, found, ceil_mode, return_indices)
+
+
+def max_pool1d_with_indices(*args: Any, **settings: Any) -> Any:
+    """`max_pool1d` with return_indices=True."""
+    return max_pool1d(*args, **{**settings, "return_indices": True})
+
+
+def max_pool2d_with_indices(*args: Any, **settings: Any) -> Any:
+    """`max_pool2d` with return_indices=True."""
+    return max_pool2d(*args, **{**settings, "return_indices": True})
+
+
+def max_pool(
+    name: str, x: Tensor, found: list[Window], ceil_mode: bool, return_indices: bool
+) -> Any:
+    """`max_pool1d` or `max_pool2d` with settings that are checked already."""
+    n, counts = len(found), _counts(name, x, found, ceil_mode)
+    settings = [{**w._asdict(), "count": c} for w, c in zip(found, counts, strict=True)]
+    if return_indices:
+        return _at_largest(x, n, lambda a, i: pool.largest_at(a, **settings[i]))
+    return _each(x, n, lambda a, i: pool.max_pool(a, **settings[i]))
+
+
+def max_unpool1d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
+    """Zeros, with the elements of the input where `max_pool1d` says that it found them.
+
+    Raises:
+        IndexError: an index past the output.
+    """
+    return _unpooled("max_unpool1d", input, indices, kernel_size, stride, padding, output_size, 1)
+
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
+    """Zeros, with the elements of the input where `max_pool2d` says that it found them.
+
+    Raises:
+        IndexError: an index past the output.
+    """
+    return _unpooled("max_unpool2d", input, indices, kernel_size, stride, padding, output_size, 2)
+
+
+def _unpooled(
+    name: str, x: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any,
+    output_size: Any, n: int,
+) -> Tensor:  # fmt: skip
+    _check(name, x, n)
+    found = windows(name, n, kernel_size, stride, padding)
+    if not isinstance(indices, Tensor) or indices.dtype != mx.int64:
+        raise TypeError(f"{name} expects indices as a Tensor of int64, got {indices!r:.60}")
+    if indices.shape != x.shape:
+        raise ValueError(f"{name} expects indices of shape {x.shape}, got {indices.shape}")
+    default = [(L - 1) * w.s - 2 * w.p + w.K for L, w in zip(x.shape[-n:], found, strict=True)]
+    out = default if output_size is None else list(output_size)[-n:]
+    if len(out) != n or any(
+        not d - w.s < o < d + w.s for o, d, w in zip(out, default, found, strict=False)
+    ):
+        raise ValueError(
+            f"{name}: output_size must be within one stride of {default}, got {output_size}"
+        )
+    size, index = math.prod(out), indices.array
+    if index.size and not laziness.is_tracing():
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= size:
+            raise IndexError(f"{name}: indices from {low} to {high} do not fit into {out}")
+    lead = x.shape[:-n]
+    flat = ops.reshape(x, *lead, math.prod(x.shape[-n:]))
+    y = pool.unpool(flat, index=index.reshape(flat.shape), size=size)
+    return ops.reshape(y, *lead, *out)
+
+
+# Means -------------------------------------------------------------------------------------------
 
 
 def avg_pool1d(
-    x: Tensor,
+    input: Tensor,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of each window.
+    """The mean of each window; padding counts as zeros, or not at all.
 
     >>> import lucid
     >>> lucid.nn.functional.avg_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     Tensor([[2., 1.]], grad=None)
     """
-    K, s, p, _ = _settings("avg_pool1d", kernel_size, stride, padding, 1)
-    count = _windows("avg_pool1d", x, K, s, p, 1, ceil_mode)
-    return pool.mean_pool(x, K=K, s=s, p=p, count=count, count_include_pad=count_include_pad)
+    found = windows("avg_pool1d", 1, kernel_size, stride, padding)
+    return avg_pool(input, "avg_pool1d", found, ceil_mode, count_include_pad)
 
 
-def adaptive_avg_pool1d(x: Tensor, output_size: Any) -> Tensor:
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window; `divisor_override` divides by another number."""
+    found = windows("avg_pool2d", 2, kernel_size, stride, padding)
+    return avg_pool(input, "avg_pool2d", found, ceil_mode, count_include_pad, divisor_override)
+
+
+@in_float32
+def avg_pool(
+    input: Tensor,
+    name: str,
+    found: list[Window],
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """`avg_pool1d` or `avg_pool2d` with settings that are checked already."""
+    n, counts = len(found), _counts(name, input, found, ceil_mode)
+    settings = [
+        {"K": w.K, "s": w.s, "p": w.p, "count": c} for w, c in zip(found, counts, strict=True)
+    ]
+    sums = _each(input, n, lambda a, i: pool.sum_pool(a, **settings[i]))
+    if divisor_override is not None:
+        if divisor_override == 0:
+            raise ValueError(f"{name}: divisor_override must not be 0")
+        return sums / divisor_override
+    for i, L in enumerate(input.shape[-n:]):
+        held = pool.window_sizes(L, **settings[i], with_padding=count_include_pad)
+        if set(held) == {found[i].K}:
+            sums = sums * (1 / found[i].K)
+        else:
+            sums = sums * mx.array([1 / h for h in held], sums.dtype).reshape(
+                -1, *[1] * (n - 1 - i)
+            )
+    return sums
+
+
+def lp_pool1d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(sum x**p)**(1/p) of each window, p being the `norm_type`."""
+    means = avg_pool1d(ops.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
+    return _rooted(means, norm_type, sizes("lp_pool1d", "kernel_size", kernel_size, 1))
+
+
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(sum x**p)**(1/p) of each window, p being the `norm_type`."""
+    means = avg_pool2d(ops.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
+    return _rooted(means, norm_type, sizes("lp_pool2d", "kernel_size", kernel_size, 2))
+
+
+def _rooted(means: Tensor, norm_type: float, kernel: tuple[int, ...]) -> Tensor:
+    positive = ops.sign(means) * ops.relu(ops.abs(means))
+    return ops.pow(positive * math.prod(kernel), 1 / norm_type)
+
+
+# Of any length -----------------------------------------------------------------------------------
+
+
+def _targets(name: str, x: Tensor, output_size: Any, n: int) -> list[int]:
+    """The sizes asked for; None keeps one."""
+    _check(name, x, n)
+    given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * n
+    if len(given) != n:
+        raise ValueError(f"{name}: output_size must be an int or {n} ints, got {output_size!r}")
+    return [
+        L if o is None else integer(name, "output_size", o, 1)
+        for L, o in zip(x.shape[-n:], given, strict=True)
+    ]
+
+
+@in_float32
+def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of `output_size` windows that cover the length.
 
     >>> import lucid
     >>> lucid.nn.functional.adaptive_avg_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 1)
     Tensor([[1.5]], grad=None)
     """
-    count = single("adaptive_avg_pool1d", "output_size", output_size)
-    _check("adaptive_avg_pool1d", x)
-    return pool.adaptive_mean(x, count=count)
+    counts = _targets("adaptive_avg_pool1d", input, output_size, 1)
+    return pool.adaptive_mean(input, count=counts[0])
 
 
-def adaptive_max_pool1d(x: Tensor, output_size: Any) -> Tensor:
+@in_float32
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """The mean of windows that cover height and width; a size of None stays as it is."""
+    counts = _targets("adaptive_avg_pool2d", input, output_size, 2)
+    return _each(input, 2, lambda a, i: pool.adaptive_mean(a, count=counts[i]))
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest element of each of `output_size` windows that cover the length."""
-    count = single("adaptive_max_pool1d", "output_size", output_size)
-    _check("adaptive_max_pool1d", x)
-    return pool.adaptive_largest(x, count=count)
+    return _adaptive_max("adaptive_max_pool1d", input, output_size, return_indices, 1)
 
 
-class MaxPool1d(Module):
-    """`max_pool1d`; the stride is the kernel size unless given.
-
-    >>> import lucid
-    >>> lucid.nn.MaxPool1d(2)(lucid.ones(1, 4, 9)).shape
-    (1, 4, 4)
-    """
-
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        ceil_mode: bool = False,
-    ) -> None:
-        super().__init__()
-        settings = _settings("MaxPool1d", kernel_size, stride, padding, dilation)
-        self.kernel_size, self.stride, self.padding, self.dilation = settings
-        self.ceil_mode = ceil_mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        return max_pool1d(
-            x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
-        )
-
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """The largest element of windows that cover height and width."""
+    return _adaptive_max("adaptive_max_pool2d", input, output_size, return_indices, 2)
 
 
-class AvgPool1d(Module):
-    """`avg_pool1d`; the stride is the kernel size unless given."""
-
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        super().__init__()
-        settings = _settings("AvgPool1d", kernel_size, stride, padding, 1)
-        self.kernel_size, self.stride, self.padding, _ = settings
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, x: Tensor) -> Tensor:
-        return avg_pool1d(
-            x,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-        )
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Any) -> Any:
+    """`adaptive_max_pool1d` with return_indices=True."""
+    return adaptive_max_pool1d(input, output_size, True)
 
 
-class AdaptiveAvgPool1d(Module):
-    """`adaptive_avg_pool1d`: a fixed output length for every input length.
-
-    >>> import lucid
-    >>> lucid.nn.AdaptiveAvgPool1d(1)(lucid.ones(2, 4, 9)).shape
-    (2, 4, 1)
-    """
-
-    def __init__(self, output_size: Any) -> None:
-        super().__init__()
-        self.output_size = single("AdaptiveAvgPool1d", "output_size", output_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return adaptive_avg_pool1d(x, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Any) -> Any:
+    """`adaptive_max_pool2d` with return_indices=True."""
+    return adaptive_max_pool2d(input, output_size, True)
 
 
-class AdaptiveMaxPool1d(Module):
-    """`adaptive_max_pool1d`: a fixed output length for every input length."""
-
-    def __init__(self, output_size: Any) -> None:
-        super().__init__()
-        self.output_size = single("AdaptiveMaxPool1d", "output_size", output_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return adaptive_max_pool1d(x, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+def _adaptive_max(name: str, x: Tensor, output_size: Any, return_indices: bool, n: int) -> Any:
+    counts = _targets(name, x, output_size, n)
+    find = lambda a, i: pool.adaptive_largest_at(a, count=counts[i])  # noqa: E731
+    values, index = _at_largest(x, n, find)
+    return (values, index) if return_indices else values

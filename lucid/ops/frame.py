@@ -31,10 +31,10 @@ def frame(x, /, *, size, hop, dilation=1, dim=-1):
     rest = (length - reach) % hop
 
     def rule(g):
-        y = _overlap_add(g, hop, dilation, axis)
+        y = add_frames(g, hop, dilation, axis)
         return mx.pad(y, [(0, rest if a == axis else 0) for a in range(y.ndim)])
 
-    return _frame(x, size, hop, dilation, axis), rule
+    return cut_frames(x, size, hop, dilation, axis), rule
 
 
 @op(linear=True)
@@ -53,8 +53,8 @@ def overlap_add(frames, /, *, hop, dilation=1, dim=-2):
         raise ValueError(f"expects frames of shape (..., T, size) with T > 0, got {frames.shape}")
     size = frames.shape[axis + 1]
     _check(size, hop, dilation)
-    y = _overlap_add(frames, hop, dilation, axis)
-    return y, lambda g: _frame(g, size, hop, dilation, axis)
+    y = add_frames(frames, hop, dilation, axis)
+    return y, lambda g: cut_frames(g, size, hop, dilation, axis)
 
 
 def _check(size: int, hop: int, dilation: int) -> None:
@@ -65,7 +65,8 @@ def _check(size: int, hop: int, dilation: int) -> None:
         )
 
 
-def _frame(x: mx.array, size: int, hop: int, dilation: int, axis: int) -> mx.array:
+def cut_frames(x: mx.array, size: int, hop: int, dilation: int, axis: int) -> mx.array:
+    """`frame` of an array; `axis` counts from the front."""
     batch, length, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     count = (length - dilation * (size - 1) - 1) // hop + 1
     if x.size == 0:
@@ -79,8 +80,11 @@ def _frame(x: mx.array, size: int, hop: int, dilation: int, axis: int) -> mx.arr
     )
 
 
-def _overlap_add(frames: mx.array, hop: int, dilation: int, axis: int) -> mx.array:
-    """Cut frames into blocks of `hop`: block j of frame t lands on block t + j of the signal."""
+def add_frames(frames: mx.array, hop: int, dilation: int, axis: int) -> mx.array:
+    """`overlap_add` of an array; `axis` counts from the front.
+
+    Frames are cut into blocks of `hop`: block j of frame t lands on block t + j of the signal.
+    """
     batch, rest = frames.shape[:axis], frames.shape[axis + 2 :]
     count, size = frames.shape[axis : axis + 2]
     rows, width = math.prod(batch), math.prod(rest)

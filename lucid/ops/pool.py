@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlx.core as mx
 
 from lucid.kernels.memory import check_size
-from lucid.ops.join import stack
+from lucid.ops.frame import add_frames
+from lucid.ops.gather import take_along_dim
 from lucid.ops.linalg import matmul
-from lucid.ops.math import mul
 from lucid.ops.op import op
-from lucid.ops.reduce import amax, mean
+from lucid.ops.reduce import mean
 from lucid.ops.shape import reshape
 
 
@@ -22,45 +24,33 @@ def output_length(L: int, K: int, s: int, p: int, d: int, ceil_mode: bool) -> in
     return count - 1 if (count - 1) * s >= L + p else count
 
 
-def _slices(x: mx.array, K: int, s: int, d: int, count: int) -> list[mx.array]:
-    """The k-th element of every window, for each k."""
+def _slices(x: mx.array, K: int, s: int, p: int, d: int, count: int, fill: Any) -> list[mx.array]:
+    """The k-th element of every window, for each k, out of x padded with `fill`."""
+    missing = max(0, s * (count - 1) + d * (K - 1) + 1 - x.shape[-1] - p)
+    if p or missing:
+        x = mx.pad(x, [(0, 0)] * (x.ndim - 1) + [(p, missing)], constant_values=fill)
     return [x[..., k * d : k * d + s * (count - 1) + 1 : s] for k in range(K)]
 
 
-def _padded(x: mx.array, K: int, s: int, p: int, d: int, count: int, value: float) -> mx.array:
-    """`count` windows fit exactly into the result, unless it is longer."""
-    missing = max(0, s * (count - 1) + d * (K - 1) + 1 - x.shape[-1] - p)
-    if not p and not missing:
-        return x
-    return mx.pad(x, [(0, 0)] * (x.ndim - 1) + [(p, missing)], constant_values=value)
-
-
 def _unsliced(parts: list[mx.array], L: int, s: int, p: int, d: int) -> mx.array:
-    """The transpose of pad and slice: every part added where its slice came from.
+    """The transpose of pad and slice: every part added where its slice came from."""
+    y = add_frames(mx.stack(parts, axis=-1), s, d, parts[0].ndim - 1)
+    missing = max(0, p + L - y.shape[-1])
+    return mx.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, missing)])[..., p : p + L]
 
-    Positions that agree modulo the stride form a phase; a phase is a sum of shifted parts, and
-    the phases interleaved are the result.
-    """
-    count = parts[0].shape[-1]
-    lead = [(0, 0)] * (parts[0].ndim - 1)
-    length = count + d * (len(parts) - 1) // s
-    phases = [mx.zeros((*parts[0].shape[:-1], length), parts[0].dtype)] * s
-    used = set()
-    for k, part in enumerate(parts):
-        shift, phase = divmod(k * d, s)
-        part = mx.pad(part, [*lead, (shift, length - count - shift)])
-        phases[phase] = phases[phase] + part if phase in used else part
-        used.add(phase)
-    joined = mx.stack(phases, axis=-1).reshape(*parts[0].shape[:-1], length * s)
-    missing = max(0, p + L - length * s)
-    return mx.pad(joined, [*lead, (0, missing)])[..., p : p + L]
+
+# Largest -----------------------------------------------------------------------------------------
+
+
+def _lowest(dtype: mx.Dtype) -> mx.array:
+    floating = mx.issubdtype(dtype, mx.floating)
+    return mx.array(-float("inf") if floating else mx.iinfo(dtype).min, dtype)
 
 
 @op
 def max_pool(x, /, *, K, s, p, d, count):
     """The largest element of each window; the gradient goes to the first of several."""
-    padded = _padded(x, K, s, p, d, count, -float("inf"))
-    slices = _slices(padded, K, s, d, count)
+    slices = _slices(x, K, s, p, d, count, _lowest(x.dtype))
     y = slices[0]
     for part in slices[1:]:
         y = mx.maximum(y, part)
@@ -76,11 +66,25 @@ def max_pool(x, /, *, K, s, p, d, count):
     return y, rule
 
 
+def largest_at(x: mx.array, *, K: int, s: int, p: int, d: int, count: int) -> mx.array:
+    """Where in x the largest element of each window lies: the first of several, or a NaN."""
+    slices = _slices(x, K, s, p, d, count, _lowest(x.dtype))
+    starts = mx.arange(count) * s - p
+    taps = mx.maximum((d - 1 - starts) // d, 0)  # before x begins
+    best, at = slices[0], mx.broadcast_to(taps, slices[0].shape)
+    for k, part in enumerate(slices[1:], 1):
+        better = mx.logical_or(part > best, part != part)
+        best, at = mx.where(better, part, best), mx.where(better, k, at)
+    return starts + d * at
+
+
+# Sums and means ----------------------------------------------------------------------------------
+
+
 @op(linear=True)
 def sum_pool(x, /, *, K, s, p, count):
     """The sum of each window."""
-    padded = _padded(x, K, s, p, 1, count, 0.0)
-    slices = _slices(padded, K, s, 1, count)
+    slices = _slices(x, K, s, p, 1, count, mx.array(0, x.dtype))
     y = slices[0]
     for part in slices[1:]:
         y = y + part
@@ -88,18 +92,16 @@ def sum_pool(x, /, *, K, s, p, count):
     return y, lambda g: _unsliced([g] * K, L, s, p, 1)
 
 
-def mean_pool(x, /, *, K, s, p, count, count_include_pad):
-    """The mean of each window; padding counts as zeros, or not at all."""
-    L = x.shape[-1]
-    sums = sum_pool(x, K=K, s=s, p=p, count=count)
-    sizes = []
-    for t in range(count):
-        start = t * s - p
-        end = min(start + K, L + p)
-        sizes.append(end - start if count_include_pad else min(end, L) - max(start, 0))
-    if set(sizes) == {K}:
-        return mul(sums, 1 / K)
-    return mul(sums, mx.array([1 / n for n in sizes], x.dtype))
+def window_sizes(L: int, *, K: int, s: int, p: int, count: int, with_padding: bool) -> list[int]:
+    """How many elements each window holds, with or without those of the padding."""
+    ends = [min(t * s - p + K, L + p) for t in range(count)]
+    return [
+        end - t * s + p if with_padding else min(end, L) - max(t * s - p, 0)
+        for t, end in enumerate(ends)
+    ]
+
+
+# Adaptive ----------------------------------------------------------------------------------------
 
 
 def adaptive_bounds(L: int, count: int) -> list[tuple[int, int]]:
@@ -107,26 +109,41 @@ def adaptive_bounds(L: int, count: int) -> list[tuple[int, int]]:
     return [(i * L // count, -(-(i + 1) * L // count)) for i in range(count)]
 
 
-def adaptive_mean(x, /, *, count):
+def adaptive_mean(x, *, count):
     """The mean of `count` windows of nearly equal size."""
     L = x.shape[-1]
-    check_size("adaptive_avg_pool1d", (L, count), x.dtype)
+    check_size("adaptive_avg_pool", (L, count), x.dtype)
     if L % count == 0:
         return mean(reshape(x, *x.shape[:-1], count, L // count), -1)
-    bounds = adaptive_bounds(L, count)
     positions = mx.arange(L)[:, None]
-    starts = mx.array([a for a, _ in bounds])
-    ends = mx.array([b for _, b in bounds])
+    starts, ends = map(mx.array, zip(*adaptive_bounds(L, count), strict=True))
     inside = mx.logical_and(positions >= starts, positions < ends)
     return matmul(x, inside.astype(x.dtype) / (ends - starts).astype(x.dtype))
 
 
-def adaptive_largest(x, /, *, count):
-    """The largest element of `count` windows of nearly equal size."""
+def adaptive_largest_at(x: mx.array, *, count: int) -> mx.array:
+    """Where in x the largest element of each of `count` windows of nearly equal size lies."""
     L = x.shape[-1]
-    check_size("adaptive_max_pool1d", (L, count), x.dtype)
+    check_size("adaptive_max_pool", (*x.shape[:-1], L + count), x.dtype)
+    bounds = adaptive_bounds(L, count)
+    starts = mx.array([a for a, _ in bounds])
     if L % count == 0:
-        size = L // count
-        return max_pool(x, K=size, s=size, p=0, d=1, count=count)
-    windows = [x[..., a:b] for a, b in adaptive_bounds(L, count)]
-    return stack([amax(w, -1) for w in windows], -1)
+        return starts + mx.argmax(x.reshape(*x.shape[:-1], count, L // count), axis=-1)
+    most = max(b - a for a, b in bounds)  # shorter windows repeat their last element
+    index = mx.minimum(starts[:, None] + mx.arange(most), mx.array([[b - 1] for _, b in bounds]))
+    return starts + mx.argmax(x[..., index], axis=-1)
+
+
+# Unpooling ---------------------------------------------------------------------------------------
+
+
+@op(linear=True)
+def unpool(x, /, *, index, size):
+    """Zeros of length `size` with x at the places of `index`."""
+    y = mx.put_along_axis(mx.zeros((*x.shape[:-1], size), x.dtype), index, x, axis=-1)
+    return y, lambda g: mx.take_along_axis(g, index, axis=-1)
+
+
+def take_last(x, index):
+    """x at `index` along its last dimension."""
+    return take_along_dim(x, x._wrap(index, x._device), -1)

@@ -54,7 +54,7 @@ RULES = [
     ),
     Rule(
         "integer and complex convolution and pooling: layers compute in floating point",
-        entries=r"nn\.functional\.(conv\w+|avg_pool\w+|adaptive_avg_pool\w+|\w+_norm)",
+        entries=r"nn\.functional\.(conv\w+|(avg|max)_pool\w+|adaptive_avg_pool\w+|\w+_norm)",
         dtypes=("int64", "complex64"),
     ),
     Rule(

@@ -105,3 +105,10 @@ from lucid.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lucid.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from lucid.nn.rotary import RotaryEmbedding
 from lucid.nn.separable import SeparableConv1d
+from lucid.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)

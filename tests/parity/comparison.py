@@ -9,7 +9,7 @@ import torch
 import lucid
 
 from .compare import WIDER, Mismatch, compare_kind, compare_values, leaves
-from .convert import tensors, to_lucid
+from .convert import Unsupported, tensors, to_lucid
 from .sample import Sample
 
 
@@ -193,6 +193,18 @@ def _same_elements(data: torch.Tensor, a: torch.Tensor, b: torch.Tensor, dim: in
         return False
     once = a.sort(dim).values.diff(dim=dim).all().item()
     return bool(once) and _identical(data.gather(dim, a), data.gather(dim, b))
+
+
+def must_raise(ours: Callable, call: Sample, message: str) -> None:
+    """The call raises in lucid too; `message` is what torch says."""
+    try:
+        returned, inputs = call.lucid_call(ours)
+        leaves([returned, *inputs])  # computes
+    except Unsupported:
+        raise
+    except Exception:
+        return
+    raise Mismatch("no error", f"torch raises: {message.split('. ')[0]}")
 
 
 def _tensors(value) -> list:

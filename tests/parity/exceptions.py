@@ -72,6 +72,9 @@ RULES = [
     ),
 ]
 
+# Not called by keyword: operators, and where torch documents other names than it takes.
+NO_KEYWORDS = re.compile(r"__\w+__|tensor_split|[hvd]split")
+
 # Of equal elements torch may choose any: where the indices differ, they select equal elements.
 TIES = re.compile("sort|argsort|msort|topk|kthvalue|median|nanmedian|mode")
 

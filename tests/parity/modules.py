@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.testing._internal.common_modules import ModuleErrorEnum
 
 import lucid
 import lucid.nn
 
 from . import exceptions
-from .comparison import Comparison
+from .comparison import Comparison, must_raise
 from .convert import dtype_name, dtype_to_lucid, to_lucid
 from .result import Result
 from .sample import Sample, widened
@@ -79,6 +80,8 @@ def walk(info, dtype: torch.dtype) -> Result:
         for i, sample in enumerate(spaced(list(inputs))):
             label = f"{i} {'train' if training else 'eval'} {sample.desc}"
             _walk_one(result, info, dtype, training, sample, label)
+    if dtype == DTYPES[0]:
+        _errors(result, info, dtype)
     return result
 
 
@@ -104,3 +107,26 @@ def _walk_one(result: Result, info, dtype, training: bool, sample: Any, label: s
     label += f" {comparison.sample}"
     if result.attempt("forward", label, comparison.forward) and comparison.differentiable():
         result.attempt("gradients", label, comparison.gradients)
+
+
+def _errors(result: Result, info, dtype: torch.dtype) -> None:
+    """What raises in torch, in the constructor or in the call, raises here."""
+    if info.module_error_inputs_func is None:
+        return
+    inputs = info.module_error_inputs_func(info, "cpu", dtype, requires_grad=False, training=True)
+    for i, error in enumerate(inputs):
+        built, given = (
+            getattr(error.module_error_input, n) for n in ("constructor_input", "forward_input")
+        )
+        construct = error.error_on is ModuleErrorEnum.CONSTRUCTION_ERROR
+
+        def run(args, kwargs, *forward, construct=construct):
+            module = resolve(info)(*args, **kwargs)
+            return None if construct else module(*forward[0], **forward[1])
+
+        forward = () if construct else (given.args, given.kwargs)
+        call = Sample((built.args, built.kwargs, *forward), {})
+        message = str(error.error_regex)
+        result.attempt(
+            "errors", f"error {i} {call}", lambda r=run, c=call, m=message: must_raise(r, c, m)
+        )

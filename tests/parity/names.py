@@ -36,7 +36,7 @@ def resolve(op) -> Callable | None:
     if not named(op.name):
         return None
     function = op.op
-    if isinstance(function, types.FunctionType) and _of_the_tests(function):
+    if is_adapter(function):
         # an adapter of torch's tests, such as lambda *a: torch.where(...): the same with lucid
         names = {**function.__globals__, "torch": _AsTorch()}
         return types.FunctionType(
@@ -52,8 +52,11 @@ class _AsTorch:
         return getattr(lucid if hasattr(lucid, name) else lucid.Tensor, name)
 
 
-def _of_the_tests(function) -> bool:
-    return function.__module__.startswith("torch.testing")
+def is_adapter(function) -> bool:
+    """A function of torch's tests around the one that users call."""
+    return isinstance(function, types.FunctionType) and function.__module__.startswith(
+        "torch.testing"
+    )
 
 
 @functools.cache
@@ -86,7 +89,7 @@ def variant(name: str, theirs: Callable | None) -> Callable | str | None:
 def unseeded(op) -> Callable:
     """torch's function without the fixed seed that its tests wrap around the random ones."""
     function = op.op
-    if not (isinstance(function, types.FunctionType) and _of_the_tests(function)):
+    if not is_adapter(function):
         return function
     names = {**function.__globals__, "wrapper_set_seed": lambda f, *a, **k: f(*a, **k)}
     return types.FunctionType(

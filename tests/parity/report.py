@@ -10,7 +10,7 @@ from pathlib import Path
 from . import exceptions
 from .convert import NO_DTYPE
 from .result import Result
-from .walk import DTYPES, METHOD_SAMPLES, SAMPLES
+from .walk import DTYPES, SAMPLES, VARIANT_SAMPLES
 
 PATH = Path(__file__).with_name("RESULTS.md")
 COLUMNS = tuple(str(d).removeprefix("torch.") for d in DTYPES)
@@ -39,7 +39,8 @@ Versions: {{versions}}
 - Where torch documents that equal elements come in any order (`sort`, `topk`, `median` and their
   kind), other indices pass where they select equal elements.
 - At most {SAMPLES} samples of an entry and dtype, evenly spaced.
-- "methods": the first {METHOD_SAMPLES} samples as method, in place and as operator.
+- "methods": the first {VARIANT_SAMPLES} samples as method, in place, as operator, and with
+  torch's names for all arguments.
 - "errors" are calls that raise in torch: they raise a Python exception here. They are counted once,
   in the first dtype of the entry.
 - Cells: `forward gradients`, each passed/total. Empty: torch has no samples in that dtype.

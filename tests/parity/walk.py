@@ -10,16 +10,15 @@ from collections.abc import Callable
 import torch
 from torch.testing._internal.common_device_type import toleranceOverride
 
-from . import exceptions, names
-from .compare import Mismatch, leaves
-from .comparison import Comparison
-from .convert import Unsupported, dtype_name, mapped
+from . import exceptions, names, variants
+from .comparison import Comparison, must_raise
+from .convert import dtype_name
 from .result import Result
 from .sample import Sample
 
 DTYPES = (torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.complex64)
 SAMPLES = 60  # at most so many of an entry and dtype, evenly spaced
-METHOD_SAMPLES = 3  # the first so many also as method, in place and as operator
+VARIANT_SAMPLES = 3  # the first so many also as method, in place, as operator, by keyword
 
 
 def walk(op, dtype: torch.dtype) -> Result | None:
@@ -49,8 +48,8 @@ def walk(op, dtype: torch.dtype) -> Result | None:
         label = f"{i} {call}"
         if result.attempt("forward", label, lambda: comparison.forward(values)):  # noqa: B023
             _gradients(result, comparison, sample, label)
-        if i < METHOD_SAMPLES and isinstance(sample.input, torch.Tensor):
-            _methods(result, op, sample, tolerance, label)
+        if i < VARIANT_SAMPLES:
+            variants.walk(result, op, ours, sample, tolerance, label)
     if dtype == first_dtype(op):
         _errors(result, op, ours)
     return result
@@ -83,54 +82,6 @@ def _gradients(result: Result, comparison: Comparison, sample, label: str) -> No
     result.attempt("gradients", label, comparison.gradients)
 
 
-def _methods(result: Result, op, sample, tolerance, label: str) -> None:
-    """The same call as a method, in place and as an operator."""
-    call = Sample(_detached((sample.input, *sample.args)), _detached(sample.kwargs))
-    variants = [op.method_variant, op.inplace_variant]
-    operators = [] if call.keywords else [op.operator_variant, op.inplace_operator_variant]
-    for variant in [*variants, *operators]:
-        ours = variant if variant in operators else names.variant(op.name, variant)
-        if ours is None:
-            continue
-        left_out = exceptions.reason(result.entry, "methods", result.dtype, sample)
-        if left_out:
-            result.excluded[left_out] += 1
-            continue
-        ties = exceptions.TIES.fullmatch(op.name) is not None
-        result.attempt(
-            "methods",
-            f"{label} as {getattr(variant, '__name__', 'inplace=True')}",
-            lambda v=variant, o=ours, t=ties: _variant(v, o, call, tolerance, t),
-        )
-
-
-def _detached(values):
-    return mapped(values, lambda v: v.detach() if isinstance(v, torch.Tensor) else v)
-
-
-def _variant(theirs: Callable, ours: Callable | str, call: Sample, tolerance, ties) -> None:
-    if isinstance(ours, str):
-        raise Mismatch("missing", f"Tensor.{ours}")
-    torch.manual_seed(0)
-    try:
-        comparison = Comparison(theirs, ours, call, tolerance, ties)
-    except Exception as error:
-        _must_raise(ours, call, str(error))
-        return
-    comparison.forward()
-
-
-def _must_raise(ours: Callable, call: Sample, message: str) -> None:
-    try:
-        returned, inputs = call.lucid_call(ours)
-        leaves([returned, *inputs])  # computes
-    except Unsupported:
-        raise
-    except Exception:
-        return
-    raise Mismatch("no error", f"torch raises: {message.split('. ')[0]}")
-
-
 def _errors(result: Result, op, ours: Callable) -> None:
     if op.error_inputs_func is None:
         return
@@ -147,7 +98,7 @@ def _errors(result: Result, op, ours: Callable) -> None:
             result.excluded[left_out] += 1
             continue
         result.attempt(
-            "errors", f"error {i} {call}", lambda c=call, m=message: _must_raise(ours, c, m)
+            "errors", f"error {i} {call}", lambda c=call, m=message: must_raise(ours, c, m)
         )
 
 

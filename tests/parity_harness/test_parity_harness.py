@@ -88,6 +88,15 @@ def test_methods_and_in_place_variants_are_compared(monkeypatch):
     assert "missing: Tensor.exp_" in reasons
 
 
+def test_calls_by_keyword_are_compared(monkeypatch):
+    def other_name(x):
+        return lucid.exp(x)
+
+    right, wrong = (walked(monkeypatch, "exp", f) for f in (lucid.exp, other_name))
+    assert not [r for r in failed(right, "methods") if "keyword" in r]
+    assert any("unexpected keyword argument 'input'" in r for r in failed(wrong, "methods"))
+
+
 def test_random_results_are_compared_in_shape_and_dtype(monkeypatch):
     ours = lucid.nn.functional.dropout
     entry = "nn.functional.dropout"

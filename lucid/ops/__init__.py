@@ -95,6 +95,27 @@ from lucid.ops.complex import (
     imag,
     real,
 )
+from lucid.ops.copies import (
+    alias_copy,
+    as_strided_copy,
+    constant_pad_nd,
+    diagonal_copy,
+    expand_copy,
+    narrow_copy,
+    permute_copy,
+    resolve_conj,
+    resolve_neg,
+    split_with_sizes_copy,
+    squeeze_copy,
+    t_copy,
+    transpose_copy,
+    unbind_copy,
+    unsafe_chunk,
+    unsafe_split,
+    unsafe_split_with_sizes,
+    unsqueeze_copy,
+    view_copy,
+)
 from lucid.ops.cut import (
     chunk,
     dsplit,
@@ -206,6 +227,7 @@ from lucid.ops.linalg import (
 )
 from lucid.ops.mask import (
     argwhere,
+    fill,
     masked_fill,
     masked_scatter,
     masked_select,
@@ -259,7 +281,6 @@ from lucid.ops.pairwise import (
 )
 from lucid.ops.part import (
     as_strided,
-    as_strided_scatter,
     narrow,
     select,
     select_scatter,

@@ -62,7 +62,7 @@ def roll(x, /, shifts, dims=None):
             raise ValueError(f"roll without dims expects one shift, got {shifts!r}")
         axes = None
     else:
-        axes = tuple(d % max(x.ndim, 1) for d in sizes((dims,)) if axes_of(x.ndim, d) is not None)
+        axes = tuple(a for d in sizes((dims,)) for a in axes_of(x.ndim, d))
         if len(axes) != len(steps):
             raise ValueError(f"roll expects a shift for each dim, got {shifts!r} and {dims!r}")
     if x.size == 0 or x.ndim == 0:

@@ -95,13 +95,20 @@ def clone(x, /):
 def constant_like(value: Any, x: Any) -> Any:
     """`value`, a Tensor or anything that makes one, as a Tensor of the dtype of `x`."""
     if isinstance(value, Traced):
+        _check_real(value.array.dtype == mx.complex64, x)
         return value if value.array.dtype == x.dtype else astype(value, x.dtype)
     array = value if isinstance(value, mx.array) else np.asarray(value)
     if isinstance(array, np.ndarray) and array.dtype.kind not in "biufc":
         raise TypeError(f"expected numbers, got {type(value).__name__}: {value!r:.60}")
+    _check_real(array.dtype in (mx.complex64, np.complex128, np.complex64), x)
     if isinstance(array, np.ndarray) and array.dtype == np.float64:
         return x._wrap(mx.array(array, mx.float64).astype(x.dtype, stream=mx.cpu), x._device)
     return x._wrap(mx.array(array).astype(x.dtype), x._device)
+
+
+def _check_real(is_complex: bool, x: Any) -> None:
+    if is_complex and x.dtype != mx.complex64:
+        raise TypeError(f"a complex value cannot become {x.dtype}; use x.to(lucid.complex64) first")
 
 
 def check_dtype(name: str, what: str, value: Any, x: Any) -> None:

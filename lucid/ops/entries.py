@@ -54,7 +54,11 @@ def add_slice(x, value, /, *, key):
 def take(x, /, *, index, axis):
     """The entries of x along `axis` that `index`, of any shape, names."""
     shape = x.shape
-    rule = lambda g: scattered(mx.zeros(shape, g.dtype), g, index, axis, "add")  # noqa: E731
+
+    def rule(g):
+        g = wide(g)
+        return scattered(mx.zeros(shape, g.dtype), g, index, axis, "add")
+
     if x.size == 0 or index.size == 0:
         return mx.zeros((*shape[:axis], *index.shape, *shape[axis + 1 :]), x.dtype), rule
     return mx.take(x, index, axis=axis), rule
@@ -83,6 +87,11 @@ def add_at(x, value, /, *, index, axis):
         return g, mx.take(g, index, axis=axis) if value.size else mx.zeros(shape, g.dtype)
 
     return scattered(x, value, index, axis, "add"), rule
+
+
+def wide(g: mx.array) -> mx.array:
+    """A gradient in which many may add up: in float32 where it comes in half precision."""
+    return g.astype(mx.float32) if g.dtype in (mx.float16, mx.bfloat16) else g
 
 
 def scattered(x: mx.array, value: mx.array, index: mx.array, axis: int, how: str) -> mx.array:

@@ -14,7 +14,7 @@ from lucid.ops.cast import check_dtype, constant_like
 from lucid.ops.entries import take
 from lucid.ops.index import getitem
 from lucid.ops.math import where
-from lucid.ops.shape import broadcast_tensors, flatten
+from lucid.ops.shape import broadcast_tensors, expand, flatten
 
 
 def masked_fill(input, mask, value):
@@ -32,6 +32,14 @@ def masked_fill(input, mask, value):
             "use lucid.where(mask, value, input)"
         )
     return where(mask, value, input)
+
+
+def fill(input, value):
+    """`value`, a number or a 0-dimensional tensor, everywhere in the shape of `input`."""
+    value = constant_like(value, input)
+    if value.ndim:
+        raise ValueError(f"fill expects a number or a 0-dimensional value, got {value.shape}")
+    return expand(value, input.shape)
 
 
 def masked_select(input, mask):

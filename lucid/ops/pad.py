@@ -6,20 +6,21 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.ops.entries import wide
 from lucid.ops.index import getitem
 from lucid.ops.op import op
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
-    """x with its last dimensions made longer, or shorter by negative numbers.
+def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
+    """`input` with its last dimensions made longer, or shorter by negative numbers.
 
     Args:
         pad: before and after the last dimension, then before and after the one before it, ...
         mode: "constant"; "reflect" (mirrored, without the edge); "replicate" (the edge); or
             "circular" (the other end).
-        value: what "constant" fills with.
+        value: what "constant" fills with; default 0.
 
     Raises:
         ValueError: an unknown mode, an odd number of sizes, or a pad that the mode cannot fill.
@@ -31,39 +32,49 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
     if mode not in MODES:
         raise ValueError(f"pad mode must be one of {', '.join(MODES)}, got {mode!r}")
     widths = (pad, pad) if isinstance(pad, int) else tuple(pad)
-    if any(isinstance(n, bool) or not isinstance(n, int) for n in widths):
+    if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in widths):
         raise TypeError(f"pad expects ints, got {widths}")
-    if len(widths) % 2 or len(widths) > 2 * x.ndim:
+    if len(widths) % 2 or len(widths) > 2 * input.ndim:
         raise ValueError(
-            f"pad expects (before, after) for up to {x.ndim} dimensions, the last one first, "
+            f"pad expects (before, after) for up to {input.ndim} dimensions, the last one first, "
             f"got {len(widths)} numbers"
         )
-    sides = [(0, 0)] * (x.ndim - len(widths) // 2)
-    sides += [(widths[i], widths[i + 1]) for i in range(len(widths) - 2, -1, -2)]
-    _check(x.shape, sides, mode)
-    if min(widths, default=0) < 0:
-        x = getitem(x, tuple(slice(max(0, -lo), n - max(0, -hi)) for n, (lo, hi) in
-                             zip(x.shape, sides, strict=True)))  # fmt: skip
-        sides = [(max(0, lo), max(0, hi)) for lo, hi in sides]
+    sides = [(0, 0)] * (input.ndim - len(widths) // 2)
+    sides += [(int(widths[i]), int(widths[i + 1])) for i in range(len(widths) - 2, -1, -2)]
+    _check(input.shape, sides, mode)
+    longer = [(max(0, lo), max(0, hi)) for lo, hi in sides]
+    shorter = [(max(0, -lo), max(0, -hi)) for lo, hi in sides]
     if mode == "constant":
-        return _padded(x, sides=sides, value=value)
-    for axis, (lo, hi) in enumerate(sides):
-        if lo or hi:
-            x = _mirrored(x, axis=axis, lo=lo, hi=hi, mode=mode)
-    return x
+        return _padded(_cut(input, shorter), sides=longer, value=0 if value is None else value)
+    if mode == "circular":  # what comes round is what was left
+        return _mirrored_all(_cut(input, shorter), longer, mode)
+    return _cut(_mirrored_all(input, longer, mode), shorter)
 
 
 def _check(shape: tuple[int, ...], sides: list[tuple[int, int]], mode: str) -> None:
     for axis, (n, (lo, hi)) in enumerate(zip(shape, sides, strict=True)):
-        if n + min(lo, 0) + min(hi, 0) < 0 or n + lo + hi < 0:
-            raise ValueError(f"pad ({lo}, {hi}) cuts off more than dimension {axis} of size {n}")
         left = n + min(lo, 0) + min(hi, 0)
-        most = {"reflect": left - 1, "circular": left, "replicate": 1 << 31 if left else 0}
+        if n + lo + hi < 0 or (left < 0 and mode in ("constant", "circular")):
+            raise ValueError(f"pad ({lo}, {hi}) cuts off more than dimension {axis} of size {n}")
+        most = {"reflect": n - 1, "circular": left, "replicate": 1 << 31 if n else 0}
         if mode != "constant" and max(lo, hi) > max(most[mode], 0):
             raise ValueError(
                 f"{mode} pad ({lo}, {hi}) is too long for dimension {axis} of size {n}; "
                 f"at most {max(most[mode], 0)}"
             )
+
+
+def _cut(x: Any, sides: list[tuple[int, int]]) -> Any:
+    if not any(lo or hi for lo, hi in sides):
+        return x
+    return getitem(x, tuple(slice(lo, n - hi) for n, (lo, hi) in zip(x.shape, sides, strict=True)))
+
+
+def _mirrored_all(x: Any, sides: list[tuple[int, int]], mode: str) -> Any:
+    for axis, (lo, hi) in enumerate(sides):
+        if lo or hi:
+            x = _mirrored(x, axis=axis, lo=lo, hi=hi, mode=mode)
+    return x
 
 
 @op(linear=True)
@@ -89,6 +100,7 @@ def _mirrored(x, /, *, axis, lo, hi, mode):
         return mx.repeat(piece, length, axis=axis) if mode == "replicate" else piece
 
     def rule(g):
+        g = wide(g)
         y = mx.array(g[key(slice(lo, lo + n))])
         for part, of in ((before, g[key(slice(lo))]), (after, g[key(slice(lo + n, None))])):
             if of.size:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lucid.autograd.tape import Traced
 from lucid.ops.bounds import checked
-from lucid.ops.entries import put, put_slice, take
+from lucid.ops.entries import put_slice, take
 from lucid.ops.frame import frame
 from lucid.ops.index import getitem
 from lucid.ops.op import op
@@ -128,29 +128,19 @@ def as_strided(input, size, stride, storage_offset=None):
     >>> lucid.arange(4).as_strided((3, 2), (1, 1)).tolist()
     [[0, 1], [1, 2], [2, 3]]
     """
-    return take(flatten(input), index=_strided(input, size, stride, storage_offset), axis=0)
-
-
-def as_strided_scatter(input, src, size, stride, storage_offset=None):
-    """`input` with the elements that `as_strided` reads replaced by `src`."""
-    places = _strided(input, size, stride, storage_offset)
-    if src.shape != places.shape:
-        raise ValueError(f"as_strided_scatter expects src of shape {places.shape}, got {src.shape}")
-    return reshape(put(flatten(input), src, index=places, axis=0), input.shape)
-
-
-def _strided(x: Any, size: Any, stride: Any, offset: int | None) -> mx.array:
+    offset, count = storage_offset or 0, input.numel()
     if len(size) != len(stride) or min((*size, *stride), default=0) < 0:
         raise ValueError(f"expects as many sizes as strides, none below 0, got {size} and {stride}")
-    places = np.full((), offset or 0, np.int64)
+    places = np.full((), offset, np.int64)
     for n, step in zip(size, stride, strict=True):
         places = places[..., None] + np.arange(n) * step
-    if places.size and not 0 <= places.min() <= places.max() < x.numel():
+    if places.size and not 0 <= places.min() <= places.max() < count:
         raise IndexError(
-            f"sizes {tuple(size)}, strides {tuple(stride)} and offset {offset or 0} reach element "
-            f"{places.max()} of a tensor of {x.numel()}"
+            f"sizes {tuple(size)}, strides {tuple(stride)} and offset {offset} reach element "
+            f"{places.max()} of a tensor of {count}"
         )
-    return mx.array(places, mx.int64 if x.numel() >= 1 << 31 else mx.int32)
+    index = mx.array(places, mx.int64 if count >= 1 << 31 else mx.int32)
+    return take(flatten(input), index=index, axis=0)
 
 
 def unravel_index(indices, shape):

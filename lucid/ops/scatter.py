@@ -19,7 +19,7 @@ from lucid.ops.division import div, floor_divide
 from lucid.ops.entries import add_at, scattered
 from lucid.ops.entries import put as put_at
 from lucid.ops.gather import check_shape
-from lucid.ops.math import mul
+from lucid.ops.math import mul, where
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.shape import expand, flatten, reshape
@@ -117,8 +117,13 @@ def index_fill(input, dim, index, value):
     (axis,) = axes_of(input.ndim, dim) or (0,)
     shape = input.shape or (1,)
     rows = _one_dimensional("index_fill", index, shape[axis], axis)
-    values = expand(value, (*shape[:axis], rows.size, *shape[axis + 1 :]))
-    return reshape(put_at(reshape(input, shape), values, index=rows, axis=axis), input.shape)
+    with on_device(input._device):
+        hit = scattered(
+            mx.zeros(shape[axis], mx.bool_), mx.ones(rows.shape, mx.bool_), rows, 0, "put"
+        ).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    return where(
+        input._wrap(hit.reshape(hit.shape if input.ndim else ()), input._device), value, input
+    )
 
 
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):

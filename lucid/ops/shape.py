@@ -250,4 +250,6 @@ def sum_to_size(x, /, *shape, size=None):
     target, before = sizes(shape, size), x.shape
     if tuple(mx.broadcast_shapes(target, before)) != before:
         raise ValueError(f"size {target} does not broadcast to the shape {before}")
+    if not mx.issubdtype(x.dtype, mx.inexact):
+        x = x.astype(mx.int64)
     return sum_to(x, target), lambda g: mx.broadcast_to(g, before)

@@ -6,6 +6,7 @@ as it was, unlike in torch. What was recorded keeps the values that it used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +15,19 @@ import mlx.core as mx
 from lucid import ops
 from lucid.autograd import laziness
 from lucid.autograd.mode import recording
+from lucid.ops.shape import sizes
 from lucid.tensor.methods import Methods
 
 
-def in_place(function: Callable) -> Any:
-    """The method that makes a tensor what `function` gives of it: `in_place(ops.exp)` is `exp_`."""
+def in_place(function: Callable, *, reshapes: bool = False) -> Any:
+    """The method that makes a tensor what `function` gives of it: `in_place(ops.exp)` is `exp_`.
+
+    Args:
+        reshapes: the shape may change.
+    """
 
     def method(self: InPlace, *args: Any, **settings: Any) -> Any:
-        return self._rebind(function(self, *args, **settings))
+        return self._rebind(function(self, *args, **settings), reshapes=reshapes)
 
     method.__name__ = f"{function.__name__}_"
     method.__doc__ = f"`{function.__name__}` in place; returns the tensor."
@@ -31,7 +37,7 @@ def in_place(function: Callable) -> Any:
 class InPlace(Methods):
     """Assignment to parts, `+=` and its kind, and torch's methods with an underscore."""
 
-    def _rebind(self, result: Any) -> Any:
+    def _rebind(self, result: Any, *, reshapes: bool = False) -> Any:
         """Become `result`, in the dtype that this tensor has."""
         if self.requires_grad and self._node is None and recording.get():
             raise RuntimeError(
@@ -39,7 +45,7 @@ class InPlace(Methods):
                 "do it inside `with lucid.no_grad():`, or on a copy"
             )
         shape, dtype = self.array.shape, self.array.dtype
-        if result.array.shape != shape:
+        if result.array.shape != shape and not reshapes:
             raise ValueError(
                 f"an in-place operation cannot change the shape from {shape} to {result.shape}"
             )
@@ -55,6 +61,8 @@ class InPlace(Methods):
         if result._node is not None:
             self._node, self._index = result._node, result._index
             self.requires_grad = True
+        elif recording.get():  # nothing of what it was is left
+            self._node, self._index, self.requires_grad = None, 0, False
         return self
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -181,15 +189,45 @@ class InPlace(Methods):
         """Take the values of `source`, which broadcasts; its gradient flows."""
         return self._rebind(ops.setitem(self, ..., source))
 
-    def fill_(self, value: Any) -> Any:
-        """Become `value` everywhere."""
-        return self.copy_(value)
-
     def zero_(self) -> Any:
         """Become 0 everywhere."""
-        return self.copy_(0)
+        return self.fill_(0)
 
     def detach_(self) -> Any:
         """Leave the graph."""
         self._node, self.requires_grad = None, False
         return self
+
+    fill_ = in_place(ops.fill)
+    masked_scatter_ = in_place(ops.masked_scatter)
+    scatter_ = in_place(ops.scatter)
+    scatter_add_ = in_place(ops.scatter_add)
+    scatter_reduce_ = in_place(ops.scatter_reduce)
+    index_add_ = in_place(ops.index_add)
+    index_copy_ = in_place(ops.index_copy)
+    index_fill_ = in_place(ops.index_fill)
+    index_put_ = in_place(ops.index_put)
+    index_reduce_ = in_place(ops.index_reduce)
+    put_ = in_place(ops.put)
+    tril_ = in_place(ops.tril)
+    triu_ = in_place(ops.triu)
+    as_strided_ = in_place(ops.as_strided, reshapes=True)
+    squeeze_ = in_place(ops.squeeze, reshapes=True)
+    swapaxes_ = in_place(ops.swapaxes, reshapes=True)
+    swapdims_ = in_place(ops.swapdims, reshapes=True)
+    t_ = in_place(ops.t, reshapes=True)
+    transpose_ = in_place(ops.transpose, reshapes=True)
+    unsqueeze_ = in_place(ops.unsqueeze, reshapes=True)
+
+    def resize_(self, *shape: Any, size: Any = None, memory_format: Any = None) -> Any:
+        """Another shape: the first elements, or all of them and zeros after them."""
+        target = sizes(shape, size)
+        flat, count = ops.flatten(self), math.prod(target)
+        if flat.shape[0] != count and self.requires_grad:
+            raise RuntimeError("a tensor that requires grad cannot get another number of elements")
+        padded = ops.pad(flat, (0, count - flat.shape[0]))
+        return self._rebind(ops.reshape(padded, target), reshapes=True)
+
+    def resize_as_(self, other: Any) -> Any:
+        """`resize_` to the shape of `other`."""
+        return self.resize_(other.shape)

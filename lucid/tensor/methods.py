@@ -226,7 +226,6 @@ class Methods(Operators):
     slice_scatter = ops.slice_scatter
     unfold = ops.unfold_copy
     as_strided = ops.as_strided
-    as_strided_scatter = ops.as_strided_scatter
 
     gather = ops.gather
     take = ops.take
@@ -244,6 +243,12 @@ class Methods(Operators):
     put = ops.put
 
     masked_fill = ops.masked_fill
+    fill = ops.fill
+    resolve_conj = ops.resolve_conj
+    resolve_neg = ops.resolve_neg
+    narrow_copy = ops.narrow_copy
+    unsafe_chunk = ops.unsafe_chunk
+    unsafe_split = ops.unsafe_split
     masked_select = ops.masked_select
     masked_scatter = ops.masked_scatter
     nonzero = ops.nonzero

@@ -1,0 +1,51 @@
+"""What torch has twice, with and without shared memory, and we once.
+
+A `_copy` in torch is the operation whose result does not share memory; here none does. The
+`unsafe_` ones let the parts share a version counter, of which there are none here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lucid.ops.cast import clone
+from lucid.ops.cut import chunk, split, split_with_sizes, unbind
+from lucid.ops.diagonal import diagonal
+from lucid.ops.pad import pad
+from lucid.ops.part import as_strided, narrow
+from lucid.ops.shape import expand, permute, reshape, squeeze, t, transpose, unsqueeze
+
+alias_copy = clone
+as_strided_copy = as_strided
+diagonal_copy = diagonal
+expand_copy = expand
+narrow_copy = narrow
+permute_copy = permute
+split_with_sizes_copy = split_with_sizes
+squeeze_copy = squeeze
+t_copy = t
+transpose_copy = transpose
+unbind_copy = unbind
+unsqueeze_copy = unsqueeze
+view_copy = reshape
+unsafe_chunk = chunk
+unsafe_split = split
+unsafe_split_with_sizes = split_with_sizes
+
+
+def constant_pad_nd(input: Any, pad: Any, value: float = 0) -> Any:
+    """`pad` with a constant."""
+    return _pad(input, pad, "constant", value)
+
+
+_pad = pad  # whose name is that of its argument
+
+
+def resolve_conj(input: Any) -> Any:
+    """Itself: conjugates are never put off here."""
+    return input
+
+
+def resolve_neg(input: Any) -> Any:
+    """Itself: negatives are never put off here."""
+    return input

@@ -14,6 +14,7 @@ from lucid import _linux
 
 blas = _linux.prepare()  # before the first import of mlx; None: MLX has its own
 
+from mlx.core import Dtype as dtype  # noqa: E402
 from mlx.core import (  # noqa: E402
     bfloat16,
     complex64,
@@ -43,7 +44,15 @@ from lucid.autograd import (  # noqa: E402
 from lucid.autograd.debugging import debug  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
 from lucid.ops import fft, special  # noqa: E402
-from lucid.ops.device import default_device, set_default_device  # noqa: E402
+from lucid.ops.device import default_device, device, set_default_device  # noqa: E402
+from lucid.ops.dtypes import (  # noqa: E402
+    can_cast,
+    finfo,
+    get_default_dtype,
+    iinfo,
+    promote_types,
+    set_default_dtype,
+)
 from lucid.random import (  # noqa: E402
     Generator,
     bernoulli,
@@ -64,16 +73,25 @@ from lucid.random import (  # noqa: E402
     seed,
     set_rng_state,
 )
-from lucid.tensor import Tensor  # noqa: E402
+from lucid.tensor import Tensor, is_tensor  # noqa: E402
 
 __version__ = "0.1.0"
 
 tensor = Tensor
-zeros, ones, full = Tensor.zeros, Tensor.ones, Tensor.full
-zeros_like, ones_like, full_like = Tensor.zeros_like, Tensor.ones_like, Tensor.full_like
-arange, linspace, eye = Tensor.arange, Tensor.linspace, Tensor.eye
+zeros, ones, full, empty = Tensor.zeros, Tensor.ones, Tensor.full, Tensor.empty
+zeros_like, ones_like = Tensor.zeros_like, Tensor.ones_like
+full_like, empty_like = Tensor.full_like, Tensor.empty_like
+empty_strided, empty_permuted = Tensor.empty_strided, Tensor.empty_permuted
+scalar_tensor, as_tensor, asarray = Tensor.scalar_tensor, Tensor.as_tensor, Tensor.asarray
+from_numpy, from_dlpack = Tensor.from_numpy, Tensor.from_dlpack
+arange, linspace, logspace, eye = Tensor.arange, Tensor.linspace, Tensor.logspace, Tensor.eye
+tril_indices, triu_indices = Tensor.tril_indices, Tensor.triu_indices
+numel, is_floating_point, is_complex = Tensor.numel, Tensor.is_floating_point, Tensor.is_complex
+is_nonzero, zero_ = Tensor.is_nonzero, Tensor.zero_
+Size = tuple
 # torch's names of the dtypes
 float, int, long, double, half = float32, int32, int64, float64, float16
+short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
 _PACKAGES = ("audio", "data", "models", "nn", "optim", "recipes")

@@ -10,8 +10,8 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.nn.computed import renamed
-from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device, resolve
+from lucid.ops.dtypes import dtype_of
 from lucid.tensor import Tensor
 
 

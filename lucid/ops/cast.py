@@ -10,37 +10,8 @@ import numpy as np
 
 from lucid.autograd.tape import Traced
 from lucid.ops.device import resolve
+from lucid.ops.dtypes import dtype_of
 from lucid.ops.op import op
-
-_PYTHON = {float: mx.float32, int: mx.int64, bool: mx.bool_, complex: mx.complex64}
-_ALIASES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64",
-            "int": "int32", "bool": "bool_"}  # fmt: skip
-
-
-def dtype_of(dtype: Any) -> mx.Dtype:
-    """An MLX dtype from an MLX dtype, its name, a NumPy dtype or a Python type.
-
-    Raises:
-        TypeError: it names no dtype that MLX has.
-    """
-    if isinstance(dtype, mx.Dtype):
-        return dtype
-    if isinstance(dtype, type) and dtype in _PYTHON:
-        return _PYTHON[dtype]
-    name = dtype if isinstance(dtype, str) else None
-    if name is None:
-        try:
-            name = np.dtype(dtype).name
-        except TypeError:
-            name = str(dtype)
-    name = name.split(".")[-1]
-    found = getattr(mx, _ALIASES.get(name, name), None)
-    if not isinstance(found, mx.Dtype):
-        raise TypeError(
-            f"unknown dtype {dtype!r}; use lucid.float32, float16, bfloat16, float64, "
-            "int8 to int64, uint8 to uint64, bool or complex64"
-        )
-    return found
 
 
 @op(linear=True)

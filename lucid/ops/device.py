@@ -7,6 +7,46 @@ from typing import Any
 
 import mlx.core as mx
 
+FOREIGN = ("cuda", "xpu", "hip")  # where torch runs and lucid does not
+_NAMES = {"cpu": "cpu", "gpu": "gpu", "metal": "gpu", "mps": "gpu"}
+
+
+class device(str):
+    """The name of a device, "cpu" or "gpu" ("metal" and "mps" are other names for "gpu").
+
+    Attributes:
+        type: that name.
+        index: None: there is one of each.
+
+    Raises:
+        ValueError: there is no such device.
+
+    >>> import lucid
+    >>> lucid.device("mps").type
+    'gpu'
+    """
+
+    def __new__(cls, type: Any, index: int | None = None) -> device:
+        if isinstance(type, mx.Device | mx.DeviceType):
+            type = "gpu" if type in (mx.Device(mx.gpu), mx.gpu) else "cpu"
+        name, _, number = str(type).partition(":")
+        if name in FOREIGN:
+            raise ValueError(
+                f'device {type!r}: lucid runs on "cpu" and on "gpu", Apple\'s GPU by way of Metal; '
+                'write device="gpu"'
+            )
+        if name not in _NAMES or number not in ("", "0") or index not in (None, 0):
+            raise ValueError(f'device must be "cpu", "gpu" or "metal", got {type!r}')
+        return super().__new__(cls, _NAMES[name])
+
+    @property
+    def type(self) -> str:
+        return str(self)
+
+    index = None  # type: ignore[assignment]
+
+
+DEVICES = {name: device(name) for name in ("cpu", "gpu")}
 _NOTHING: AbstractContextManager = nullcontext()
 _KINDS = {"cpu": mx.cpu, "gpu": mx.gpu}
 _default = "gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu"
@@ -37,22 +77,24 @@ def set_default_device(device: Any) -> None:
     mx.set_default_device(mx.Device(_KINDS[_default]))
 
 
-def resolve(device: Any) -> str:
+def resolve(place: Any) -> str:
     """The canonical name of a device given as None (the default), a name or an `mx.Device`."""
-    if device is None:
+    if place is None:
         return _default
-    if isinstance(device, mx.Device | mx.DeviceType):
-        name = "gpu" if device in (mx.Device(mx.gpu), mx.gpu) else "cpu"
-    else:
-        name = {"metal": "gpu", "mps": "gpu"}.get(str(device), str(device))
-    if name not in _KINDS:
-        raise ValueError(f'device must be "cpu", "gpu" or "metal", got {device!r}')
+    name = str(device(place))
     if name == "gpu" and not mx.is_available(mx.Device(mx.gpu)):
         raise RuntimeError(
-            f"device {device!r} was asked for, but MLX sees no GPU on this machine; "
+            f"device {str(place)!r} was asked for, but MLX sees no GPU on this machine; "
             'use device="cpu", or run on a Mac with Apple silicon'
         )
     return name
+
+
+def is_device(x: Any) -> bool:
+    """Whether x names a device, be it one that lucid cannot use."""
+    if isinstance(x, mx.Device | mx.DeviceType):
+        return True
+    return isinstance(x, str) and x.partition(":")[0] in (*_NAMES, *FOREIGN)
 
 
 def is_default(device: str) -> bool:

@@ -1,3 +1,3 @@
 """The public Tensor."""
 
-from lucid.tensor.tensor import Tensor
+from lucid.tensor.tensor import Tensor, is_tensor

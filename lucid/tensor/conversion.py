@@ -9,8 +9,20 @@ import numpy as np
 
 from lucid import ops
 from lucid.autograd.tape import Traced
+from lucid.ops.device import is_device, on_device
+from lucid.ops.dtypes import name_of
+from lucid.tensor.data import bits, from_bits
 
-_DEVICES = ("cpu", "gpu", "metal", "mps")
+
+def _converter(dtype: mx.Dtype, remark: str = "") -> Any:
+    """The method that gives a tensor in `dtype`."""
+
+    def method(self: Conversion, memory_format: Any = None) -> Any:
+        return ops.astype(self, dtype)
+
+    method.__name__ = name_of(dtype)
+    method.__doc__ = f"In {name_of(dtype)}{', ' * bool(remark)}{remark}."
+    return method
 
 
 class Conversion(Traced):
@@ -26,7 +38,13 @@ class Conversion(Traced):
         return values if dtype is None else values.astype(dtype)
 
     def __dlpack__(self, **settings: Any) -> Any:
-        return self.numpy().__dlpack__(**settings)  # a copy: nobody may write into ours
+        values = bits(self.array)  # a copy: nobody may write into ours
+        if self.array.dtype != mx.bfloat16:
+            return values.__dlpack__(**settings)
+        with on_device("cpu"):  # NumPy has no bfloat16
+            copied = from_bits(values, mx.bfloat16)
+            mx.eval(copied)
+        return copied.__dlpack__()
 
     def __dlpack_device__(self) -> tuple[Any, Any]:
         return (1, 0)  # the CPU
@@ -72,64 +90,64 @@ class Conversion(Traced):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Any:
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        copy: bool = False,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+        other: Any = None,
+    ) -> Any:
         """In another dtype, on another device, or both, or as another tensor is.
+
+        `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other)`, in this order and by
+        keyword, may be followed by `non_blocking`, which says nothing here, and `copy`.
 
         >>> import lucid
         >>> lucid.ones(1).to(lucid.float16).dtype == lucid.float16
         True
         """
-        for a in args:
+        flags = [a for a in args if isinstance(a, bool)]  # non_blocking, copy
+        for a in [other, *args]:
             if isinstance(a, Traced):
                 dtype, device = a.array.dtype, a._device
-            elif isinstance(a, mx.Device | mx.DeviceType) or (isinstance(a, str) and a in _DEVICES):
+            elif is_device(a):
                 device = a
-            else:
+            elif a is not None and not isinstance(a, bool):
                 dtype = a
         tensor = self if dtype is None else ops.astype(self, dtype)
-        return tensor if device is None else ops.to_device(tensor, device)
+        tensor = tensor if device is None else ops.to_device(tensor, device)
+        return ops.clone(tensor) if tensor is self and (copy or flags[1:] == [True]) else tensor
 
     astype = ops.astype
-    type = ops.astype
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """In another dtype; without one, the name of its own."""
+        return name_of(self.array.dtype) if dtype is None else ops.astype(self, dtype)
 
     def type_as(self, other: Traced) -> Any:
         """In the dtype of `other`."""
         return ops.astype(self, other.array.dtype)
 
-    def cpu(self) -> Any:
+    def cpu(self, memory_format: Any = None) -> Any:
         """On the CPU."""
         return ops.to_device(self, "cpu")
 
-    def contiguous(self) -> Any:
+    def contiguous(self, memory_format: Any = None) -> Any:
         """Itself: MLX arranges memory on its own."""
         return self
 
-    def half(self) -> Any:
-        """In float16."""
-        return ops.astype(self, mx.float16)
-
-    def bfloat16(self) -> Any:
-        """In bfloat16."""
-        return ops.astype(self, mx.bfloat16)
-
-    def double(self) -> Any:
-        """In float64, which only the CPU has."""
-        return ops.astype(self, mx.float64)
-
-    def long(self) -> Any:
-        """In int64."""
-        return ops.astype(self, mx.int64)
-
+    half = _converter(mx.float16)
+    bfloat16 = _converter(mx.bfloat16)
+    double = _converter(mx.float64, "which only the CPU has")
+    long = _converter(mx.int64)
+    short = _converter(mx.int16)
+    char = _converter(mx.int8)
+    byte = _converter(mx.uint8)
+    cfloat = _converter(mx.complex64)
     # the last ones, as their names hide Python's own
-
-    def float(self) -> Any:
-        """In float32."""
-        return ops.astype(self, mx.float32)
-
-    def int(self) -> Any:
-        """In int32."""
-        return ops.astype(self, mx.int32)
-
-    def bool(self) -> Any:
-        """In bool: True where not 0."""
-        return ops.astype(self, mx.bool_)
+    float = _converter(mx.float32)
+    int = _converter(mx.int32)
+    bool = _converter(mx.bool_, "True where not 0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,75 +10,11 @@ import numpy as np
 
 from lucid.autograd.tape import Traced
 from lucid.kernels.memory import check_size
-from lucid.ops.cast import dtype_of
+from lucid.ops.cast import astype, clone, to_device
 from lucid.ops.device import on_device, resolve
+from lucid.ops.dtypes import dtype_of, get_default_dtype
 from lucid.ops.shape import sizes
-
-
-def array_of(data: Any, dtype: Any, device: str) -> mx.array:
-    """An `mx.array` of numbers, nested lists, NumPy, MLX, DLPack or `__array__`.
-
-    Floats become float32 and Python ints int64, unless a dtype is given.
-    """
-    wanted = None if dtype is None else dtype_of(dtype)
-    with on_device(device):
-        if hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray | mx.array):
-            data = _from_dlpack(data)
-        if isinstance(data, mx.array):
-            return data if wanted is None else data.astype(wanted)
-        given = data if isinstance(data, np.ndarray | np.generic) else _numpy(data)
-        if given.dtype.kind not in "biufc":
-            raise TypeError(
-                f"a Tensor holds numbers, got {type(data).__name__} of dtype {given.dtype}"
-            )
-        if wanted is not None and wanted == mx.float64:
-            return mx.array(given.astype(np.float64), mx.float64)
-        if given is not data and wanted is not None and mx.issubdtype(wanted, mx.integer):
-            _check_range(given, wanted)
-        if given.dtype.kind == "f" and given.dtype.itemsize > 4:
-            given = given.astype(np.float32)
-        return mx.array(np.ascontiguousarray(given).reshape(given.shape), wanted)
-
-
-def _numpy(data: Any) -> np.ndarray:
-    try:
-        return np.asarray(_plain(data))
-    except ValueError as error:
-        raise ValueError(
-            f"cannot make a Tensor of {type(data).__name__}: its rows differ in length; "
-            "pad them to one length first"
-        ) from error
-
-
-def _check_range(values: Any, dtype: mx.Dtype) -> None:
-    """Python ints that the dtype cannot hold are refused; NumPy's wrap round, as in NumPy."""
-    if values.dtype.kind not in "iu" or not values.size:
-        return
-    low, high, limits = int(values.min()), int(values.max()), mx.iinfo(dtype)
-    if low < limits.min or high > limits.max:
-        raise OverflowError(
-            f"{low if low < limits.min else high} does not fit into {str(dtype).split('.')[-1]}, "
-            f"which goes from {limits.min} to {limits.max}"
-        )
-
-
-def _from_dlpack(data: Any) -> Any:
-    try:
-        return np.from_dlpack(data)
-    except RuntimeError:  # bfloat16, which NumPy does not know
-        return mx.array(data)
-    except BufferError as error:
-        raise TypeError(
-            f"cannot take over {type(data).__name__} of dtype {getattr(data, 'dtype', None)}: "
-            f"{error}; convert it first, e.g. to float32 on the CPU, detached"
-        ) from error
-
-
-def _plain(data: Any) -> Any:
-    """Nested lists with tensors inside become nested lists of arrays."""
-    if isinstance(data, tuple | list):
-        return [_plain(d) for d in data]
-    return np.array(data.array) if hasattr(data, "array") else data
+from lucid.tensor.data import array_of, from_dlpack
 
 
 class Creation(Traced):
@@ -121,6 +56,8 @@ class Creation(Traced):
         Tensor([7., 7.], grad=None)
         """
         shape = shape_of(size if isinstance(size, tuple | list) else (size,))
+        if getattr(fill_value, "ndim", 0):
+            raise ValueError(f"full expects one value to fill with, got shape {fill_value.shape}")
         value = fill_value.item() if hasattr(fill_value, "item") else fill_value
         if not isinstance(value, bool | int | float | complex):
             raise TypeError(f"full expects a number to fill with, got {type(value).__name__}")
@@ -131,74 +68,99 @@ class Creation(Traced):
         return cls._make(make, dtype, device, requires_grad, shape)
 
     @classmethod
-    def zeros(
-        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Any:
-        """A tensor of zeros.
+    def _constant(cls, value: int, shape: tuple[int, ...], dtype: Any, settings: Any) -> Any:
+        dtype = get_default_dtype() if dtype is None else dtype
+        return cls.full(shape, value, dtype=dtype, **settings)
+
+    @classmethod
+    def zeros(cls, *shape: Any, size: Any = None, dtype: Any = None, **settings: Any) -> Any:
+        """A tensor of zeros; `device` and `requires_grad` as in `full`.
 
         >>> import lucid
         >>> lucid.zeros(2, 3).shape
         (2, 3)
         """
-        dtype = mx.float32 if dtype is None else dtype
-        return cls.full(sizes(size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+        return cls._constant(0, sizes(shape, size), dtype, settings)
 
     @classmethod
-    def ones(
-        cls, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Any:
-        """A tensor of ones.
+    def ones(cls, *shape: Any, size: Any = None, dtype: Any = None, **settings: Any) -> Any:
+        """A tensor of ones; `device` and `requires_grad` as in `full`.
 
         >>> import lucid
         >>> lucid.ones(3)
         Tensor([1., 1., 1.], grad=None)
         """
-        dtype = mx.float32 if dtype is None else dtype
-        return cls.full(sizes(size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+        return cls._constant(1, sizes(shape, size), dtype, settings)
 
     @classmethod
-    def full_like(
-        cls,
-        x: Any,
-        fill_value: Any,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-    ) -> Any:
-        """One value, in the shape, dtype and device of `x`."""
-        dtype = x.dtype if dtype is None else dtype
-        device = x.device if device is None else device
-        return cls.full(
-            x.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad
-        )
+    def empty(cls, *shape: Any, size: Any = None, dtype: Any = None, **settings: Any) -> Any:
+        """A tensor to be filled later. It holds zeros: there is no uninitialised memory here."""
+        return cls._constant(0, sizes(shape, size), dtype, settings)
 
     @classmethod
-    def zeros_like(
-        cls, x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Any:
-        """Zeros of the shape, dtype and device of `x`."""
-        return cls.full_like(x, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    def empty_strided(cls, size: Any, stride: Any, **settings: Any) -> Any:
+        """As `empty`; a program sees no strides here, and `stride` is only counted."""
+        if len(size) != len(stride):
+            raise ValueError(f"expects as many strides as sizes, got {size} and {stride}")
+        return cls.empty(size, **settings)
 
     @classmethod
-    def ones_like(
-        cls, x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Any:
-        """Ones of the shape, dtype and device of `x`."""
-        return cls.full_like(x, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    def empty_permuted(cls, size: Any, physical_layout: Any, **settings: Any) -> Any:
+        """As `empty`; a program sees no layout here, and it is only checked."""
+        if sorted(physical_layout) != list(range(len(size))):
+            raise ValueError(f"expects an order of {len(size)} dimensions, got {physical_layout}")
+        return cls.empty(size, **settings)
+
+    @classmethod
+    def scalar_tensor(cls, s: Any, *, dtype: Any = None, **settings: Any) -> Any:
+        """A number as a 0-dimensional tensor of the default dtype."""
+        dtype = get_default_dtype() if dtype is None else dtype
+        return cls.full((), s, dtype=dtype, **settings)
+
+    @classmethod
+    def full_like(cls, input: Any, fill_value: Any, **settings: Any) -> Any:
+        """One value, in the shape, dtype and device of `input`, unless told otherwise."""
+        for name, own in (("dtype", input.dtype), ("device", input.device)):
+            settings[name] = own if settings.get(name) is None else settings[name]
+        settings.pop("memory_format", None)  # a program sees no memory format here
+        return cls.full(input.shape, fill_value, **settings)
+
+    @classmethod
+    def zeros_like(cls, input: Any, **settings: Any) -> Any:
+        """Zeros of the shape, dtype and device of `input`."""
+        return cls.full_like(input, 0, **settings)
+
+    @classmethod
+    def ones_like(cls, input: Any, **settings: Any) -> Any:
+        """Ones of the shape, dtype and device of `input`."""
+        return cls.full_like(input, 1, **settings)
+
+    @classmethod
+    def empty_like(cls, input: Any, **settings: Any) -> Any:
+        """As `empty`, of the shape, dtype and device of `input`."""
+        return cls.full_like(input, 0, **settings)
 
     def new_full(self, size: Any, fill_value: Any, **settings: Any) -> Any:
         """One value, in the dtype and on the device of this tensor."""
-        given = {"dtype": self.array.dtype, "device": self._device, **settings}
-        return self.full(size, fill_value, **given)
+        for name, own in (("dtype", self.array.dtype), ("device", self._device)):
+            settings[name] = own if settings.get(name) is None else settings[name]
+        return self.full(size, fill_value, **settings)
 
-    def new_zeros(self, *size: Any, **settings: Any) -> Any:
+    def new_zeros(self, *shape: Any, size: Any = None, **settings: Any) -> Any:
         """Zeros in the dtype and on the device of this tensor."""
-        return self.new_full(sizes(size), 0, **settings)
+        return self.new_full(sizes(shape, size), 0, **settings)
 
-    def new_ones(self, *size: Any, **settings: Any) -> Any:
+    def new_ones(self, *shape: Any, size: Any = None, **settings: Any) -> Any:
         """Ones in the dtype and on the device of this tensor."""
-        return self.new_full(sizes(size), 1, **settings)
+        return self.new_full(sizes(shape, size), 1, **settings)
+
+    new_empty = new_zeros
+
+    def new_empty_strided(self, size: Any, stride: Any, **settings: Any) -> Any:
+        """As `new_empty`; a program sees no strides here, and `stride` is only counted."""
+        if len(size) != len(stride):
+            raise ValueError(f"expects as many strides as sizes, got {size} and {stride}")
+        return self.new_zeros(size, **settings)
 
     def new_tensor(self, data: Any, requires_grad: bool = False, **settings: Any) -> Any:
         """`data` in the dtype and on the device of this tensor."""
@@ -207,59 +169,74 @@ class Creation(Traced):
         return self._wrap(array_of(data, dtype, device), device).requires_grad_(requires_grad)
 
     @classmethod
-    def arange(
-        cls,
-        start: Any,
-        end: Any = None,
-        step: Any = 1,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-    ) -> Any:
-        """Numbers from `start` up to, not including, `end`. Ints give int64, floats float32.
+    def as_tensor(cls, data: Any, dtype: Any = None, device: Any = None) -> Any:
+        """A Tensor as it is, or moved and converted with its graph; of anything else, a Tensor.
 
         >>> import lucid
-        >>> lucid.arange(3).tolist()
-        [0, 1, 2]
+        >>> x = lucid.ones(1)
+        >>> lucid.as_tensor(x) is x
+        True
         """
-        start, end = (0, start) if end is None else (start, end)
-        if step == 0 or (end - start) / step < 0:
-            raise ValueError(f"arange cannot get from {start} to {end} in steps of {step}")
-        check_size("arange", (math.ceil((end - start) / step),), mx.float64)
-        make = lambda: array_of(np.arange(start, end, step), dtype, resolve(device))  # noqa: E731
-        return cls._make(make, None, device, requires_grad)
+        if not isinstance(data, Traced):
+            place = resolve(device)
+            return cls._wrap(array_of(data, dtype, place), place)
+        tensor: Any = data
+        if dtype is not None and dtype_of(dtype) != data.array.dtype:
+            tensor = astype(tensor, dtype)
+        return tensor if device is None else to_device(tensor, device)
 
     @classmethod
-    def linspace(
+    def asarray(
         cls,
-        start: Any,
-        end: Any,
-        steps: int,
+        obj: Any,
         *,
         dtype: Any = None,
         device: Any = None,
+        copy: bool | None = None,
         requires_grad: bool = False,
     ) -> Any:
-        """`steps` evenly spaced numbers from `start` to `end`, both included."""
-        check_size("linspace", shape_of((steps,)), mx.float64)
-        values = np.linspace(float(start), float(end), steps)
-        make = lambda: array_of(values, dtype, resolve(device))  # noqa: E731
-        return cls._make(make, None, device, requires_grad)
+        """As `as_tensor`; `copy=True` makes a new Tensor in any case.
+
+        `copy=False`, which torch answers by sharing memory, is refused for anything but a Tensor.
+        """
+        if copy is False and not isinstance(obj, Traced):
+            raise ValueError("asarray(copy=False) cannot share memory: arrays are immutable here")
+        tensor = cls.as_tensor(obj, dtype, device)
+        if tensor is obj and (copy or requires_grad):
+            tensor = clone(tensor) if copy else tensor
+        return tensor.requires_grad_() if requires_grad else tensor
 
     @classmethod
-    def eye(
-        cls,
-        n: int,
-        m: int | None = None,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-    ) -> Any:
-        """The identity matrix of n rows and m (default n) columns."""
-        shape = shape_of((n, n if m is None else m))
-        return cls._make(lambda: mx.eye(shape[0], shape[1]), dtype, device, requires_grad, shape)
+    def from_numpy(cls, ndarray: Any) -> Any:
+        """A NumPy array as a Tensor of the same dtype, float64 on the CPU. Memory is not shared.
+
+        >>> import lucid, numpy as np
+        >>> lucid.from_numpy(np.zeros(2, np.int8)).dtype == lucid.int8
+        True
+        """
+        if not isinstance(ndarray, np.ndarray):
+            raise TypeError(f"from_numpy expects a NumPy array, got {type(ndarray).__name__}")
+        wide = ndarray.dtype == np.float64
+        return cls.as_tensor(ndarray, mx.float64 if wide else None, "cpu" if wide else None)
+
+    @classmethod
+    def from_dlpack(cls, ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Any:
+        """What another library exports by DLPack, in its dtype. Memory is not shared.
+
+        >>> import lucid, numpy as np
+        >>> lucid.from_dlpack(np.arange(2)).tolist()
+        [0, 1]
+        """
+        if not hasattr(ext_tensor, "__dlpack__"):
+            raise TypeError(
+                f"from_dlpack expects an array that exports DLPack, got {type(ext_tensor).__name__}"
+            )
+        if copy is False:
+            raise ValueError("from_dlpack(copy=False) cannot share memory: arrays are immutable")
+        given = from_dlpack(ext_tensor)
+        if isinstance(given, np.ndarray) and device is None:
+            return cls.from_numpy(given)
+        return cls.as_tensor(given, None, device)
 
 
 def shape_of(size: Any) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from lucid.autograd import laziness
 from lucid.autograd.tape import Traced
-from lucid.ops.cast import dtype_of
 from lucid.ops.device import on_device
+from lucid.ops.dtypes import dtype_of, get_default_dtype
 from lucid.ops.keys import Generator, next_key
 from lucid.tensor.creation import Creation, shape_of
 
@@ -30,7 +30,7 @@ class Sampling(Creation):
     array: mx.array
     detach: Callable[[], Any]
     detach_: Callable[[], Any]
-    _rebind: Callable[[Any], Any]
+    _rebind: Callable[..., Any]
 
     @classmethod
     def randn(
@@ -48,6 +48,7 @@ class Sampling(Creation):
         (1, 4, 5)
         """
         shape = shape_of(size)  # drawn in float32: MLX has no more
+        dtype = get_default_dtype() if dtype is None else dtype
         make = lambda: _normal(shape, generator)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 
@@ -93,9 +94,9 @@ class Sampling(Creation):
     ) -> Any:
         """Numbers from the uniform distribution on [0, 1)."""
         shape = shape_of(size)
-        wanted = mx.float32 if dtype is None else dtype_of(dtype)
+        wanted = get_default_dtype() if dtype is None else dtype_of(dtype)
         make = lambda: _uniform(shape, wanted, generator)  # noqa: E731
-        return cls._make(make, dtype, device, requires_grad, shape)
+        return cls._make(make, wanted, device, requires_grad, shape)
 
     @classmethod
     def randn_like(cls, input: Any, **settings: Any) -> Any:

@@ -14,15 +14,17 @@ from lucid import ops
 from lucid.autograd import laziness
 from lucid.autograd.backward import backward
 from lucid.autograd.tape import Node, Traced
-from lucid.ops.device import resolve
+from lucid.ops.device import DEVICES, device, on_device, resolve
+from lucid.ops.dtypes import dtype_of, name_of
 from lucid.tensor.conversion import Conversion
-from lucid.tensor.creation import array_of
+from lucid.tensor.data import array_of, bits, from_bits
 from lucid.tensor.inplace import InPlace
+from lucid.tensor.ranges import Ranges
 from lucid.tensor.sampling import Sampling, bernoulli, multinomial
 from lucid.tensor.text import text
 
 
-class Tensor(Sampling, Conversion, InPlace):
+class Tensor(Sampling, Ranges, Conversion, InPlace):
     """An n-dimensional array of numbers that can be differentiated.
 
     Arrays are immutable, so no two tensors share memory: slices, views and `detach()` are values
@@ -83,9 +85,9 @@ class Tensor(Sampling, Conversion, InPlace):
         return self.array.dtype
 
     @property
-    def device(self) -> str:
+    def device(self) -> device:
         """ "cpu" or "gpu"."""
-        return self._device
+        return DEVICES[self._device]
 
     @property
     def ndim(self) -> int:
@@ -142,6 +144,24 @@ class Tensor(Sampling, Conversion, InPlace):
         """True for float16, bfloat16, float32 and float64."""
         return mx.issubdtype(self.dtype, mx.floating)
 
+    def is_complex(self) -> bool:
+        """True for complex64."""
+        return self.dtype == mx.complex64
+
+    def is_signed(self) -> bool:
+        """True where values may be negative."""
+        return not mx.issubdtype(self.dtype, mx.unsignedinteger) and self.dtype != mx.bool_
+
+    def is_nonzero(self) -> bool:
+        """Whether the single value is not 0."""
+        return bool(self)
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """True: a program sees no memory layout."""
+        return True
+
+    itemsize = property(lambda self: self.array.itemsize, doc="Bytes per element.")
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("a 0-dimensional Tensor has no length")
@@ -168,7 +188,8 @@ class Tensor(Sampling, Conversion, InPlace):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _restored, (self.numpy(), str(self.dtype), self._device, self.requires_grad)
+        values, dtype = bits(self.array), name_of(self.dtype)
+        return _restored, (values, dtype, str(self._device), self.requires_grad)
 
     # The graph ----------------------------------------------------------------------------
 
@@ -294,7 +315,14 @@ class Handle:
             self._hooks.remove(self._hook)
 
 
+def is_tensor(obj: Any) -> bool:
+    """True for a Tensor."""
+    return isinstance(obj, Tensor)
+
+
 def _restored(values: np.ndarray, dtype: str, device: str, requires_grad: bool) -> Tensor:
     """A tensor out of a pickle; on the CPU where there is no GPU any more."""
     place = device if device == "cpu" or mx.is_available(mx.Device(mx.gpu)) else "cpu"
-    return Tensor(values, requires_grad, dtype, place)
+    with on_device(place):
+        array = from_bits(values, dtype_of(dtype))
+    return Tensor._wrap(array, place).requires_grad_(requires_grad)

@@ -225,15 +225,7 @@ from lucid.ops.linalg import (
     matmul,
     outer,
 )
-from lucid.ops.mask import (
-    argwhere,
-    fill,
-    masked_fill,
-    masked_scatter,
-    masked_select,
-    nonzero,
-    nonzero_static,
-)
+from lucid.ops.mask import fill, masked_fill, masked_scatter, masked_select
 from lucid.ops.math import (
     abs,
     add,
@@ -251,8 +243,8 @@ from lucid.ops.math import (
     pow,
     rsub,
     sub,
-    where,
 )
+from lucid.ops.nonzero import argwhere, nonzero, nonzero_static
 from lucid.ops.order import (
     argmax,
     argmin,
@@ -348,6 +340,7 @@ from lucid.ops.shape import (
     unsqueeze,
     view_as,
 )
+from lucid.ops.where import where
 
 # what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
 __all__ = [name for name, value in list(vars().items()) if callable(value)]

@@ -14,9 +14,10 @@ from lucid.ops.cut import chunk
 from lucid.ops.device import on_device
 from lucid.ops.elementary import sigmoid, tanh
 from lucid.ops.keys import next_key
-from lucid.ops.math import abs, mul, where
+from lucid.ops.math import abs, mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, floating, total
+from lucid.ops.where import where
 
 # Piecewise linear --------------------------------------------------------------------------------
 

@@ -77,6 +77,13 @@ def constant_like(value: Any, x: Any) -> Any:
     return x._wrap(mx.array(array).astype(x.dtype), x._device)
 
 
+def constant(value: Any, like: Any) -> Any:
+    """A number or an array as a Tensor of its own dtype, on the device of `like`."""
+    if isinstance(value, bool | int | float | complex):
+        return like._wrap(mx.array(value, dtype_of(type(value))), like._device)
+    return like._wrap(mx.array(value), like._device)
+
+
 def _check_real(is_complex: bool, x: Any) -> None:
     if is_complex and x.dtype != mx.complex64:
         raise TypeError(f"a complex value cannot become {x.dtype}; use x.to(lucid.complex64) first")

@@ -20,8 +20,8 @@ from lucid.autograd.tape import Traced
 from lucid.ops.bounds import checked, in_range
 from lucid.ops.cast import check_dtype, clone, constant_like
 from lucid.ops.entries import add_at, add_slice, put, put_slice, take, take_slice
-from lucid.ops.math import where
 from lucid.ops.shape import expand, permute, reshape
+from lucid.ops.where import where
 
 
 def getitem(x, key):

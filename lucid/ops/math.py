@@ -104,23 +104,6 @@ def lerp(start, end, weight, /):
     )
 
 
-@op(broadcasts=True)
-def where(condition, input, other, /):
-    """`input` where the condition holds, else `other`.
-
-    >>> import lucid
-    >>> x = lucid.tensor([-1.0, 2.0])
-    >>> lucid.where(x > 0, x, 0.0)
-    Tensor([0., 2.], grad=None)
-    """
-
-    def rule(g):
-        zero = mx.zeros_like(g)
-        return None, mx.where(condition, g, zero), mx.where(condition, zero, g)
-
-    return mx.where(condition, input, other), rule
-
-
 @op(linear=True)
 def neg(x, /):
     """-x."""

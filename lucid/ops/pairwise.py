@@ -9,9 +9,10 @@ import mlx.core as mx
 
 from lucid.ops import precise
 from lucid.ops.cast import astype
-from lucid.ops.math import mul, pow, where
+from lucid.ops.math import mul, pow
 from lucid.ops.op import op
 from lucid.ops.rules import holomorphic, rounded_once
+from lucid.ops.where import where
 
 
 @op(broadcasts=True)

@@ -19,10 +19,11 @@ from lucid.ops.division import div, floor_divide
 from lucid.ops.entries import add_at, scattered
 from lucid.ops.entries import put as put_at
 from lucid.ops.gather import check_shape
-from lucid.ops.math import mul, where
+from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.shape import expand, flatten, reshape
+from lucid.ops.where import where
 
 REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 _LEGACY = {"add": "sum", "multiply": "prod"}

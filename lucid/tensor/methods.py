@@ -242,6 +242,10 @@ class Methods(Operators):
     index_reduce = ops.index_reduce
     put = ops.put
 
+    def where(self, condition, other):
+        """This tensor where the condition holds, else `other`."""
+        return ops.where(condition, self, other)
+
     masked_fill = ops.masked_fill
     fill = ops.fill
     resolve_conj = ops.resolve_conj

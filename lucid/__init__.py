@@ -94,11 +94,11 @@ float, int, long, double, half = float32, int32, int64, float64, float16
 short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
-_PACKAGES = ("audio", "data", "models", "nn", "optim", "recipes")
+_PACKAGES = ("audio", "data", "func", "models", "nn", "optim", "recipes", "utils")
 _SERIALIZATION = ("load", "save")
 
 if TYPE_CHECKING:
-    from lucid import audio, data, models, nn, optim, recipes
+    from lucid import audio, data, func, models, nn, optim, recipes, utils
     from lucid.serialization import load, save
 
 

@@ -191,24 +191,20 @@ def _consumers(sources: Sequence[Any], targets: set[int] | None, since: int) -> 
     return {key: sum(user in leading for user in users[key]) for key in leading}
 
 
-def outside(source: Node, since: int, inside: Sequence[Any] = ()) -> list[Edge]:
-    """The leaves, and the results older than `since`, that the graph behind `source` begins at;
-    without the leaves `inside`."""
-    seen = {id(source), *map(id, inside)}
-    edges: dict[tuple[int, int], Edge] = {}
-    stack: list[Any] = [source]
+def outside(roots: Sequence[Edge], since: int) -> list[Edge]:
+    """Where the graph behind `roots` begins: its leaves, and results older than `since`."""
+    begins: dict[tuple[int, int], Edge] = {}
+    seen: set[int] = set()
+    stack = list(roots)
     while stack:
-        for edge in stack.pop().edges:
-            if edge is None:
-                continue
-            parent, index = edge
-            if isinstance(parent, Node) and parent.order >= since:
-                if id(parent) not in seen:
-                    seen.add(id(parent))
-                    stack.append(parent)
-            elif id(parent) not in seen:
-                edges[id(parent), index] = edge
-    return list(edges.values())
+        edge = stack.pop()
+        source = edge[0]
+        if not isinstance(source, Node) or source.order < since:
+            begins[id(source), edge[1]] = edge
+        elif id(source) not in seen:
+            seen.add(id(source))
+            stack += [e for e in source.edges if e is not None]
+    return list(begins.values())
 
 
 def _hooked(source: Any, index: int, gradient: Any, recorded: bool) -> Any:

@@ -108,6 +108,11 @@ def next_key(generator: Generator | None = None) -> mx.array:
     return mx.array([high, low], mx.uint32)
 
 
+def position() -> int:
+    """Where the stream stands that this thread draws from: what `branch` goes on from."""
+    return (_branch.get() or default_generator)._state
+
+
 @contextmanager
 def branch(state: int) -> Iterator[None]:
     """Let this thread draw from a stream of its own, begun at `state`; the other one stands still.

@@ -1,0 +1,205 @@
+"""Checkpointing: activations are computed again in backward instead of being kept (Chen et al.,
+"Training Deep Nets with Sublinear Memory Cost", 2016).
+
+Peak memory of a training step, `tests/bench/checkpoint.py` on the CPU (24 Conv-TasNet blocks, 32
+and 64 channels, 4 signals of 4000 samples), against the number of segments:
+
+    segments  1     2    4    6    12
+    MB        1140  762  726  715  594
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mlx.core as mx
+
+from lucid.autograd.mode import recording
+from lucid.autograd.tape import Edge, Node, Traced, alias, next_order, outside, walk
+from lucid.ops import keys
+
+
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """`function(*args, **kwargs)`, of which backward needs nothing but the arguments in memory.
+
+    What is computed inside is forgotten and computed again when backward comes to it, so a
+    training step takes one more forward pass of the function and less memory. Tensors that the
+    function uses without being given them, such as the parameters of a module, get their
+    gradients too, and the gradients can be differentiated.
+
+    Args:
+        function: returns a Tensor or a tuple or list; called again in backward, where it must
+            compute the same.
+        use_reentrant: accepted as in torch; both ways are one here, with all that torch's
+            `use_reentrant=False` can do.
+        preserve_rng_state: draw the same random numbers in both runs, for dropout.
+
+    Raises:
+        RuntimeError: in backward, if the function then computes something else.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layers = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 4))
+    >>> x = lucid.ones(2, 4, requires_grad=True)
+    >>> lucid.utils.checkpoint.checkpoint(layers, x, use_reentrant=False).sum().backward()
+    >>> x.grad.shape, layers[0].weight.grad.shape
+    ((2, 4), (64, 4))
+    """
+    if not recording.get():
+        return function(*args, **kwargs)
+    run = _Run(function, args, kwargs, preserve_rng_state)
+    since = next_order()
+    output = run.again()
+    several = isinstance(output, tuple | list)
+    outputs = list(output) if several else [output]
+    differentiable = [i for i, y in enumerate(outputs) if isinstance(y, Traced) and y.requires_grad]
+    if not differentiable:
+        return output
+    recorded = [outputs[i] for i in differentiable]
+    kinds = [(y.array.shape, y.array.dtype) for y in recorded]
+    edges: list[Edge | None] = [*outside([y._edge() for y in recorded], since)]
+    first = recorded[0]
+    node = CheckpointNode("checkpoint", edges, kinds, type(first), first._device)
+    node.run, node.differentiable = run, differentiable
+    for index, i in enumerate(differentiable):
+        y = outputs[i] = outputs[i]._wrap(outputs[i].array, outputs[i]._device)
+        y.requires_grad, y._node, y._index = True, node, index
+    return type(output)(outputs) if several else outputs[0]
+
+
+def checkpoint_sequential(
+    functions: Any,
+    segments: int,
+    input: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+) -> Any:
+    """A chain of functions, cut into `segments` of about equal length, all but the last of which
+    are checkpointed.
+
+    Args:
+        functions: an `nn.Sequential`, or functions of one Tensor.
+
+    Raises:
+        ValueError: more segments than functions, or none.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layers = nn.Sequential(*[nn.Linear(4, 4) for _ in range(6)])
+    >>> x = lucid.ones(2, 4, requires_grad=True)
+    >>> lucid.utils.checkpoint.checkpoint_sequential(layers, 3, x).sum().backward()
+    """
+    chain = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    if not 1 <= segments <= max(len(chain), 1):
+        raise ValueError(
+            f"checkpoint_sequential expects from 1 to {len(chain)} segments for {len(chain)} "
+            f"functions, got {segments}"
+        )
+    size = len(chain) // segments
+    x = input
+    for k in range(segments - 1):
+        part = _Chain(chain[k * size : (k + 1) * size])
+        x = checkpoint(part, x, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state)
+    return _Chain(chain[(segments - 1) * size :])(x)
+
+
+class _Chain:
+    """Functions one after the other."""
+
+    def __init__(self, functions: Sequence[Callable]) -> None:
+        self.functions = functions
+
+    def __call__(self, x: Any) -> Any:
+        for function in self.functions:
+            x = function(x)
+        return x
+
+
+class _Run:
+    """A call that can be made again under the circumstances of the first one."""
+
+    def __init__(self, function: Callable, args: Any, kwargs: Any, same_numbers: bool) -> None:
+        self.function = function
+        # what the tensors are now, whatever is written into them before backward
+        self.given = _replaced((args, kwargs), alias)
+        self.circumstances = contextvars.copy_context()
+        self.position = keys.position() if same_numbers else None
+        self.first = True
+
+    def again(self, after: Sequence[mx.array] = ()) -> Any:
+        """Call the function; its arguments wait for the arrays `after`."""
+
+        def later(tensor: Traced) -> Any:
+            return alias(tensor, *mx.depends([tensor.array], list(after)) if after else ())
+
+        args, kwargs = _replaced(self.given, later)
+        if self.first:
+            self.first = False
+            return self.function(*args, **kwargs)
+        return self.circumstances.copy().run(self._replayed, args, kwargs)
+
+    def _replayed(self, args: Any, kwargs: Any) -> Any:
+        same = contextlib.nullcontext() if self.position is None else keys.branch(self.position)
+        with same:
+            return self.function(*args, **kwargs)
+
+
+def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+    """Nested tuples, lists and dicts with every tensor replaced."""
+    if isinstance(value, Traced):
+        return replace(value)
+    if type(value) in (tuple, list):
+        return type(value)(_replaced(v, replace) for v in value)
+    if type(value) is dict:
+        return {k: _replaced(v, replace) for k, v in value.items()}
+    return value
+
+
+class CheckpointNode(Node):
+    """A recorded call that is made again in order to step back over it."""
+
+    __slots__ = ("differentiable", "run")
+    run: _Run | None
+    differentiable: list[int]  # which of the function's outputs
+
+    def _walk(self, gradients: Sequence[Any], wanted: Sequence[int], recorded: bool) -> list[Any]:
+        if self.run is None:
+            raise self.spent()
+        since = next_order()
+        after = [g.array if isinstance(g, Traced) else g for g in gradients]
+        output = self.run.again(after)
+        outputs = list(output) if isinstance(output, tuple | list) else [output]
+        computed: list[Any] = [
+            outputs[i] if i < len(outputs) else None for i in self.differentiable
+        ]
+        for y, (shape, dtype) in zip(computed, self.outputs, strict=True):
+            same = isinstance(y, Traced) and y.requires_grad
+            if not same or (y.array.shape, y.array.dtype) != (shape, dtype):
+                raise RuntimeError(
+                    "checkpoint: in backward the function computed something else than before: "
+                    f"expected a Tensor of shape {shape} and {dtype} that requires grad, got "
+                    f"{y!r:.200}; it must not depend on what changes in between"
+                )
+        edges = self.edges
+        targets = {(id(edges[i][0]), edges[i][1]): i for i in wanted}  # type: ignore[index]
+        roots = [(y._edge(), g) for y, g in zip(computed, gradients, strict=True)]
+        found = walk(roots, targets, retain_graph=recorded, create_graph=recorded, since=since)
+        return [found.get(i) for i in range(len(edges))]
+
+    def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
+        return self._walk(gradients, range(len(self.edges)), recorded=False)
+
+    def pull_recorded(self, gradients: Sequence[Any], wanted: Sequence[int]) -> Sequence[Any]:
+        return self._walk(gradients, wanted, recorded=True)
+
+    def release(self) -> None:
+        self.run, self.edges = None, ()

@@ -1,0 +1,3 @@
+"""`lucid.data` under PyTorch's name."""
+
+from lucid.data import *  # noqa: F403

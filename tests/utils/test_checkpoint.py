@@ -1,0 +1,144 @@
+"""Checkpointing: the same numbers, less memory."""
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+import lucid
+from lucid import nn
+from lucid.utils.checkpoint import checkpoint, checkpoint_sequential
+
+
+def network(dropout=0.0):
+    lucid.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv1d(2, 4, 3, padding=1), nn.Tanh(), nn.Dropout(dropout), nn.Conv1d(4, 2, 3, padding=1)
+    )
+
+
+def signal():
+    return lucid.tensor(
+        np.random.default_rng(0).normal(size=(2, 2, 8)).astype(np.float32), requires_grad=True
+    )
+
+
+def gradients(run, dropout=0.0):
+    """The value, and the gradients of the input and all parameters."""
+    model, x = network(dropout), signal()
+    lucid.manual_seed(1)
+    y = run(model, x)
+    (y * y).sum().backward()
+    return [y.numpy(), x.grad.numpy(), *(p.grad.numpy() for p in model.parameters())]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model, x: checkpoint(model, x, use_reentrant=False),
+        lambda model, x: checkpoint(lambda: model(x)),  # all by closure
+        lambda model, x: checkpoint(lambda x: model(x["x"][0]), {"x": [x]}, use_reentrant=True),
+        lambda model, x: checkpoint(lambda *, x: checkpoint(model, x), x=x),
+        lambda model, x: checkpoint(lambda x: (model(x), 3), x)[0],
+        lambda model, x: checkpoint_sequential(model, 2, x, use_reentrant=False),
+    ],
+)
+def test_values_and_gradients_are_the_same(run, dropout):
+    plain = gradients(lambda model, x: model(x), dropout)
+    for a, b in zip(plain, gradients(run, dropout), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_without_preserved_state_the_mask_is_another():
+    x = lucid.ones(1000, requires_grad=True)
+    y = checkpoint(lambda x: nn.functional.dropout(x, 0.5), x, preserve_rng_state=False)
+    y.backward()
+    assert not bool(((y > 0) == (x.grad > 0)).all())
+    before = lucid.random.get_rng_state()
+    (g,) = lucid.autograd.grad(checkpoint(lambda x: nn.functional.dropout(x, 0.5), x), x)
+    lucid.random.set_rng_state(before)
+    assert bool((nn.functional.dropout(x, 0.5).detach() == g).all())
+
+
+def test_inputs_that_need_no_gradient():
+    model, x = network(), signal().detach()
+    y = checkpoint(model, x)
+    assert y.requires_grad
+    y.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    with lucid.no_grad():
+        assert not checkpoint(model, x).requires_grad
+    assert not checkpoint(lambda x: x * 2, x).requires_grad
+
+
+def test_grad_of_what_lies_inside_by_closure():
+    w = lucid.tensor(3.0, requires_grad=True)
+    scaled = w * 2  # recorded outside, used inside
+    y = checkpoint(lambda: scaled * scaled)
+    found = lucid.autograd.grad(y, [w, scaled], retain_graph=True)
+    assert [g.item() for g in found] == [24.0, 12.0]
+    y.backward()
+    assert w.grad.item() == 24.0
+    with pytest.raises(RuntimeError, match="backward through 'checkpoint' a second time"):
+        y.backward()
+
+
+def test_gradients_of_gradients():
+    def second(run):
+        model, x = network().double(), signal().double().detach().requires_grad_()
+        (slope,) = lucid.autograd.grad(run(model, x).sin().sum(), x, create_graph=True)
+        (slope * slope).sum().backward()
+        return [x.grad, *(p.grad for p in model.parameters() if p.grad is not None)]
+
+    plain = second(lambda model, x: model(x))
+    for a, b in zip(plain, second(lambda model, x: checkpoint(model, x)), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
+    x = signal().double().detach().requires_grad_()
+    assert lucid.autograd.gradgradcheck(lambda x: checkpoint(lambda x: x.tanh() ** 2, x), x)
+
+
+def test_writing_into_an_argument_changes_nothing():
+    x = lucid.tensor([2.0, 3.0], requires_grad=True)
+    h = x * 1
+    y = checkpoint(lambda h: h * h, h)
+    h += 100
+    y.sum().backward()
+    assert x.grad.tolist() == [4.0, 6.0]
+
+
+def test_a_function_that_changes_is_refused():
+    calls = []
+
+    def growing(x):
+        calls.append(1)
+        return lucid.cat([x] * len(calls))
+
+    y = checkpoint(growing, lucid.ones(2, requires_grad=True))
+    with pytest.raises(RuntimeError, match=r"expected a Tensor of shape \(2,\)"):
+        y.sum().backward()
+    with pytest.raises(ValueError, match="from 1 to 4 segments for 4 functions, got 5"):
+        checkpoint_sequential(network(), 5, signal())
+
+
+def peak(segments):
+    """Bytes in use at the worst moment of a step through 64 layers, by those of an activation."""
+    x = lucid.ones(4, 64, 512, requires_grad=True).eval()
+    mx.synchronize()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    checkpoint_sequential([lambda x: (x * 1.01).sin()] * 64, segments, x).sum().backward()
+    mx.eval(x.grad.array)
+    mx.synchronize()
+    return (mx.get_peak_memory() - before) / x.nbytes
+
+
+def test_peak_memory_falls():
+    whole, cut = peak(1), peak(8)
+    assert whole > 64
+    # 7 kept ends, the activations of 8 layers, and some 15 that MLX computes ahead of their use
+    assert cut < 0.6 * whole
+
+
+def test_under_torchs_names():
+    assert lucid.utils.checkpoint.checkpoint is checkpoint
+    assert lucid.utils.data.DataLoader is lucid.data.DataLoader

@@ -94,11 +94,13 @@ float, int, long, double, half = float32, int32, int64, float64, float16
 short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
-_PACKAGES = ("audio", "data", "func", "models", "nn", "optim", "recipes", "utils")
+_PACKAGES = ("amp", "audio", "data", "func", "models", "nn", "optim", "recipes", "utils")
 _SERIALIZATION = ("load", "save")
+_AUTOCAST = ("autocast", "get_autocast_dtype", "is_autocast_enabled")
 
 if TYPE_CHECKING:
-    from lucid import audio, data, func, models, nn, optim, recipes, utils
+    from lucid import amp, audio, data, func, models, nn, optim, recipes, utils
+    from lucid.amp import autocast, get_autocast_dtype, is_autocast_enabled
     from lucid.serialization import load, save
 
 
@@ -107,8 +109,10 @@ def __getattr__(name: str) -> Any:
         return import_module(f"lucid.{name}")
     if name in _SERIALIZATION:
         return getattr(import_module("lucid.serialization"), name)
+    if name in _AUTOCAST:
+        return getattr(import_module("lucid.amp"), name)
     raise AttributeError(f"module 'lucid' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PACKAGES, *_SERIALIZATION])
+    return sorted([*globals(), *_PACKAGES, *_SERIALIZATION, *_AUTOCAST])

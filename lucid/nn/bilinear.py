@@ -10,9 +10,11 @@ from lucid.nn import init
 from lucid.nn.check import positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
+from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
 
+@autocasts
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y[o] = sum over i, j of input1[i] * weight[o, i, j] * input2[j], plus bias[o].
 

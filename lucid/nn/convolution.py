@@ -7,11 +7,13 @@ from typing import Any
 from lucid import ops
 from lucid.nn.check import floating, integer, single
 from lucid.ops import conv
+from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
 Sides = tuple[int, int]  # samples added left and right
 
 
+@autocasts
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -45,6 +47,7 @@ def conv1d(
     return convolve("conv1d", input, weight, bias, stride=s, sides=sides, dilation=d, groups=groups)
 
 
+@autocasts
 def conv_transpose1d(
     input: Tensor,
     weight: Tensor,
@@ -138,6 +141,7 @@ def check_output_padding(name: str, output_padding: Any, s: int, d: int) -> int:
 # The checked calls ------------------------------------------------------------------------------
 
 
+@autocasts(like="conv1d")
 def convolve(
     name: str,
     x: Tensor,
@@ -172,6 +176,7 @@ def convolve(
     return y if x.ndim == 3 else ops.squeeze(y, 0)
 
 
+@autocasts(like="conv_transpose1d")
 def transpose_convolve(
     name: str,
     x: Tensor,

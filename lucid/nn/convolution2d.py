@@ -8,10 +8,12 @@ from lucid import ops
 from lucid.nn.check import floating, integer, sizes
 from lucid.nn.convolution import check_bias, check_output_padding, padding_sides
 from lucid.ops import conv2d as conv
+from lucid.ops.autocast import autocasts
 from lucid.ops.conv2d import Pair, Sides
 from lucid.tensor import Tensor
 
 
+@autocasts
 def conv2d(
     input: Tensor,
     weight: Tensor,
@@ -47,6 +49,7 @@ def conv2d(
     )
 
 
+@autocasts
 def conv_transpose2d(
     input: Tensor,
     weight: Tensor,
@@ -100,6 +103,7 @@ def both_sides(name: str, padding: Any, kernel: Pair, s: Pair, d: Pair) -> Sides
     return tops, lefts
 
 
+@autocasts(like="conv2d")
 def convolve2d(
     name: str,
     x: Tensor,
@@ -135,6 +139,7 @@ def convolve2d(
     return y if x.ndim == 4 else ops.squeeze(y, 0)
 
 
+@autocasts(like="conv_transpose2d")
 def transpose_convolve2d(
     name: str,
     x: Tensor,

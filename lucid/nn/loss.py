@@ -12,6 +12,7 @@ from lucid import ops
 from lucid.autograd import laziness
 from lucid.nn.module import Module
 from lucid.ops import loss
+from lucid.ops.autocast import autocasts
 from lucid.ops.device import on_device
 from lucid.tensor import Tensor
 
@@ -41,6 +42,7 @@ def _pair(name: str, x: Any, target: Any) -> None:
         )
 
 
+@autocasts
 def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(x - target)**2.
 
@@ -52,12 +54,14 @@ def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return _reduced("mse_loss", ops.square(x - target), reduction, x.dtype)
 
 
+@autocasts
 def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """|x - target|."""
     _pair("l1_loss", x, target)
     return _reduced("l1_loss", ops.abs(x - target), reduction, x.dtype)
 
 
+@autocasts
 def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = x - target."""
     _pair("huber_loss", x, target)
@@ -66,6 +70,7 @@ def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float 
     return _reduced("huber_loss", loss.huber(x, target, delta=delta), reduction, x.dtype)
 
 
+@autocasts
 def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d**2 / (2 * beta) where |d| < beta, else |d| - beta / 2; d = x - target."""
     if beta == 0:
@@ -77,6 +82,7 @@ def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: flo
     return _reduced("smooth_l1_loss", losses, reduction, x.dtype)
 
 
+@autocasts
 def binary_cross_entropy_with_logits(
     x: Tensor,
     target: Tensor,
@@ -97,6 +103,7 @@ def binary_cross_entropy_with_logits(
     return _reduced("binary_cross_entropy_with_logits", losses, reduction, x.dtype)
 
 
+@autocasts
 def cross_entropy(
     x: Tensor,
     target: Tensor,
@@ -152,6 +159,7 @@ def cross_entropy(
     return _divided(name, losses, weights, reduction, x.dtype)
 
 
+@autocasts
 def nll_loss(
     x: Tensor,
     target: Tensor,

@@ -9,6 +9,7 @@ import mlx.core as mx
 from lucid import ops
 from lucid.autograd import laziness
 from lucid.nn.check import floating
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import in_float32
 from lucid.ops.normalization import channel_norm
 from lucid.ops.normalization import layer_norm as _layer_norm
@@ -115,6 +116,7 @@ def instance_norm(
     return y
 
 
+@autocasts
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -152,6 +154,7 @@ def _channels(name: str, x: Tensor, least: int, *tensors: Tensor | None) -> int:
     return channels
 
 
+@autocasts
 def layer_norm(
     input: Tensor,
     normalized_shape: Any,
@@ -171,6 +174,7 @@ def layer_norm(
     return _layer_norm(input, weight, bias, ndim=len(shape), eps=eps)
 
 
+@autocasts
 def rms_norm(
     input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
@@ -222,6 +226,7 @@ def local_response_norm(
     return input / ops.pow(total * (alpha / size) + k, beta)
 
 
+@autocasts
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, or by eps where that is larger.
 
@@ -249,6 +254,7 @@ def channel_layer_norm(
     return _scaled(centred * ops.rsqrt(var + eps), weight, bias)
 
 
+@autocasts
 @in_float32
 def cumulative_layer_norm(
     input: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-8

@@ -9,6 +9,7 @@ import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
 from lucid.ops import precise
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype, in_float32
 from lucid.ops.cut import chunk
 from lucid.ops.device import on_device
@@ -57,6 +58,7 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
     return where(input > 0, input, mul(input, slopes))
 
 
+@autocasts
 @in_float32
 @op
 def prelu(x, weight, /):
@@ -170,6 +172,7 @@ def silu(x, /):
     return x * s, lambda g: g * (s * (1 + x * (1 - s)))
 
 
+@autocasts
 @in_float32
 @op
 def softplus(x, /, beta=1.0, threshold=20.0):
@@ -297,6 +300,7 @@ def _log_softmax(x, /, *, dim):
     return y, lambda g: g - precise.exp(y) * total(g, axes, True)
 
 
+@autocasts
 def softmax(input, dim=None, dtype=None):
     """e**x divided by its sum along `dim`; `dtype` is that of the computation and the result.
 
@@ -310,11 +314,13 @@ def softmax(input, dim=None, dtype=None):
     return _softmax(x, dim=_guessed("softmax", x.ndim, dim))
 
 
+@autocasts
 def softmin(input, dim=None, dtype=None):
     """The softmax of -x."""
     return softmax(-input, _guessed("softmin", input.ndim, dim), dtype)
 
 
+@autocasts
 def log_softmax(input, dim=None, dtype=None):
     """The logarithm of softmax, computed without overflow."""
     x = input if dtype is None else astype(input, dtype)

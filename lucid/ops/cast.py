@@ -35,6 +35,7 @@ def in_float32(function: Any) -> Any:
         rest = {name: _wide(value) for name, value in settings.items()}
         return astype(function(_wide(input), *map(_wide, args), **rest), dtype)
 
+    call.policy = None  # type: ignore[attr-defined]  # whatever autocast does inside is rounded
     return call
 
 

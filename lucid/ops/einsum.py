@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid.ops.autocast import autocasts
 from lucid.ops.index import getitem
 from lucid.ops.linalg import matmul
 from lucid.ops.reduce import sum
 from lucid.ops.shape import permute, reshape
 
 
+@autocasts
 def einsum(equation: str, *operands: Any) -> Any:
     """The sum of products that `equation` describes, e.g. "nct,oc->not".
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from lucid.autograd import laziness
 from lucid.autograd.tape import Traced
+from lucid.ops.autocast import autocasts
 from lucid.ops.bounds import checked, in_range
 from lucid.ops.cast import check_dtype, clone, constant_like
 from lucid.ops.entries import add_at, add_slice, put, put_slice, take, take_slice
@@ -62,6 +63,7 @@ def setitem(x, key, value):
     return _written(x, key, value, put_slice, put)
 
 
+@autocasts
 def index_put(input, indices, values, accumulate=False):
     """`input` with `values` put, or added with `accumulate`, where the `indices` point.
 

@@ -10,12 +10,14 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.autograd.tape import Traced
+from lucid.ops.autocast import autocasts
 from lucid.ops.gather import index_select
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.shape import atleast_1d, atleast_2d, atleast_3d, expand, flatten, reshape
 
 
+@autocasts
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along `dim`; their other sizes agree.
 
@@ -37,6 +39,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
 concat = concatenate = cat
 
 
+@autocasts
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new dimension.
 

@@ -28,6 +28,7 @@ import numpy as np
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, specification
 from lucid.kernels.memory import check_size
+from lucid.ops.autocast import POLICIES, active
 from lucid.ops.device import is_default, on_device
 from lucid.ops.promotion import promoted
 
@@ -50,12 +51,15 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
     variadic = count == 0  # f(*arrays): no parameter before a slash
     arrays = code.co_varnames[:count]
     name = function.__name__.lstrip("_")
+    policy = POLICIES.get(name)
 
     @functools.wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
         if len(args) < count:
             args, settings = _by_keyword(name, arrays, args, settings)
         inputs, rest = (args, ()) if variadic else (args[:count], args[count:])
+        if policy is not None and (caster := active.get()) is not None:
+            inputs = tuple(caster.cast(policy, inputs))
         values: list[Any] = []
         edges: list[Edge | None] = []
         first: Traced | None = None
@@ -105,6 +109,7 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
         return tuple(results) if several else results[0]
 
     call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
+    call.policy = policy  # type: ignore[attr-defined]
     return call
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd.tape import Traced
+from lucid.ops.autocast import autocasts
 from lucid.ops.bounds import checked
 from lucid.ops.cast import check_dtype, constant_like
 from lucid.ops.device import on_device
@@ -61,6 +62,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     return reshape(result, input.shape)
 
 
+@autocasts
 def scatter_add(input, dim, index, src):
     """`input` with `src` added at the places that `index` names; several for one place add up.
 

@@ -11,11 +11,13 @@ from lucid.nn.check import floating
 from lucid.nn.dropout import dropout
 from lucid.nn.linear import linear
 from lucid.ops.attention import attention
+from lucid.ops.autocast import autocasts
 from lucid.ops.device import on_device
 from lucid.ops.keys import next_key
 from lucid.tensor import Tensor
 
 
+@autocasts
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

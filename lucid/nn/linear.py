@@ -10,9 +10,11 @@ from lucid.nn import init
 from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
+from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
 
+@autocasts
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias.
 

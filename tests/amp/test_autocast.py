@@ -167,6 +167,11 @@ LAYERS = {
     "LSTM": (lambda: nn.LSTM(4, 3, num_layers=2, bidirectional=True), (5, 2, 4), True),
     "GRU": (lambda: nn.GRU(4, 3), (5, 2, 4), True),
     "GRUCell": (lambda: nn.GRUCell(4, 3), (2, 4), True),
+    "attention": (
+        lambda: nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True),
+        (2, 5, 4),
+        False,
+    ),
     "GroupNorm": (lambda: nn.GroupNorm(2, 4), (2, 4, 8), False),
     "LayerNorm": (lambda: nn.LayerNorm(8), (2, 4, 8), False),
     "BatchNorm1d": (lambda: nn.BatchNorm1d(4), (2, 4, 8), False),

@@ -54,6 +54,7 @@ from lucid.nn.dropout import (
 )
 from lucid.nn.embedding import Embedding
 from lucid.nn.embedding_bag import EmbeddingBag
+from lucid.nn.folding import Fold, Unfold
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (
     BCEWithLogitsLoss,
@@ -81,10 +82,15 @@ from lucid.nn.norm import (
 )
 from lucid.nn.padding import (
     CircularPad1d,
+    CircularPad2d,
     ConstantPad1d,
+    ConstantPad2d,
     ReflectionPad1d,
+    ReflectionPad2d,
     ReplicationPad1d,
+    ReplicationPad2d,
     ZeroPad1d,
+    ZeroPad2d,
 )
 from lucid.nn.parameter import Parameter
 from lucid.nn.pool import (
@@ -103,6 +109,16 @@ from lucid.nn.pool import (
 )
 from lucid.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lucid.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from lucid.nn.resampling import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelShuffle1d,
+    PixelUnshuffle,
+    PixelUnshuffle1d,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
 from lucid.nn.rotary import RotaryEmbedding
 from lucid.nn.separable import SeparableConv1d
 from lucid.nn.transformer import (

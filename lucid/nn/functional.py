@@ -19,6 +19,7 @@ from lucid.nn.dropout import (
 )
 from lucid.nn.embedding import embedding, one_hot
 from lucid.nn.embedding_bag import embedding_bag
+from lucid.nn.folding import fold, unfold
 from lucid.nn.in_place import (
     celu,
     celu_,
@@ -80,6 +81,16 @@ from lucid.nn.pooling import (
     max_pool2d_with_indices,
     max_unpool1d,
     max_unpool2d,
+)
+from lucid.nn.resampling import (
+    channel_shuffle,
+    interpolate,
+    pixel_shuffle,
+    pixel_shuffle1d,
+    pixel_unshuffle,
+    pixel_unshuffle1d,
+    upsample_bilinear,
+    upsample_nearest,
 )
 from lucid.nn.rotary import apply_rotary
 from lucid.ops import pad, sigmoid, tanh

@@ -1,6 +1,7 @@
 """Padding layers, over `lucid.pad`.
 
-Shapes: x (..., L) -> (..., L + before + after); negative sizes crop.
+Shapes: x (..., L) -> (..., L + before + after), or (..., H, W) with two more sizes for the height;
+negative sizes crop.
 """
 
 from __future__ import annotations
@@ -13,22 +14,25 @@ from lucid.tensor import Tensor
 
 
 class _Pad(Module):
-    """Pads the last dimension in one of the modes of `lucid.pad`."""
+    """Pads the last `n` dimensions in one of the modes of `lucid.pad`."""
 
+    n = 1
     mode = "constant"
-    value = 0.0
+    value: float = 0.0
 
     def __init__(self, padding: Any) -> None:
         super().__init__()
-        sizes = (padding, padding) if isinstance(padding, int) else tuple(padding)
-        if len(sizes) != 2 or any(isinstance(n, bool) or not isinstance(n, int) for n in sizes):
+        sizes = (padding,) * (2 * self.n) if isinstance(padding, int) else tuple(padding)
+        ints = all(isinstance(p, int) and not isinstance(p, bool) for p in sizes)
+        if len(sizes) != 2 * self.n or not ints:
+            wanted = ("(before, after)", "(left, right, top, bottom)")[self.n - 1]
             raise ValueError(
-                f"{type(self).__name__}: padding must be an int or (before, after), got {padding!r}"
+                f"{type(self).__name__}: padding must be an int or {wanted}, got {padding!r}"
             )
         self.padding = sizes
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.pad(x, self.padding, mode=self.mode, value=self.value)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.pad(input, self.padding, mode=self.mode, value=self.value)
 
     def extra_repr(self) -> str:
         return f"{self.padding}"
@@ -70,3 +74,33 @@ class CircularPad1d(_Pad):
     """Pads with the other end."""
 
     mode = "circular"
+
+
+class ConstantPad2d(ConstantPad1d):
+    """Pads height and width with one value."""
+
+    n = 2
+
+
+class ZeroPad2d(ZeroPad1d):
+    """Pads height and width with zeros."""
+
+    n = 2
+
+
+class ReflectionPad2d(ReflectionPad1d):
+    """Pads height and width with the mirrored input, without repeating the edge."""
+
+    n = 2
+
+
+class ReplicationPad2d(ReplicationPad1d):
+    """Pads height and width with the edge."""
+
+    n = 2
+
+
+class CircularPad2d(CircularPad1d):
+    """Pads height and width with the other end."""
+
+    n = 2

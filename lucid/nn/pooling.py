@@ -50,7 +50,7 @@ def windows(
 def _check(name: str, x: Any, n: int) -> None:
     floating(name, x)
     if x.ndim not in (n + 1, n + 2) or 0 in x.shape[1 if x.ndim == n + 2 else 0 :]:
-        rest = ("L", "H, W")[n - 1]
+        rest = ("L", "H, W", "D, H, W")[n - 1]
         raise ValueError(
             f"{name} expects x of shape (N, C, {rest}) or (C, {rest}) with {rest} at least 1, "
             f"got {x.shape}"
@@ -330,7 +330,6 @@ def _targets(name: str, x: Tensor, output_size: Any, n: int) -> list[int]:
     ]
 
 
-@in_float32
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of `output_size` windows that cover the length.
 
@@ -338,15 +337,19 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     >>> lucid.nn.functional.adaptive_avg_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 1)
     Tensor([[1.5]], grad=None)
     """
-    counts = _targets("adaptive_avg_pool1d", input, output_size, 1)
-    return pool.adaptive_mean(input, count=counts[0])
+    return adaptive_avg_pool(input, "adaptive_avg_pool1d", output_size, 1)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """The mean of windows that cover height and width; a size of None stays as it is."""
+    return adaptive_avg_pool(input, "adaptive_avg_pool2d", output_size, 2)
 
 
 @in_float32
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """The mean of windows that cover height and width; a size of None stays as it is."""
-    counts = _targets("adaptive_avg_pool2d", input, output_size, 2)
-    return _each(input, 2, lambda a, i: pool.adaptive_mean(a, count=counts[i]))
+def adaptive_avg_pool(input: Tensor, name: str, output_size: Any, n: int) -> Tensor:
+    """The mean of windows that cover the last n dimensions."""
+    counts = _targets(name, input, output_size, n)
+    return _each(input, n, lambda a, i: pool.adaptive_mean(a, count=counts[i]))
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:

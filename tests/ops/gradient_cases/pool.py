@@ -5,6 +5,16 @@ from lucid.nn import functional as F
 from lucid.ops.pool import max_pool, sum_pool
 
 CASES = {
+    "fold": (lambda x: F.fold(x, (3, 4), (2, 3), 1, (1, 0), (2, 1)), (1, 6, 4)),
+    "unfold of images": (lambda x: F.unfold(x, 2, (1, 2), (1, 0)), (1, 1, 2, 3)),
+    "interpolate": (lambda x: F.interpolate(x, 5), (1, 1, 3)),
+    "interpolate bicubic": (lambda x: F.interpolate(x, (4, 2), mode="bicubic"), (1, 1, 2, 3)),
+    "interpolate bilinear": (
+        lambda x: F.interpolate(x, (4, 2), mode="bilinear", align_corners=True),
+        (1, 1, 2, 3),
+    ),
+    "interpolate linear": (lambda x: F.interpolate(x, scale_factor=2.0, mode="linear"), (1, 1, 3)),
+    "pixel_shuffle": (lambda x: F.pixel_shuffle(x, 2), (4, 1, 2)),
     "adaptive_avg_pool": (lambda x: F.adaptive_avg_pool1d(x, 2), (1, 2, 5)),
     "adaptive_max_pool": (lambda x: F.adaptive_max_pool1d(x, 2), (1, 2, 5)),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, (2, 3), 1, (0, 1)), (1, 3, 4)),

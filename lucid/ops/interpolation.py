@@ -1,0 +1,114 @@
+"""Other sizes for the last dimensions: every mode is a sum of picked elements times weights.
+
+The dimensions are resampled one after the other. Where an output element lies in the input, and
+how that is rounded, is as in torch: in float32 for all but float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.ops.arrange import repeat_interleave
+from lucid.ops.entries import take
+from lucid.ops.math import add, mul
+
+Taps = list[tuple[np.ndarray, np.ndarray | None]]  # indices, and weights unless all are 1
+
+
+def nearest(size: int, out: int, scale: float | None, number: Any) -> Taps:
+    """The element at or before each place."""
+    return [(_floor(np.arange(out) * _step(size, out, scale, number), size), None)]
+
+
+def nearest_exact(size: int, out: int, scale: float | None, number: Any) -> Taps:
+    """The element whose middle lies nearest, as in Pillow and scikit-image."""
+    places = (np.arange(out).astype(number) + number(0.5)) * _step(size, out, scale, number)
+    return [(_floor(places, size), None)]
+
+
+def _floor(places: np.ndarray, size: int) -> np.ndarray:
+    return np.minimum(np.floor(places).astype(np.int64), size - 1)
+
+
+def linear(
+    size: int, out: int, scale: float | None, number: Any, align_corners: bool = False
+) -> Taps:
+    """Between the two neighbours, in proportion."""
+    places = np.maximum(_places(size, out, scale, number, align_corners), 0)
+    left = _floor(places, size)
+    share = np.clip(places - left.astype(number), 0, 1)
+    return [(left, 1 - share), (np.minimum(left + 1, size - 1), share)]
+
+
+def cubic(
+    size: int, out: int, scale: float | None, number: Any, align_corners: bool = False
+) -> Taps:
+    """A cubic through four neighbours (Keys, 1981, with a = -0.75); past the ends lies the edge."""
+    places = _places(size, out, scale, number, align_corners)
+    left = np.floor(places)
+    t, a = places - left, number(-0.75)
+    weights = [_far(t + 1, a), _near(t, a), _near(1 - t, a), _far(2 - t, a)]
+    return [(np.clip(left.astype(np.int64) + k - 1, 0, size - 1), w) for k, w in enumerate(weights)]
+
+
+def _near(t: np.ndarray, a: Any) -> np.ndarray:
+    return ((a + 2) * t - (a + 3)) * t * t + 1
+
+
+def _far(t: np.ndarray, a: Any) -> np.ndarray:
+    return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+
+
+def _step(size: int, out: int, scale: float | None, number: Any) -> Any:
+    """The distance of two output elements in the input."""
+    return number(1 / scale) if scale else number(size) / number(out)
+
+
+def _places(size: int, out: int, scale: float | None, number: Any, align_corners: bool) -> Any:
+    """Where the middles of the output elements lie between those of the input."""
+    t = np.arange(out).astype(number)
+    if align_corners:
+        return t * (number(size - 1) / number(out - 1) if out > 1 else number(0))
+    half = number(0.5)
+    return _step(size, out, scale, number) * (t + half) - half
+
+
+MODES: dict[str, Callable[..., Taps]] = {
+    "nearest": nearest,
+    "nearest-exact": nearest_exact,
+    "linear": linear,
+    "bilinear": linear,
+    "trilinear": linear,
+    "bicubic": cubic,
+}
+
+
+def resampled(x: Any, mode: str, out: list[int], scales: list[Any], **settings: Any) -> Any:
+    """x with its last dimensions of sizes `out`."""
+    number = np.float64 if x.dtype == mx.float64 else np.float32
+    for i, (size, scale) in enumerate(zip(out, scales, strict=True)):
+        axis = x.ndim - len(out) + i
+        x = _summed(x, axis, MODES[mode](x.shape[axis], size, scale, number, **settings))
+    return x
+
+
+def _summed(x: Any, axis: int, taps: Taps) -> Any:
+    index, weights = taps[0]
+    times, rest = divmod(len(index), x.shape[axis])
+    if weights is None:
+        if not rest and (index == np.arange(len(index)) // times).all():
+            return x if times == 1 else repeat_interleave(x, times, axis)
+        return take(x, index=mx.array(index), axis=axis)
+    y = None
+    for index, weights in taps:
+        shares = mx.array(np.asarray(weights)).astype(x.dtype)
+        part = mul(
+            take(x, index=mx.array(index), axis=axis),
+            shares.reshape(-1, *[1] * (x.ndim - axis - 1)),
+        )
+        y = part if y is None else add(y, part)
+    return y

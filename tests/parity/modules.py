@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from .comparison import Comparison, must_raise
 from .convert import dtype_name, dtype_to_lucid, to_lucid
 from .result import Result
 from .sample import Sample, widened
-from .walk import made, spaced
+from .walk import made, seed, spaced
 
 DTYPES = (torch.float32, torch.bfloat16)
 
@@ -75,7 +74,7 @@ def walk(info, dtype: torch.dtype) -> Result:
     """All inputs of one module in one dtype, in training and, where it differs, evaluation."""
     result = Result(entry_name(info), dtype_name(dtype))
     for training in (True, False) if info.train_and_eval_differ else (True,):
-        torch.manual_seed(zlib.crc32(result.entry.encode()))
+        seed(result.entry)
         inputs = info.module_inputs_func(info, "cpu", dtype, requires_grad=True, training=training)
         for i, sample in enumerate(spaced(list(inputs))):
             label = f"{i} {'train' if training else 'eval'} {sample.desc}"

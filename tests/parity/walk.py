@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import random
 import warnings
 import zlib
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch.testing._internal.common_device_type import toleranceOverride
 
@@ -27,6 +29,7 @@ def walk(op, dtype: torch.dtype) -> Result | None:
         return None
     result = Result(names.entry_name(op), dtype_name(dtype))
     grads = dtype in op.supported_backward_dtypes("cpu")
+    seed(result.entry)
     try:
         samples = spaced(list(op.sample_inputs("cpu", dtype, requires_grad=grads)))
     except Exception as error:
@@ -60,9 +63,17 @@ def first_dtype(op) -> torch.dtype | None:
     return next((d for d in DTYPES if op.supports_dtype(d, "cpu")), None)
 
 
+def seed(entry: str) -> None:
+    """Start torch's, NumPy's and Python's random numbers at the entry's own place."""
+    number = zlib.crc32(entry.encode())
+    torch.manual_seed(number)
+    np.random.seed(number)
+    random.seed(number)
+
+
 def made(result: Result, compare: Callable[[], Comparison]) -> Comparison | None:
     """torch's side of a comparison, or None where torch has no answer."""
-    torch.manual_seed(zlib.crc32(result.entry.encode()))
+    seed(result.entry)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ from typing import Any
 
 from lucid.ops.autocast import autocasts
 from lucid.ops.index import getitem
-from lucid.ops.linalg import matmul
+from lucid.ops.linalg.product import matmul
 from lucid.ops.reduce import sum
 from lucid.ops.shape import permute, reshape
 

@@ -9,7 +9,7 @@ import mlx.core as mx
 from lucid.kernels.memory import check_size
 from lucid.ops.frame import add_frames
 from lucid.ops.gather import take_along_dim
-from lucid.ops.linalg import matmul
+from lucid.ops.linalg.product import matmul
 from lucid.ops.op import op
 from lucid.ops.reduce import mean
 from lucid.ops.shape import reshape

@@ -1,0 +1,244 @@
+"""Factors of matrices: Cholesky, QR, LU, eigenvalues, singular values."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import mlx.core as mx
+
+from lucid.ops.index import getitem
+from lucid.ops.linalg import check, primitive, spectral
+from lucid.ops.linalg.primitive import diagonal
+from lucid.ops.linalg.product import adjoint
+from lucid.ops.op import op
+from lucid.ops.shape import transpose
+
+
+class CholeskyInfo(NamedTuple):
+    L: Any
+    info: Any
+
+
+class QR(NamedTuple):
+    Q: Any
+    R: Any
+
+
+class PLU(NamedTuple):
+    P: Any
+    L: Any
+    U: Any
+
+
+class Eigen(NamedTuple):
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class SVD(NamedTuple):
+    U: Any
+    S: Any
+    Vh: Any
+
+
+class OldSVD(NamedTuple):
+    U: Any
+    S: Any
+    V: Any
+
+
+@op
+def _cholesky(A, /):
+    return spectral.cholesky_op(A)
+
+
+def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
+    """`cholesky` and, per matrix, 0 or the order of the first minor that is not positive."""
+    check.squares("cholesky", A)
+    lower = _cholesky(transpose(A, -2, -1) if upper else A)
+    info = check.first(~(mx.real(diagonal(lower.array)) > 0))
+    if check_errors:
+        check.succeeded("cholesky", info, check.NOT_POSITIVE)
+    factor = transpose(lower, -2, -1) if upper else lower
+    return CholeskyInfo(factor, A._wrap(info, A.device))
+
+
+def cholesky(A: Any, upper: bool = False) -> Any:
+    """The lower triangular L with A = L L^H, or U = L^H.
+
+    Only one triangle of A is read: that which is asked for.
+
+    Raises:
+        LinAlgError: a matrix that is not positive definite.
+
+    >>> import lucid
+    >>> lucid.linalg.cholesky(lucid.tensor([[4.0, 2.0], [2.0, 5.0]])).tolist()
+    [[2.0, 0.0], [1.0, 2.0]]
+    """
+    return cholesky_ex(A, upper=upper, check_errors=True).L
+
+
+@op
+def _qr(A, /):
+    return spectral.qr_op(A)
+
+
+@op
+def _qr_complete(A, /):
+    n, m = A.shape[-2:]
+    if 0 in A.shape:
+        q = mx.broadcast_to(mx.eye(n, dtype=A.dtype), (*A.shape[:-1], n))
+        return (q, mx.zeros(A.shape, A.dtype)), None
+    # zeros beyond the m columns: their reflections make Q square
+    wide = mx.concatenate([A, mx.zeros((*A.shape[:-1], n - m), A.dtype)], axis=-1)
+    q, r = spectral.qr(wide)
+    return (q, r[..., :m]), None
+
+
+def qr(A: Any, mode: str = "reduced") -> QR:
+    """A = Q R with orthonormal columns in Q and R upper triangular.
+
+    Args:
+        mode: "reduced": Q is (..., n, k), k = min(n, m); "complete": Q is square, and without a
+            derivative where n > m; "r": R alone, Q is empty.
+
+    >>> import lucid
+    >>> q, r = lucid.linalg.qr(lucid.randn(5, 3))
+    >>> q.shape, r.shape
+    ((5, 3), (3, 3))
+    """
+    check.matrices("qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f'qr: mode must be "reduced", "complete" or "r", got {mode!r}')
+    if mode == "complete" and A.shape[-2] > A.shape[-1]:
+        return QR(*_qr_complete(A))
+    q, r = _qr(A)
+    return QR(A._wrap(mx.zeros((0,), A.dtype), A.device), r) if mode == "r" else QR(q, r)
+
+
+def old_qr(input: Any, some: bool = True) -> QR:
+    """`linalg.qr` under torch's older name and settings."""
+    return qr(input, "reduced" if some else "complete")
+
+
+@op
+def _lu(A, /):
+    return primitive.lu_op(A)
+
+
+@op
+def _permutation(order, /, dtype):
+    """The matrix P with (P y)[i] = y[order[i]]."""
+    columns = mx.arange(order.shape[-1], dtype=order.dtype)
+    return (order[..., None] == columns).astype(dtype), None
+
+
+def lu(A: Any, *, pivot: bool = True) -> PLU:
+    """A = P L U: a permutation, a unit lower and an upper triangular matrix.
+
+    >>> import lucid
+    >>> p, l, u = lucid.linalg.lu(lucid.tensor([[0.0, 2.0], [4.0, 8.0]]))
+    >>> (p @ l @ u).tolist()
+    [[0.0, 2.0], [4.0, 8.0]]
+    """
+    check.matrices("lu", A)
+    if not pivot:
+        raise NotImplementedError("lu: MLX has LU with pivots only; use pivot=True")
+    order, lower, upper = _lu(A)
+    return PLU(_permutation(order, dtype=A.dtype), lower, upper)
+
+
+@op
+def _eigh(A, /):
+    return spectral.eigh_op(A)
+
+
+def eigh(A: Any, UPLO: str = "L") -> Eigen:
+    """Eigenvalues, ascending, and orthonormal eigenvectors of Hermitian matrices.
+
+    Only one triangle is read: the lower, or with UPLO="U" the upper one. The derivatives of the
+    eigenvectors exist where the eigenvalues differ.
+
+    >>> import lucid
+    >>> lucid.linalg.eigh(lucid.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues.tolist()
+    [1.0, 3.0]
+    """
+    check.squares("eigh", A)
+    if UPLO.upper() not in ("L", "U"):
+        raise ValueError(f'eigh: UPLO must be "L" or "U", got {UPLO!r}')
+    check.finite("eigh", A)
+    return Eigen(*_eigh(A if UPLO.upper() == "L" else adjoint(A)))
+
+
+def eigvalsh(A: Any, UPLO: str = "L") -> Any:
+    """The eigenvalues of Hermitian matrices, ascending."""
+    return eigh(A, UPLO).eigenvalues
+
+
+@op
+def _eig(A, /):
+    return spectral.eig_op(A)
+
+
+def eig(A: Any) -> Eigen:
+    """Eigenvalues and eigenvectors, complex64, of square matrices.
+
+    >>> import lucid
+    >>> lucid.linalg.eigvals(lucid.tensor([[0.0, -1.0], [1.0, 0.0]])).tolist()
+    [1j, -1j]
+    """
+    check.squares("eig", A)
+    check.finite("eig", A)
+    return Eigen(*_eig(A))
+
+
+def eigvals(A: Any) -> Any:
+    """The eigenvalues of square matrices, complex64."""
+    return eig(A).eigenvalues
+
+
+@op
+def _svd(A, /):
+    return spectral.svd_op(A)
+
+
+@op
+def _full_svd(A, /):
+    return spectral.full_svd(A), None
+
+
+def svd(A: Any, full_matrices: bool = True) -> SVD:
+    """A = U diag(S) V^H with S descending; `Vh` is V^H.
+
+    With `full_matrices` U and V are square, and without a derivative unless A is. The derivatives
+    of U and V exist where the singular values differ.
+
+    >>> import lucid
+    >>> u, s, vh = lucid.linalg.svd(lucid.eye(3, 2), full_matrices=False)
+    >>> u.shape, s.tolist(), vh.shape
+    ((3, 2), [1.0, 1.0], (2, 2))
+    """
+    check.matrices("svd", A)
+    check.finite("svd", A)
+    square = A.shape[-1] == A.shape[-2]
+    return SVD(*(_full_svd(A) if full_matrices and not square else _svd(A)))
+
+
+def svdvals(A: Any) -> Any:
+    """The singular values, descending."""
+    return svd(A, full_matrices=False).S
+
+
+def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> OldSVD:
+    """`linalg.svd` under torch's older name: V instead of V^H, reduced by default."""
+    u, s, vh = svd(input, full_matrices=not some)
+    if not compute_uv:
+        n, m = input.shape[-2:]
+        u, v = (input.new_zeros(*input.shape[:-2], k, k) for k in (n, m))
+        return OldSVD(u, s, v)
+    return OldSVD(u, s, adjoint(vh))
+
+
+def diagonal_of(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The diagonal of the matrices in two dimensions, the last two by default."""
+    return getitem(A, ...)

@@ -1,0 +1,179 @@
+"""Cholesky, QR, eigenvalue and singular value decompositions in the manner of `primitive`."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+
+from lucid.ops.linalg.primitive import (
+    _by_reals,
+    adjoint,
+    closed,
+    diagonal,
+    diagonal_matrix,
+    divided,
+    product,
+    solve,
+)
+
+
+@_by_reals
+def _cholesky(x: mx.array) -> mx.array:
+    return mx.linalg.cholesky(x, stream=mx.cpu)
+
+
+def _pull_cholesky(x, lower, g):
+    """Murray, "Differentiation of the Cholesky decomposition" (2016), equation 8."""
+    phi = mx.tril(product(adjoint(lower), g))
+    phi = phi + adjoint(mx.tril(phi, -1))
+    up = adjoint(lower)
+    return 0.5 * adjoint(solve(up, adjoint(solve(up, phi))))
+
+
+cholesky, cholesky_op = closed(_cholesky, _pull_cholesky)
+
+
+def _qr(x: mx.array) -> tuple[mx.array, mx.array]:
+    """The reduced decomposition."""
+    n, m = x.shape[-2:]
+    k = min(n, m)
+    if 0 in x.shape:
+        q = mx.broadcast_to(mx.eye(n, k, dtype=x.dtype), (*x.shape[:-1], k))
+        return q, mx.zeros((*x.shape[:-2], k, m), x.dtype)
+    if x.dtype != mx.complex64:
+        return tuple(mx.linalg.qr(x, stream=mx.cpu))
+    return _qr_complex(x)
+
+
+def _qr_complex(z: mx.array) -> tuple[mx.array, mx.array]:
+    """Householder's reflections, column by column, with the signs of LAPACK."""
+    n, m = z.shape[-2:]
+    k = min(n, m)
+    q = mx.broadcast_to(mx.eye(n, dtype=z.dtype), (*z.shape[:-2], n, n))
+    for j in range(k):
+        column = z[..., j:, j]
+        first = column[..., :1]
+        length = mx.sqrt(mx.sum(mx.square(mx.abs(column)), axis=-1, keepdims=True))
+        beta = mx.where(mx.real(first) < 0, length, -length)
+        trivial = mx.all(column[..., 1:] == 0, axis=-1, keepdims=True) & (mx.imag(first) == 0)
+        v = divided(column, first - beta)
+        v = mx.concatenate([mx.ones_like(first), v[..., 1:]], axis=-1)
+        tau = mx.where(trivial, 0, divided(beta - first, beta.astype(z.dtype)))[..., None]
+        v = mx.concatenate([mx.zeros((*z.shape[:-2], j), z.dtype), v], axis=-1)[..., None]
+        z = z - mx.conjugate(tau) * v @ (adjoint(v) @ z)
+        q = q - tau * (q @ v) @ adjoint(v)
+    return q[..., :k], mx.triu(z[..., :k, :])
+
+
+def _pull_qr(x, result, gradients):
+    """Walter and Lehmann, "Algorithmic differentiation of linear algebra functions" (2018); for
+    n < m the columns beyond the square part are Q times those of R."""
+    (q, r), (gq, gr) = result, gradients
+    k, m = r.shape[-2:]
+    left, gleft = r[..., :k], gr[..., :k]
+    if m > k:
+        gq = gq + product(x[..., k:], adjoint(gr[..., k:]))
+    inner = mx.triu(product(gleft, adjoint(left)) - product(adjoint(q), gq))
+    inner = inner + adjoint(inner)
+    inner = inner - 0.5 * diagonal_matrix(diagonal(inner))
+    g = adjoint(solve(left, adjoint(gq + product(q, inner))))
+    return mx.concatenate([g, product(q, gr[..., k:])], axis=-1) if m > k else g
+
+
+qr, qr_op = closed(_qr, _pull_qr)
+
+
+def _eigh(x: mx.array) -> tuple[mx.array, mx.array]:
+    if x.size == 0:
+        return mx.zeros(x.shape[:-1], mx.real(x).dtype), x
+    return tuple(mx.linalg.eigh(x, UPLO="L", stream=mx.cpu))
+
+
+def _pull_eigh(x, result, gradients):
+    """Giles, "Collected matrix derivative results" (2008), section 3.1."""
+    (w, v), (gw, gv) = result, gradients
+    gaps = w[..., None, :] - w[..., :, None]
+    inner = divided(product(adjoint(v), gv), gaps.astype(v.dtype))
+    return product(v, inner + diagonal_matrix(gw).astype(v.dtype), adjoint(v))
+
+
+eigh, eigh_op = closed(_eigh, _pull_eigh)
+
+
+def _eig(x: mx.array) -> tuple[mx.array, mx.array]:
+    if x.size == 0:
+        return mx.zeros(x.shape[:-1], mx.complex64), x.astype(mx.complex64)
+    return tuple(mx.linalg.eig(x, stream=mx.cpu))
+
+
+def _pull_eig(x, result, gradients):
+    """Boeddeker et al., "On the computation of complex-valued gradients" (2017), equation 4.77:
+    eigenvectors of length one."""
+    (w, v), (gw, gv) = result, gradients
+    inner = product(adjoint(v), gv)
+    along = mx.real(diagonal(inner)).astype(v.dtype)
+    inner = inner - product(adjoint(v), v * along[..., None, :])
+    gaps = mx.conjugate(w[..., None, :] - w[..., :, None])
+    inner = divided(inner, gaps) + diagonal_matrix(gw)
+    g = solve(adjoint(v), product(inner, adjoint(v)))
+    return g if x.dtype == mx.complex64 else mx.real(g).astype(x.dtype)
+
+
+eig, eig_op = closed(_eig, _pull_eig)
+
+
+def full_svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+    """U (n, n), the singular values, V^H (m, m)."""
+    n, m = x.shape[-2:]
+    batch, real = x.shape[:-2], mx.real(x).dtype
+    if 0 in x.shape:
+        u, vh = (mx.broadcast_to(mx.eye(i, dtype=x.dtype), (*batch, i, i)) for i in (n, m))
+        return u, mx.zeros((*batch, min(n, m)), real), vh
+    return tuple(mx.linalg.svd(x, stream=mx.cpu))
+
+
+def _svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+    """U (n, k), the k = min(n, m) singular values, V^H (k, m).
+
+    MLX gives full matrices only, so a long x is made square first, by QR.
+    """
+    n, m = x.shape[-2:]
+    if n < m:
+        v, s, uh = _svd(adjoint(x))
+        return adjoint(uh), s, adjoint(v)
+    if n == m or 0 in x.shape:
+        u, s, vh = full_svd(x)
+        return u[..., :m], s, vh
+    q, r = _qr(x)
+    u, s, vh = full_svd(r)
+    return product(q, u), s, vh
+
+
+def _pull_svd(x, result, gradients):
+    """Wan and Zhang, "Automatic differentiation for complex valued SVD" (2019)."""
+    (u, s, vh), (gu, gs, gvh) = result, gradients
+    v, gv = adjoint(vh), adjoint(gvh)
+    on_u, on_v = product(adjoint(u), gu), product(adjoint(v), gv)
+    skew_u, skew_v = on_u - adjoint(on_u), on_v - adjoint(on_v)
+    row, column = s[..., None, :].astype(x.dtype), s[..., :, None].astype(x.dtype)
+    inner = divided(skew_u * row + column * skew_v, (row - column) * (row + column))
+    inner = inner + diagonal_matrix(gs).astype(x.dtype)
+    if x.dtype == mx.complex64:  # the phases of the vectors
+        inner = inner + diagonal_matrix(divided(diagonal(skew_u), 2 * s.astype(x.dtype)))
+    g = product(u, inner, vh)
+    k = s.shape[-1]
+    if x.shape[-2] > k:
+        g = g + product(divided(gu - product(u, on_u), row), vh)
+    if x.shape[-1] > k:
+        g = g + product(u, adjoint(divided(gv - product(v, on_v), row)))
+    return g
+
+
+svd, svd_op = closed(_svd, _pull_svd)
+
+
+def pseudo_inverse(x: mx.array, cutoff: mx.array) -> mx.array:
+    """The inverse on the singular values above `cutoff`, (...,)."""
+    u, s, vh = _svd(x)
+    kept = s > cutoff[..., None]
+    scale = mx.where(kept, 1 / mx.where(kept, s, 1), 0).astype(x.dtype)
+    return product(adjoint(vh) * scale[..., None, :], adjoint(u))

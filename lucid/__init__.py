@@ -43,7 +43,7 @@ from lucid.autograd import (  # noqa: E402
 )
 from lucid.autograd.debugging import debug  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
-from lucid.ops import fft, special  # noqa: E402
+from lucid.ops import fft, linalg, special  # noqa: E402
 from lucid.ops.device import default_device, device, set_default_device  # noqa: E402
 from lucid.ops.dtypes import (  # noqa: E402
     can_cast,

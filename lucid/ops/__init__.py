@@ -221,10 +221,40 @@ from lucid.ops.join import (
     stack,
     vstack,
 )
-from lucid.ops.linalg import (
-    matmul,
-    outer,
+from lucid.ops.linalg.decomposition import cholesky
+from lucid.ops.linalg.decomposition import old_qr as qr
+from lucid.ops.linalg.decomposition import old_svd as svd
+from lucid.ops.linalg.matrix import (
+    det,
+    logdet,
+    matrix_exp,
+    matrix_power,
+    slogdet,
+    trace,
 )
+from lucid.ops.linalg.product import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    adjoint,
+    baddbmm,
+    bmm,
+    chain_matmul,
+    cross,
+    dot,
+    inner,
+    kron,
+    matmul,
+    mm,
+    mv,
+    outer,
+    tensordot,
+    vdot,
+)
+from lucid.ops.linalg.solve import cholesky_inverse, cholesky_solve, triangular_solve
+from lucid.ops.linalg.solve import inv as inverse
+from lucid.ops.linalg.solve import pinv as pinverse
 from lucid.ops.mask import fill, masked_fill, masked_scatter, masked_select
 from lucid.ops.math import (
     abs,

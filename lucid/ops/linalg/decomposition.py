@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
-from lucid.ops.index import getitem
 from lucid.ops.linalg import check, primitive, spectral
 from lucid.ops.linalg.primitive import diagonal
 from lucid.ops.linalg.product import adjoint
@@ -204,14 +203,14 @@ def _svd(A, /):
 
 @op
 def _full_svd(A, /):
-    return spectral.full_svd(A), None
+    return spectral.full_svd_op(A)
 
 
 def svd(A: Any, full_matrices: bool = True) -> SVD:
     """A = U diag(S) V^H with S descending; `Vh` is V^H.
 
-    With `full_matrices` U and V are square, and without a derivative unless A is. The derivatives
-    of U and V exist where the singular values differ.
+    With `full_matrices` U and V are square, and no gradient flows through what the reduced ones
+    lack. The derivatives of U and V exist where the singular values differ.
 
     >>> import lucid
     >>> u, s, vh = lucid.linalg.svd(lucid.eye(3, 2), full_matrices=False)
@@ -237,8 +236,3 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> OldSVD:
         u, v = (input.new_zeros(*input.shape[:-2], k, k) for k in (n, m))
         return OldSVD(u, s, v)
     return OldSVD(u, s, adjoint(vh))
-
-
-def diagonal_of(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """The diagonal of the matrices in two dimensions, the last two by default."""
-    return getitem(A, ...)

@@ -237,7 +237,7 @@ def _determinant(x: mx.array) -> tuple[mx.array, mx.array]:
 
 
 def _pull_determinant(x, result, gradients):
-    """Jacobi: d det x = det x tr(x^-1 dx); the tiny pivots make it the cofactors of a singular x."""
+    """Jacobi: d det x = det x tr(x^-1 dx). The tiny pivots give the cofactors of a singular x."""
     g = gradients[0] * mx.conjugate(result[0])
     return g[..., None, None] * adjoint(inverse(x))
 

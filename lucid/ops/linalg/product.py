@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from typing import Any
+
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
-from lucid.ops.math import mul
+from lucid.ops.arrange import roll
+from lucid.ops.complex import conj
+from lucid.ops.linalg import primitive
+from lucid.ops.math import add, mul, sub
 from lucid.ops.op import op
-from lucid.ops.shape import unsqueeze
+from lucid.ops.reduce import axes_of
+from lucid.ops.shape import (
+    expand,
+    movedim,
+    permute,
+    reshape,
+    squeeze,
+    transpose,
+    unsqueeze,
+)
 
 
 @op
@@ -22,8 +38,6 @@ def matmul(x, y, /):
     """
     if not isinstance(x, mx.array) or not isinstance(y, mx.array):
         raise TypeError("matmul expects two tensors; use * for a number")
-    if not mx.issubdtype(mx.result_type(x, y), mx.inexact):
-        raise TypeError("matmul expects floating point tensors; use x.float()")
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError("matmul needs at least one dimension on each side")
     if 0 in x.shape or 0 in y.shape:
@@ -37,8 +51,8 @@ def matmul(x, y, /):
             g = g[..., None, :] if y.ndim > 1 else g[..., None]
         if y.ndim == 1:
             g = g[..., None]
-        da = _product(g, mx.swapaxes(b, -1, -2))
-        db = _product(mx.swapaxes(a, -1, -2), g)
+        da = _product(g, primitive.adjoint(b))
+        db = _product(primitive.adjoint(a), g)
         return sum_to(da, a.shape).reshape(x.shape), sum_to(db, b.shape).reshape(y.shape)
 
     return z, rule
@@ -59,6 +73,8 @@ def _empty(x: mx.array, y: mx.array) -> tuple:
 
 def _product(x: mx.array, y: mx.array) -> mx.array:
     """mx.matmul; half precision goes through float32 on the CPU, whose own GEMM is scalar."""
+    if not mx.issubdtype(mx.result_type(x, y), mx.inexact):
+        return _of_integers(x, y)
     half = (mx.float16, mx.bfloat16)
     if x.dtype in half and y.dtype in half and mx.default_device() == mx.Device(mx.cpu):
         dtype = mx.result_type(x, y)
@@ -66,13 +82,250 @@ def _product(x: mx.array, y: mx.array) -> mx.array:
     return mx.matmul(x, y)
 
 
-def outer(x, y):
-    """The product of every element of x with every element of y, both 1-D.
+def _of_integers(x: mx.array, y: mx.array) -> mx.array:
+    """Exact, and modulo the size of the dtype, as sums of products: MLX has no such matmul."""
+    dtype = mx.result_type(x, y)
+    if dtype == mx.bool_:
+        raise TypeError("matmul of bools is not defined; use x.float() or x.int()")
+    a = x[None, :] if x.ndim == 1 else x
+    b = y[:, None] if y.ndim == 1 else y
+    if a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"matmul cannot contract {a.shape[-1]} with {b.shape[-2]}")
+    step = max(1, (1 << 22) // max(a.size // a.shape[-1] * b.shape[-1], 1))  # terms at once
+    total: Any = 0
+    for k in range(0, a.shape[-1], step):
+        terms = a[..., k : k + step, None] * b[..., None, k : k + step, :]
+        total = total + mx.sum(terms, axis=-2)
+    z = total.astype(dtype)
+    z = mx.squeeze(z, -1) if y.ndim == 1 else z
+    return mx.squeeze(z, -1 if y.ndim == 1 else -2) if x.ndim == 1 else z
+
+
+def _dims(name: str, *expected: tuple[Any, int]) -> None:
+    for x, ndim in expected:
+        if x.ndim != ndim:
+            raise ValueError(f"{name}: expects {ndim} dimensions, got shape {x.shape}")
+
+
+def mm(input, mat2):
+    """The product of two matrices, without broadcasting."""
+    _dims("mm", (input, 2), (mat2, 2))
+    return matmul(input, mat2)
+
+
+def bmm(input, mat2):
+    """The products of two batches of matrices, (b, n, k) and (b, k, m)."""
+    _dims("bmm", (input, 3), (mat2, 3))
+    if input.shape[0] != mat2.shape[0]:
+        raise ValueError(f"bmm: expects batches of one size, got {input.shape} and {mat2.shape}")
+    return matmul(input, mat2)
+
+
+def mv(input, vec):
+    """The product of a matrix and a vector."""
+    _dims("mv", (input, 2), (vec, 1))
+    return matmul(input, vec)
+
+
+def dot(input, tensor):
+    """The sum of the products of two vectors."""
+    _dims("dot", (input, 1), (tensor, 1))
+    if input.dtype != tensor.dtype:
+        raise TypeError(f"dot: expects one dtype, got {input.dtype} and {tensor.dtype}")
+    return matmul(input, tensor)
+
+
+def vdot(input, other):
+    """`dot` with the conjugate of the first vector."""
+    return dot(_conjugate(input), other)
+
+
+def vecdot(x, y, *, dim=-1):
+    """The sums of conj(x) * y along one dimension."""
+    if x.shape[dim] != y.shape[dim]:
+        raise ValueError(f"vecdot: expects one size along dim {dim}, got {x.shape} and {y.shape}")
+    rows, columns = movedim(_conjugate(x), dim, -1), movedim(y, dim, -1)
+    return squeeze(squeeze(matmul(unsqueeze(rows, -2), unsqueeze(columns, -1)), -1), -1)
+
+
+def _conjugate(x):
+    return conj(x) if x.dtype == mx.complex64 else x
+
+
+def adjoint(input):
+    """The conjugate transpose of the last two dimensions."""
+    if input.ndim < 2:
+        raise ValueError(f"adjoint: expects a matrix or a batch of them, got shape {input.shape}")
+    return _conjugate(transpose(input, -2, -1))
+
+
+def outer(input, vec2):
+    """The product of every element of `input` with every element of `vec2`, both 1-D.
 
     >>> import lucid
     >>> lucid.outer(lucid.arange(3), lucid.arange(2)).tolist()
     [[0, 0], [0, 1], [0, 2]]
     """
-    if x.ndim != 1 or y.ndim != 1:
-        raise ValueError(f"outer expects two 1-D tensors, got shapes {x.shape} and {y.shape}")
-    return mul(unsqueeze(x, 1), unsqueeze(y, 0))
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise ValueError(f"outer expects two 1-D tensors, got shapes {input.shape}, {vec2.shape}")
+    return mul(unsqueeze(input, 1), unsqueeze(vec2, 0))
+
+
+def inner(input, other):
+    """The sums of products along the last dimensions, of every pair of rows."""
+    if input.ndim == 0 or other.ndim == 0:
+        return mul(input, other)
+    return tensordot(input, other, ([-1], [-1]))
+
+
+def tensordot(a, b, dims=2):
+    """The sum of products over dimensions of a and of b.
+
+    Args:
+        dims: how many of the last dimensions of a meet the first of b; or which, as two lists.
+
+    >>> import lucid
+    >>> lucid.tensordot(lucid.ones(2, 3, 4), lucid.ones(4, 3, 5), ([1, 2], [1, 0])).shape
+    (2, 5)
+    """
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: dims={dims} for shapes {a.shape} and {b.shape}")
+        dims = (range(a.ndim - dims, a.ndim), range(dims))
+    over_a, over_b = (axes_of(x.ndim, tuple(d)) for x, d in zip((a, b), dims, strict=True))
+    if [a.shape[i] for i in over_a] != [b.shape[i] for i in over_b]:
+        raise ValueError(
+            f"tensordot: cannot contract dims {over_a} of {a.shape} with {over_b} of {b.shape}"
+        )
+    free_a = [i for i in range(a.ndim) if i not in over_a]
+    free_b = [i for i in range(b.ndim) if i not in over_b]
+    inner_size = math.prod(a.shape[i] for i in over_a)
+    left = [a.shape[i] for i in free_a]
+    right = [b.shape[i] for i in free_b]
+    x = reshape(permute(a, [*free_a, *over_a]), math.prod(left), inner_size)
+    y = reshape(permute(b, [*over_b, *free_b]), inner_size, math.prod(right))
+    return reshape(matmul(x, y), [*left, *right])
+
+
+def kron(input, other):
+    """The Kronecker product: every element of `input` times all of `other`, as blocks."""
+    ndim = max(input.ndim, other.ndim)
+    a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))
+    blocks = mul(
+        reshape(input, [n for size in a for n in (size, 1)]),
+        reshape(other, [n for size in b for n in (1, size)]),
+    )
+    return reshape(blocks, [n * m for n, m in zip(a, b, strict=True)])
+
+
+def linalg_cross(input, other, *, dim=-1):
+    """The cross product of vectors of 3 along `dim`; other dimensions broadcast."""
+    if input.ndim != other.ndim or input.shape[dim] != 3 or other.shape[dim] != 3:
+        raise ValueError(
+            f"cross: expects as many dimensions and size 3 along dim {dim}, got {input.shape} and "
+            f"{other.shape}"
+        )
+    one, two = roll(input, -1, dim), roll(input, -2, dim)
+    return sub(mul(one, roll(other, -2, dim)), mul(two, roll(other, -1, dim)))
+
+
+def cross(input, other, dim=None):
+    """`linalg.cross`, along the first dimension of size 3 unless told."""
+    if dim is None:
+        threes = [i for i, n in enumerate(input.shape) if n == 3]
+        if not threes:
+            raise ValueError(f"cross: expects a dimension of size 3, got shape {input.shape}")
+        dim = threes[0]
+    return linalg_cross(input, other, dim=dim)
+
+
+def _plus(name, input, product, beta, alpha):
+    """beta * input + alpha * product; with beta=0 the input, NaN or not, plays no part."""
+    if not mx.issubdtype(product.dtype, mx.inexact) and (
+        isinstance(beta, float) or isinstance(alpha, float)
+    ):
+        raise TypeError(f"{name}: integers take integers, got beta={beta} and alpha={alpha}")
+    product = product if alpha == 1 else mul(product, alpha)
+    input = expand(input, product.shape)
+    if beta == 0:
+        return product
+    return add(input if beta == 1 else mul(input, beta), product)
+
+
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat1 @ mat2), of two matrices.
+
+    >>> import lucid
+    >>> lucid.addmm(lucid.ones(1), lucid.ones(2, 3), lucid.ones(3, 2), beta=2).tolist()
+    [[5.0, 5.0], [5.0, 5.0]]
+    """
+    return _plus("addmm", input, mm(mat1, mat2), beta, alpha)
+
+
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat @ vec)."""
+    return _plus("addmv", input, mv(mat, vec), beta, alpha)
+
+
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
+    """beta * input + alpha * outer(vec1, vec2)."""
+    return _plus("addr", input, outer(vec1, vec2), beta, alpha)
+
+
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * (batch1 @ batch2), of two batches of matrices."""
+    return _plus("baddbmm", input, bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * the sum of the products of two batches of matrices."""
+    _dims("addbmm", (batch1, 3), (batch2, 3))
+    if batch1.shape[0] != batch2.shape[0]:
+        raise ValueError(f"addbmm: one batch size, got {batch1.shape} and {batch2.shape}")
+    return _plus("addbmm", input, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
+
+
+def multi_dot(tensors):
+    """The product of several matrices in the order that multiplies least; the ends may be vectors.
+
+    >>> import lucid
+    >>> lucid.linalg.multi_dot([lucid.ones(2, 9), lucid.ones(9, 9), lucid.ones(9)]).tolist()
+    [81.0, 81.0]
+    """
+    if len(tensors) < 2:
+        raise ValueError(f"multi_dot: expects at least 2 tensors, got {len(tensors)}")
+    chain = list(tensors)
+    row, column = chain[0].ndim == 1, chain[-1].ndim == 1
+    chain[0] = unsqueeze(chain[0], 0) if row else chain[0]
+    chain[-1] = unsqueeze(chain[-1], 1) if column else chain[-1]
+    result = _chained(chain)
+    result = squeeze(result, -1) if column else result
+    return squeeze(result, 0) if row else result
+
+
+def chain_matmul(*matrices):
+    """`linalg.multi_dot` of one or more matrices."""
+    return _chained(matrices)
+
+
+def _chained(matrices):
+    """Cormen et al., "Introduction to Algorithms", section 15.2."""
+    _dims("multi_dot", *((x, 2) for x in matrices))
+    sizes = [matrices[0].shape[0], *(x.shape[1] for x in matrices)]
+
+    @functools.cache
+    def cheapest(i, j):
+        """(multiplications, where to cut) for the matrices i to j."""
+        costs = [
+            (cheapest(i, k)[0] + cheapest(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+            for k in range(i, j)
+        ]
+        return min(costs, default=(0, i))
+
+    def multiplied(i, j):
+        if i == j:
+            return matrices[i]
+        k = cheapest(i, j)[1]
+        return matmul(multiplied(i, k), multiplied(k + 1, j))
+
+    return multiplied(0, len(matrices) - 1)

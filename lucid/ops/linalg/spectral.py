@@ -121,7 +121,7 @@ def _pull_eig(x, result, gradients):
 eig, eig_op = closed(_eig, _pull_eig)
 
 
-def full_svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+def _full_svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
     """U (n, n), the singular values, V^H (m, m)."""
     n, m = x.shape[-2:]
     batch, real = x.shape[:-2], mx.real(x).dtype
@@ -141,10 +141,10 @@ def _svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
         v, s, uh = _svd(adjoint(x))
         return adjoint(uh), s, adjoint(v)
     if n == m or 0 in x.shape:
-        u, s, vh = full_svd(x)
+        u, s, vh = _full_svd(x)
         return u[..., :m], s, vh
     q, r = _qr(x)
-    u, s, vh = full_svd(r)
+    u, s, vh = _full_svd(r)
     return product(q, u), s, vh
 
 
@@ -171,9 +171,33 @@ def _pull_svd(x, result, gradients):
 svd, svd_op = closed(_svd, _pull_svd)
 
 
-def pseudo_inverse(x: mx.array, cutoff: mx.array) -> mx.array:
+def _pull_full_svd(x, result, gradients):
+    """The columns beyond the singular values are any orthonormal ones, without a gradient."""
+    (u, s, vh), (gu, gs, gvh) = result, gradients
+    k = s.shape[-1]
+    reduced = (u[..., :k], s, vh[..., :k, :])
+    return _pull_svd(x, reduced, (gu[..., :k], gs, gvh[..., :k, :]))
+
+
+full_svd, full_svd_op = closed(_full_svd, _pull_full_svd)
+
+
+def _pseudo_inverse(x: mx.array, cutoff: mx.array) -> mx.array:
     """The inverse on the singular values above `cutoff`, (...,)."""
     u, s, vh = _svd(x)
     kept = s > cutoff[..., None]
     scale = mx.where(kept, 1 / mx.where(kept, s, 1), 0).astype(x.dtype)
     return product(adjoint(vh) * scale[..., None, :], adjoint(u))
+
+
+def _pull_pseudo_inverse(arrays, y, g):
+    """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973), at constant rank."""
+    x, cutoff = arrays
+    back, up = adjoint(g), adjoint(y)
+    left = product(back, y, up)
+    right = product(up, y, back)
+    gradient = left - product(x, y, left) + right - product(right, y, x) - product(up, g, up)
+    return gradient, mx.zeros_like(cutoff)
+
+
+pseudo_inverse, pseudo_inverse_op = closed(_pseudo_inverse, _pull_pseudo_inverse)

@@ -1,0 +1,141 @@
+"""Functions of one matrix: determinant, powers, exponential, trace."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import mlx.core as mx
+
+from lucid.autograd import laziness
+from lucid.ops.diagonal import diagonal
+from lucid.ops.elementary import log
+from lucid.ops.join import stack
+from lucid.ops.linalg import check, primitive
+from lucid.ops.linalg.product import matmul
+from lucid.ops.linalg.solve import identity_like, inv
+from lucid.ops.math import add, mul, where
+from lucid.ops.op import op
+from lucid.ops.reduce import sum
+
+
+class SignLog(NamedTuple):
+    sign: Any
+    logabsdet: Any
+
+
+@op
+def _det(A, /):
+    (value, regular), rule = primitive.determinant_op(A)
+    return value * regular, lambda g: rule(g, mx.zeros_like(g))
+
+
+@op
+def _slogdet(A, /):
+    return primitive.slogdet_op(A)
+
+
+def det(A: Any) -> Any:
+    """The determinants of square matrices.
+
+    >>> import lucid
+    >>> round(lucid.linalg.det(lucid.tensor([[1.0, 2.0], [3.0, 4.0]])).item(), 4)
+    -2.0
+    """
+    check.squares("det", A)
+    return _det(A)
+
+
+def slogdet(A: Any) -> SignLog:
+    """The sign (complex: the phase) of the determinant and the logarithm of its size."""
+    check.squares("slogdet", A)
+    return SignLog(*_slogdet(A))
+
+
+def logdet(input: Any) -> Any:
+    """The logarithm of the determinant; NaN where that is negative."""
+    sign, size = slogdet(input)
+    if input.dtype == mx.complex64:
+        return add(log(sign), size)
+    return where(sign == -1, math.nan, size)
+
+
+def trace(input: Any) -> Any:
+    """The sum of the diagonal of a matrix."""
+    if input.ndim != 2:
+        raise ValueError(f"trace: expects a matrix, got shape {input.shape}")
+    return sum(diagonal(input))
+
+
+def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """`diagonal` of the last two dimensions unless told."""
+    return diagonal(A, offset, dim1, dim2)
+
+
+def matrix_power(A: Any, n: int) -> Any:
+    """A times itself, n factors; of the inverse for a negative n."""
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError(f"matrix_power: expects square matrices (..., n, n), got shape {A.shape}")
+    if n == 0:
+        return add(identity_like(A), mul(A, 0))
+    factor, result = (A, None) if n > 0 else (inv(A), None)
+    bits = abs(n)
+    while bits:
+        if bits & 1:
+            result = factor if result is None else matmul(result, factor)
+        bits >>= 1
+        factor = matmul(factor, factor) if bits else factor
+    return result
+
+
+_TERMS = 18  # of the Taylor series: 1 / 18! is below the precision of float64
+
+
+def matrix_exp(A: Any) -> Any:
+    """The sum of A^k / k!, by scaling and squaring (Higham, "Functions of Matrices", 2008).
+
+    >>> import lucid
+    >>> lucid.linalg.matrix_exp(lucid.zeros(2, 2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError(f"matrix_exp: expects square matrices (..., n, n), got shape {A.shape}")
+    if not mx.issubdtype(A.dtype, mx.inexact):
+        raise TypeError(f"matrix_exp: expects floating point matrices, got {A.dtype}")
+    squarings = _squarings(A.array)
+    one = identity_like(A)
+    X = mul(A, 0.5**squarings)
+    result = one
+    for k in range(_TERMS, 0, -1):
+        result = add(one, mul(matmul(X, result), 1 / k))
+    for _ in range(squarings):
+        result = matmul(result, result)
+    return result
+
+
+def _squarings(x: mx.array) -> int:
+    """How often to halve x until its norm is below 1; enough for 2**16, where it cannot be read."""
+    if x.size == 0:
+        return 0
+    if laziness.is_tracing():
+        return 16
+    norm: Any = mx.max(mx.sum(mx.abs(x).astype(mx.float32), axis=-2)).item()
+    return max(0, math.frexp(norm)[1]) if math.isfinite(norm) else 0
+
+
+def vander(x: Any, N: int | None = None) -> Any:
+    """The powers 0 to N - 1 of the numbers in the last dimension, (..., n) -> (..., n, N).
+
+    >>> import lucid
+    >>> lucid.linalg.vander(lucid.tensor([2, 3])).tolist()
+    [[1, 2], [1, 3]]
+    """
+    if x.ndim == 0:
+        raise ValueError("vander: expects 1 dimension or more, got a 0-dimensional tensor")
+    count = x.shape[-1] if N is None else N
+    if count < 1:
+        raise ValueError(f"vander: expects N above 0, got {count}")
+    ones = x._wrap(mx.ones_like(x.array), x.device)
+    powers = itertools.accumulate(itertools.repeat(x, count - 1), mul, initial=ones)
+    return stack(list(powers), -1)

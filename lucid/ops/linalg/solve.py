@@ -1,0 +1,285 @@
+"""Inverses and systems of linear equations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import mlx.core as mx
+
+from lucid.ops.diagonal import tril, triu
+from lucid.ops.linalg import check, primitive, spectral
+from lucid.ops.linalg.decomposition import svdvals
+from lucid.ops.linalg.product import adjoint, matmul
+from lucid.ops.math import add, mul, sub
+from lucid.ops.op import op
+from lucid.ops.reduce import sum
+from lucid.ops.shape import expand, movedim, reshape, squeeze, unsqueeze
+
+
+class Inverse(NamedTuple):
+    inverse: Any
+    info: Any
+
+
+class Result(NamedTuple):
+    result: Any
+    info: Any
+
+
+class LeastSquares(NamedTuple):
+    solution: Any
+    residuals: Any
+    rank: Any
+    singular_values: Any
+
+
+class Triangular(NamedTuple):
+    solution: Any
+    cloned_coefficient: Any
+
+
+@op
+def _inverse(A, /):
+    return primitive.inverse_op(A)
+
+
+@op
+def _solve(A, B, /):
+    return primitive.solve_op(A, B)
+
+
+def _pivots(name: str, A: Any, check_errors: bool) -> Any:
+    info = check.zero_pivot(A.array)
+    if check_errors:
+        check.succeeded(name, info, check.SINGULAR)
+    return A._wrap(info, A.device)
+
+
+def identity_like(A: Any) -> Any:
+    """The identity in the shape of A."""
+    return A._wrap(primitive.diagonal_matrix(mx.ones_like(A.array[..., 0])), A.device)
+
+
+def inv_ex(A: Any, *, check_errors: bool = False) -> Inverse:
+    """`inv` and, per matrix, 0 or the number of the pivot that is 0."""
+    check.squares("inv", A)
+    return Inverse(_inverse(A), _pivots("inv", A, check_errors))
+
+
+def inv(A: Any) -> Any:
+    """The inverse of square matrices.
+
+    Raises:
+        LinAlgError: a singular matrix.
+
+    >>> import lucid
+    >>> lucid.linalg.inv(lucid.tensor([[2.0, 0.0], [0.0, 4.0]])).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
+    return inv_ex(A, check_errors=True).inverse
+
+
+def _is_vector(A: Any, B: Any) -> bool:
+    """Is B one vector per matrix of A? torch's rule."""
+    return B.ndim == 1 or (B.ndim + 1 == A.ndim and B.shape == A.shape[:-1])
+
+
+def _solved(name: str, A: Any, B: Any, left: bool) -> Any:
+    """A X = B, or X A = B, for whatever A."""
+    check.squares(name, A)
+    vector = left and _is_vector(A, B)
+    B = unsqueeze(B, -1) if vector else B
+    check.matrices(name, A, B)
+    if A.shape[-1] != B.shape[-2 if left else -1]:
+        raise ValueError(f"{name}: cannot solve A of {A.shape} for B of {B.shape}, left={left}")
+    batch = mx.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    A, B = (expand(x, (*batch, *x.shape[-2:])) for x in (A, B))
+    X = _solve(A, B) if left else adjoint(_solve(adjoint(A), adjoint(B)))
+    return squeeze(X, -1) if vector else X
+
+
+def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Result:
+    """`solve` and, per matrix, 0 or the number of the pivot that is 0."""
+    X = _solved("solve", A, B, left)
+    return Result(X, _pivots("solve", A, check_errors))
+
+
+def solve(A: Any, B: Any, *, left: bool = True) -> Any:
+    """X with A X = B, or X A = B with left=False; B may be one vector per matrix.
+
+    Raises:
+        LinAlgError: a singular matrix.
+
+    >>> import lucid
+    >>> lucid.linalg.solve(lucid.eye(2) * 2, lucid.tensor([2.0, 4.0])).tolist()
+    [1.0, 2.0]
+    """
+    return solve_ex(A, B, left=left, check_errors=True).result
+
+
+def solve_triangular(
+    A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Any:
+    """`solve` for a triangular A, of which the other triangle is not read.
+
+    Args:
+        upper: A is upper triangular.
+        unitriangular: its diagonal is taken as ones.
+    """
+    check.squares("solve_triangular", A)
+    cut, k = (triu, 1) if upper else (tril, -1)
+    if unitriangular:
+        A = add(
+            cut(A, k), A._wrap(primitive.diagonal_matrix(mx.ones_like(A.array[..., 0])), A.device)
+        )
+    else:
+        A = cut(A)
+    check.matrices("solve_triangular", A, B)
+    return _solved("solve_triangular", A, B, left)
+
+
+def triangular_solve(
+    input: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+) -> Triangular:
+    """`linalg.solve_triangular` under torch's older name: A first turned over with `transpose`."""
+    check.matrices("triangular_solve", input, A)
+    turned = A.transpose(-2, -1) if transpose else A
+    upper = upper != transpose
+    X = solve_triangular(turned, input, upper=upper, unitriangular=unitriangular)
+    return Triangular(X, A)
+
+
+def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
+    """X with A X = input, where A = L L^H, or U^H U with `upper`."""
+    check.matrices("cholesky_solve", input, L)
+    check.squares("cholesky_solve", L)
+    L = adjoint(triu(L)) if upper else tril(L)
+    half = _solved("cholesky_solve", L, input, True)
+    return _solved("cholesky_solve", adjoint(L), half, True)
+
+
+def cholesky_inverse(input: Any, upper: bool = False) -> Any:
+    """The inverse of A = L L^H, or U^H U with `upper`."""
+    check.squares("cholesky_inverse", input)
+    _pivots("cholesky_inverse", triu(input) if upper else tril(input), True)
+    inverse = _inverse(adjoint(triu(input)) if upper else tril(input))
+    return matmul(adjoint(inverse), inverse)
+
+
+@op
+def _pinv(A, cutoff, /):
+    return spectral.pseudo_inverse_op(A, cutoff)
+
+
+def _cutoff(A: Any, S: mx.array, atol: Any, rtol: Any) -> mx.array:
+    """The singular values above this count: max(atol, rtol * the largest)."""
+    number = lambda x: x.array if hasattr(x, "array") else x  # noqa: E731
+    if rtol is None:
+        given = atol is not None and (hasattr(atol, "array") or atol > 0)
+        rtol = 0.0 if given else max(A.shape[-2:]) * mx.finfo(S.dtype).eps
+    atol = 0.0 if atol is None else atol
+    largest = mx.max(S, axis=-1) if S.shape[-1] and S.size else mx.zeros(S.shape[:-1], S.dtype)
+    return mx.maximum(mx.array(number(atol), S.dtype), largest * mx.array(number(rtol), S.dtype))
+
+
+def pinv(
+    A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Any:
+    """The pseudo-inverse (Moore and Penrose), by singular values.
+
+    Args:
+        rcond: another name of `rtol`.
+        hermitian: A is taken to be Hermitian: only its lower triangle is read.
+        atol, rtol: singular values up to max(atol, rtol * the largest) count as 0; rtol is
+            max(n, m) * eps where neither is given.
+
+    >>> import lucid
+    >>> lucid.linalg.pinv(lucid.tensor([[2.0, 0.0], [0.0, 0.0]])).tolist()
+    [[0.5, 0.0], [0.0, 0.0]]
+    """
+    check.matrices("pinv", A)
+    check.finite("pinv", A)
+    rtol = rcond if rtol is None else rtol
+    if hermitian:
+        check.squares("pinv", A)
+        A = add(tril(A), adjoint(tril(A, -1)))
+    S = spectral.svd(A.array)[1]
+    return _pinv(A, A._wrap(_cutoff(A, S, atol, rtol), A.device))
+
+
+def matrix_rank(
+    A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Any:
+    """How many singular values are above max(atol, rtol * the largest), see `pinv`; `tol` is an
+    absolute bound."""
+    check.matrices("matrix_rank", A)
+    check.finite("matrix_rank", A)
+    if hermitian:
+        check.squares("matrix_rank", A)
+        A = add(tril(A), adjoint(tril(A, -1)))
+    S = spectral.svd(A.array)[1]
+    bound = _cutoff(A, S, tol if atol is None else atol, rtol if tol is None else 0.0)
+    if S.size == 0:
+        counted = mx.zeros(mx.broadcast_shapes(S.shape[:-1], bound.shape), mx.int64)
+    else:
+        counted = mx.sum(bound[..., None] < S, axis=-1)
+    return A._wrap(counted.astype(mx.int64), A.device)
+
+
+def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
+    """The X with the least |A X - B|, by the pseudo-inverse of A.
+
+    Args:
+        rcond: singular values up to this part of the largest count as 0.
+        driver: "gelsd" and "gelss" ask for the singular values, "gelsy" (the default) for the rank
+            too; accepted as torch does.
+
+    Returns:
+        (solution, residuals, rank, singular_values); residuals are empty unless A has more rows
+        than columns and full rank.
+    """
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ValueError(f"lstsq: driver is gels, gelsy, gelsd or gelss, got {driver!r}")
+    vector = _is_vector(A, B) and B.ndim < A.ndim
+    b = unsqueeze(B, -1) if vector else B
+    check.matrices("lstsq", A, b)
+    if A.shape[-2] != b.shape[-2]:
+        raise ValueError(f"lstsq: A of {A.shape} and B of {B.shape} differ in rows")
+    X = matmul(pinv(A, rcond), b)
+    rank = matrix_rank(A, rtol=rcond)
+    none = lambda dtype: A._wrap(mx.zeros((0,), dtype), A.device)  # noqa: E731
+    full = A.shape[-2] > A.shape[-1] and (
+        driver == "gels" or bool(mx.all(rank.array == A.shape[-1]).item())
+    )
+    left = _squares(sub(matmul(A, X), b)) if full and driver != "gelsy" else none(mx.float32)
+    values = svdvals(A) if driver in ("gelsd", "gelss") else none(mx.float32)
+    ranks = none(mx.int64) if driver == "gels" else rank
+    return LeastSquares(squeeze(X, -1) if vector else X, left, ranks, values)
+
+
+def _squares(x: Any) -> Any:
+    return sum(mul(x.abs(), x.abs()), -2)
+
+
+def tensorinv(A: Any, ind: int = 2) -> Any:
+    """The inverse of A as a map from its last dimensions to its first `ind`."""
+    if ind < 1:
+        raise ValueError(f"tensorinv: ind must be above 0, got {ind}")
+    rows, columns = A.shape[:ind], A.shape[ind:]
+    if math.prod(rows) != math.prod(columns):
+        raise ValueError(f"tensorinv: {rows} and {columns} differ in the number of elements")
+    n = math.prod(rows)
+    return reshape(inv(reshape(A, n, n)), (*columns, *rows))
+
+
+def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
+    """X with tensordot(A, X) = B; `dims` of A are moved to its end before."""
+    if dims is not None:
+        dims = (dims,) if isinstance(dims, int) else tuple(dims)
+        A = movedim(A, dims, tuple(range(A.ndim - len(dims), A.ndim)))
+    shape = A.shape[B.ndim :]
+    if math.prod(shape) != math.prod(B.shape):
+        raise ValueError(f"tensorsolve: A of {A.shape} does not fit B of {B.shape}")
+    n = math.prod(shape)
+    return reshape(solve(reshape(A, n, n), reshape(B, n)), shape)

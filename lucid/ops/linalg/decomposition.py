@@ -10,7 +10,6 @@ from lucid.ops.linalg import check, primitive, spectral
 from lucid.ops.linalg.primitive import diagonal
 from lucid.ops.linalg.product import adjoint
 from lucid.ops.op import op
-from lucid.ops.shape import transpose
 
 
 class CholeskyInfo(NamedTuple):
@@ -54,11 +53,11 @@ def _cholesky(A, /):
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
     """`cholesky` and, per matrix, 0 or the order of the first minor that is not positive."""
     check.squares("cholesky", A)
-    lower = _cholesky(transpose(A, -2, -1) if upper else A)
+    lower = _cholesky(adjoint(A) if upper else A)
     info = check.first(~(mx.real(diagonal(lower.array)) > 0))
     if check_errors:
         check.succeeded("cholesky", info, check.NOT_POSITIVE)
-    factor = transpose(lower, -2, -1) if upper else lower
+    factor = adjoint(lower) if upper else lower
     return CholeskyInfo(factor, A._wrap(info, A.device))
 
 
@@ -148,8 +147,8 @@ def lu(A: Any, *, pivot: bool = True) -> PLU:
 
 
 @op
-def _eigh(A, /):
-    return spectral.eigh_op(A)
+def _eigh(A, /, *, upper=False):
+    return spectral.eigh_op(primitive.adjoint(A) if upper else A)
 
 
 def eigh(A: Any, UPLO: str = "L") -> Eigen:
@@ -166,7 +165,7 @@ def eigh(A: Any, UPLO: str = "L") -> Eigen:
     if UPLO.upper() not in ("L", "U"):
         raise ValueError(f'eigh: UPLO must be "L" or "U", got {UPLO!r}')
     check.finite("eigh", A)
-    return Eigen(*_eigh(A if UPLO.upper() == "L" else adjoint(A)))
+    return Eigen(*_eigh(A, upper=UPLO.upper() == "U"))
 
 
 def eigvalsh(A: Any, UPLO: str = "L") -> Any:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from lucid.autograd import laziness
+from lucid.ops.cast import astype
 from lucid.ops.diagonal import diagonal
 from lucid.ops.elementary import log
 from lucid.ops.join import stack
@@ -103,6 +104,8 @@ def matrix_exp(A: Any) -> Any:
         raise ValueError(f"matrix_exp: expects square matrices (..., n, n), got shape {A.shape}")
     if not mx.issubdtype(A.dtype, mx.inexact):
         raise TypeError(f"matrix_exp: expects floating point matrices, got {A.dtype}")
+    if A.dtype in (mx.float16, mx.bfloat16):
+        return astype(matrix_exp(astype(A, mx.float32)), A.dtype)
     squarings = _squarings(A.array)
     one = identity_like(A)
     X = mul(A, 0.5**squarings)
@@ -115,13 +118,15 @@ def matrix_exp(A: Any) -> Any:
 
 
 def _squarings(x: mx.array) -> int:
-    """How often to halve x until its norm is below 1; enough for 2**16, where it cannot be read."""
+    """How often to halve x until the series is exact: until its norm is below 1, or 4 in single
+    precision. Where it cannot be read, enough for a norm of 2**16."""
     if x.size == 0:
         return 0
     if laziness.is_tracing():
         return 16
     norm: Any = mx.max(mx.sum(mx.abs(x).astype(mx.float32), axis=-2)).item()
-    return max(0, math.frexp(norm)[1]) if math.isfinite(norm) else 0
+    enough = 0 if x.dtype == mx.float64 else 2
+    return max(0, math.frexp(norm)[1] - enough) if math.isfinite(norm) else 0
 
 
 def vander(x: Any, N: int | None = None) -> Any:
@@ -131,8 +136,8 @@ def vander(x: Any, N: int | None = None) -> Any:
     >>> lucid.linalg.vander(lucid.tensor([2, 3])).tolist()
     [[1, 2], [1, 3]]
     """
-    if x.ndim == 0:
-        raise ValueError("vander: expects 1 dimension or more, got a 0-dimensional tensor")
+    if x.ndim == 0 and N is None:
+        raise ValueError("vander: a 0-dimensional tensor needs N")
     count = x.shape[-1] if N is None else N
     if count < 1:
         raise ValueError(f"vander: expects N above 0, got {count}")

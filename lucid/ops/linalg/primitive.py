@@ -203,8 +203,11 @@ def _solve(a: mx.array, b: mx.array) -> mx.array:
     order, lower, upper = _lu(a)
     index = mx.argsort(order, axis=-1)[..., None].astype(mx.int32)
     b = mx.take_along_axis(b, mx.broadcast_to(index, b.shape), axis=-2)
-    y = mx.linalg.tri_inv(lower, upper=False, stream=mx.cpu) @ b
-    return mx.linalg.tri_inv(_safe(upper), upper=True, stream=mx.cpu) @ y
+    right = _safe(upper)
+    first = mx.linalg.tri_inv(lower, upper=False, stream=mx.cpu)
+    second = mx.linalg.tri_inv(right, upper=True, stream=mx.cpu)
+    x = second @ (first @ b)
+    return x + second @ (first @ (b - lower @ (right @ x)))  # one step of refinement
 
 
 def _pull_solve(arrays, x, g):

@@ -10,11 +10,12 @@ import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
 from lucid.ops.arrange import roll
+from lucid.ops.cast import astype
 from lucid.ops.complex import conj
 from lucid.ops.linalg import primitive
 from lucid.ops.math import add, mul, sub
 from lucid.ops.op import op
-from lucid.ops.reduce import axes_of
+from lucid.ops.reduce import axes_of, sum
 from lucid.ops.shape import (
     expand,
     movedim,
@@ -193,6 +194,14 @@ def tensordot(a, b, dims=2):
             raise ValueError(f"tensordot: dims={dims} for shapes {a.shape} and {b.shape}")
         dims = (range(a.ndim - dims, a.ndim), range(dims))
     over_a, over_b = (axes_of(x.ndim, tuple(d)) for x, d in zip((a, b), dims, strict=True))
+    if len(over_a) == len(over_b):  # a size of 1 broadcasts
+        a, b = (
+            sum(x, [i for i, j in pairs if x.shape[i] != 1 == y.shape[j]], keepdim=True)
+            for x, y, pairs in (
+                (a, b, list(zip(over_a, over_b, strict=True))),
+                (b, a, list(zip(over_b, over_a, strict=True))),
+            )
+        )
     if [a.shape[i] for i in over_a] != [b.shape[i] for i in over_b]:
         raise ValueError(
             f"tensordot: cannot contract dims {over_a} of {a.shape} with {over_b} of {b.shape}"
@@ -241,15 +250,16 @@ def cross(input, other, dim=None):
 
 def _plus(name, input, product, beta, alpha):
     """beta * input + alpha * product; with beta=0 the input, NaN or not, plays no part."""
+    dtype = mx.result_type(input.array, product.array)
     if not mx.issubdtype(product.dtype, mx.inexact) and (
         isinstance(beta, float) or isinstance(alpha, float)
     ):
         raise TypeError(f"{name}: integers take integers, got beta={beta} and alpha={alpha}")
     product = product if alpha == 1 else mul(product, alpha)
     input = expand(input, product.shape)
-    if beta == 0:
-        return product
-    return add(input if beta == 1 else mul(input, beta), product)
+    if beta != 0:
+        product = add(input if beta == 1 else mul(input, beta), product)
+    return product if product.dtype == dtype else astype(product, dtype)  # bools with numbers
 
 
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid.ops.cast import astype
 from lucid.ops.diagonal import tril, triu
 from lucid.ops.linalg import check, primitive, spectral
 from lucid.ops.linalg.decomposition import svdvals
@@ -14,7 +15,7 @@ from lucid.ops.linalg.product import adjoint, matmul
 from lucid.ops.math import add, mul, sub
 from lucid.ops.op import op
 from lucid.ops.reduce import sum
-from lucid.ops.shape import expand, movedim, reshape, squeeze, unsqueeze
+from lucid.ops.shape import expand, flatten, movedim, reshape, squeeze, unsqueeze
 
 
 class Inverse(NamedTuple):
@@ -168,8 +169,15 @@ def cholesky_inverse(input: Any, upper: bool = False) -> Any:
 
 
 @op
-def _pinv(A, cutoff, /):
-    return spectral.pseudo_inverse_op(A, cutoff)
+def _pinv(A, cutoff, /, *, hermitian):
+    return (spectral.hermitian_inverse_op if hermitian else spectral.pseudo_inverse_op)(A, cutoff)
+
+
+def _sizes(name: str, A: Any, hermitian: bool) -> mx.array:
+    """The singular values, of a Hermitian matrix by its eigenvalues."""
+    (check.squares if hermitian else check.matrices)(name, A)
+    check.finite(name, A)
+    return mx.abs(spectral.eigh(A.array)[0]) if hermitian else spectral.svd(A.array)[1]
 
 
 def _cutoff(A: Any, S: mx.array, atol: Any, rtol: Any) -> mx.array:
@@ -198,14 +206,9 @@ def pinv(
     >>> lucid.linalg.pinv(lucid.tensor([[2.0, 0.0], [0.0, 0.0]])).tolist()
     [[0.5, 0.0], [0.0, 0.0]]
     """
-    check.matrices("pinv", A)
-    check.finite("pinv", A)
-    rtol = rcond if rtol is None else rtol
-    if hermitian:
-        check.squares("pinv", A)
-        A = add(tril(A), adjoint(tril(A, -1)))
-    S = spectral.svd(A.array)[1]
-    return _pinv(A, A._wrap(_cutoff(A, S, atol, rtol), A.device))
+    S = _sizes("pinv", A, hermitian)
+    cutoff = _cutoff(A, S, atol, rcond if rtol is None else rtol)
+    return _pinv(A, A._wrap(cutoff, A.device), hermitian=hermitian)
 
 
 def matrix_rank(
@@ -213,12 +216,7 @@ def matrix_rank(
 ) -> Any:
     """How many singular values are above max(atol, rtol * the largest), see `pinv`; `tol` is an
     absolute bound."""
-    check.matrices("matrix_rank", A)
-    check.finite("matrix_rank", A)
-    if hermitian:
-        check.squares("matrix_rank", A)
-        A = add(tril(A), adjoint(tril(A, -1)))
-    S = spectral.svd(A.array)[1]
+    S = _sizes("matrix_rank", A, hermitian)
     bound = _cutoff(A, S, tol if atol is None else atol, rtol if tol is None else 0.0)
     if S.size == 0:
         counted = mx.zeros(mx.broadcast_shapes(S.shape[:-1], bound.shape), mx.int64)
@@ -248,13 +246,13 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
         raise ValueError(f"lstsq: A of {A.shape} and B of {B.shape} differ in rows")
     X = matmul(pinv(A, rcond), b)
     rank = matrix_rank(A, rtol=rcond)
-    none = lambda dtype: A._wrap(mx.zeros((0,), dtype), A.device)  # noqa: E731
+    none = flatten(svdvals(A))[:0]  # what was not asked for
     full = A.shape[-2] > A.shape[-1] and (
         driver == "gels" or bool(mx.all(rank.array == A.shape[-1]).item())
     )
-    left = _squares(sub(matmul(A, X), b)) if full and driver != "gelsy" else none(mx.float32)
-    values = svdvals(A) if driver in ("gelsd", "gelss") else none(mx.float32)
-    ranks = none(mx.int64) if driver == "gels" else rank
+    left = _squares(sub(matmul(A, X), b)) if full and driver != "gelsy" else none
+    values = svdvals(A) if driver in ("gelsd", "gelss") else none
+    ranks = astype(none, mx.int64) if driver == "gels" else rank
     return LeastSquares(squeeze(X, -1) if vector else X, left, ranks, values)
 
 

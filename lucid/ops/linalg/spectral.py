@@ -201,3 +201,14 @@ def _pull_pseudo_inverse(arrays, y, g):
 
 
 pseudo_inverse, pseudo_inverse_op = closed(_pseudo_inverse, _pull_pseudo_inverse)
+
+
+def _hermitian_inverse(x: mx.array, cutoff: mx.array) -> mx.array:
+    """The pseudo-inverse of a Hermitian matrix, of which the lower triangle is read."""
+    w, v = _eigh(x)
+    kept = mx.abs(w) > cutoff[..., None]
+    scale = mx.where(kept, 1 / mx.where(kept, w, 1), 0).astype(x.dtype)
+    return product(v * scale[..., None, :], adjoint(v))
+
+
+hermitian_inverse, hermitian_inverse_op = closed(_hermitian_inverse, _pull_pseudo_inverse)

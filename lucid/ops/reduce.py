@@ -190,7 +190,7 @@ def norm(x, /, p=2, dim=None, keepdim=False):
         y, pull = _extreme(mx.max if p > 0 else mx.min, size, dim, keepdim)
         return y, lambda g: pull(g) * mx.sign(x)
     if p == 0:
-        return total((x != 0).astype(x.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
+        return total((x != 0).astype(size.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
     if p == 1:
         return total(size, axes, keepdim), lambda g: _spread(g, shape, axes) * mx.sign(x)
     # zeros are taken out before the powers, whose derivatives there would be infinite

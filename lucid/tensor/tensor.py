@@ -119,6 +119,15 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
 
     mT = property(lambda self: ops.transpose(self, -2, -1), doc="The last two dimensions swapped.")
 
+    mH = property(ops.adjoint, doc="The conjugate transpose of the last two dimensions.")
+
+    @property
+    def H(self) -> Tensor:
+        """The conjugate transpose of a matrix."""
+        if self.ndim not in (0, 2):
+            raise ValueError(f"H is of a matrix, got shape {self.shape}; use x.mH for a batch")
+        return ops.adjoint(self) if self.ndim else self
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         return self.shape if dim is None else self.shape[dim]

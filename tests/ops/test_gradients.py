@@ -56,7 +56,7 @@ def test_every_operation_is_in_the_table():
     seen = set(NO_DERIVATIVE)
     for case in CASES.values():
         seen |= {node.name for node in recorded(case[0](*tensors(inputs_of(case))))}
-    for module in pkgutil.iter_modules(lucid.ops.__path__, "lucid.ops."):
+    for module in pkgutil.walk_packages(lucid.ops.__path__, "lucid.ops."):
         functions = vars(importlib.import_module(module.name)).values()
         names = {
             f.__name__.lstrip("_")

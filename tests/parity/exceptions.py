@@ -70,6 +70,29 @@ RULES = [
     Rule(
         NO_DTYPE[torch.complex128], entries="float_power", cases=("methods",), dtypes=("complex64",)
     ),
+    Rule(
+        "torch truncates beta=0.2 to 0 for integers; lucid refuses it, as torch's addmm does",
+        entries="addmv|addbmm|baddbmm",
+        dtypes=("int64",),
+        when=lambda sample: isinstance(sample.kwargs.get("beta"), float),
+    ),
+    Rule(
+        "torch's addbmm_ resizes its tensor",
+        entries="addbmm",
+        cases=("methods",),
+        when=lambda sample: sample.input.shape == (1,),
+    ),
+    Rule(
+        "torch's gradient is not 0 in the triangle that is not read; ours is",
+        entries="cholesky_solve|cholesky_inverse",
+        cases=("gradients",),
+    ),
+    Rule("torch's gradient in bfloat16 is NaN", "matrix_exp", ("gradients",), ("bfloat16",)),
+    Rule(
+        "the eigenvalues of a general matrix have no order",
+        entries=r"linalg\.eig|linalg\.eigvals",
+        when=lambda sample: sample.input.numel() > 0,
+    ),
 ]
 
 # Not called by keyword: operators, and where torch documents other names than it takes.

@@ -46,14 +46,14 @@ class OldSVD(NamedTuple):
 
 
 @op
-def _cholesky(A, /):
-    return spectral.cholesky_op(A)
+def _cholesky(A, /, *, upper):
+    return spectral.cholesky_op(primitive.adjoint(A) if upper else A)
 
 
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
     """`cholesky` and, per matrix, 0 or the order of the first minor that is not positive."""
     check.squares("cholesky", A)
-    lower = _cholesky(adjoint(A) if upper else A)
+    lower = _cholesky(A, upper=upper)
     info = check.first(~(mx.real(diagonal(lower.array)) > 0))
     if check_errors:
         check.succeeded("cholesky", info, check.NOT_POSITIVE)
@@ -147,7 +147,7 @@ def lu(A: Any, *, pivot: bool = True) -> PLU:
 
 
 @op
-def _eigh(A, /, *, upper=False):
+def _eigh(A, /, *, upper):
     return spectral.eigh_op(primitive.adjoint(A) if upper else A)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.ops.cast import astype
+from lucid.ops.division import div
 from lucid.ops.linalg import check
 from lucid.ops.linalg.decomposition import svdvals
 from lucid.ops.linalg.solve import inv
-from lucid.ops.math import abs, div, mul
+from lucid.ops.math import abs, mul
 from lucid.ops.reduce import amax, amin, axes_of, sum
 from lucid.ops.reduce import norm as reduced_norm
-from lucid.ops.shape import flatten, movedim, unsqueeze
+from lucid.ops.shape import movedim, unsqueeze
 
 
 def _inexact(name: str, x: Any, dtype: Any) -> Any:
@@ -38,7 +39,10 @@ def vector_norm(
     """
     if isinstance(ord, str | complex):
         raise ValueError(f"vector_norm: ord must be a number, got {ord!r}")
-    return reduced_norm(_inexact("vector_norm", x, dtype), ord, dim, keepdim)
+    x = _inexact("vector_norm", x, dtype)
+    if x.dtype in (mx.float16, mx.bfloat16):  # whose powers would be coarse
+        return astype(reduced_norm(astype(x, mx.float32), ord, dim, keepdim), x.dtype)
+    return reduced_norm(x, ord, dim, keepdim)
 
 
 def matrix_norm(

@@ -65,7 +65,8 @@ def closed(compute: Callable, pull: Callable) -> tuple[Callable, Callable]:
 
     @mx.custom_function
     def function(*arrays: mx.array) -> Any:
-        return compute(*arrays)
+        with mx.stream(mx.cpu):
+            return compute(*arrays)
 
     @function.vjp
     def function_vjp(arrays, gradients, _):  # MLX's outputs are constants here: they are made anew
@@ -91,18 +92,19 @@ def _doubled(z: mx.array) -> mx.array:
 
 def _halved(x: mx.array) -> mx.array:
     """The complex matrix that `_doubled` made real."""
-    return x[..., ::2, ::2] + x[..., 1::2, ::2] * mx.array(1j)
+    return x[..., ::2, ::2].astype(mx.float32) + x[..., 1::2, ::2].astype(mx.float32) * mx.array(1j)
 
 
 def _by_reals(compute: Callable) -> Callable:
-    """`compute`, a function of real matrices, also of complex ones."""
+    """`compute`, a function of real matrices, also of complex ones; by way of float64, since what
+    is small in a matrix may be all of one number's imaginary part."""
 
     def lifted(*arrays: mx.array) -> mx.array:
         if any(0 in a.shape for a in arrays):  # the result has the shape of the last one
             return mx.zeros_like(arrays[-1])
         if arrays[0].dtype != mx.complex64:
             return compute(*arrays)
-        return _halved(compute(*map(_doubled, arrays)))
+        return _halved(compute(*(_doubled(a).astype(mx.float64) for a in arrays)))
 
     return lifted
 
@@ -118,7 +120,7 @@ def _lu(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
         lower = mx.broadcast_to(mx.eye(n, k, dtype=x.dtype), (*x.shape[:-1], k))
         return order, lower, mx.zeros((*x.shape[:-2], k, x.shape[-1]), x.dtype)
     if x.dtype != mx.complex64:
-        return tuple(mx.linalg.lu(x, stream=mx.cpu))
+        return mx.linalg.lu(x)
     return _lu_complex(x)
 
 
@@ -143,7 +145,7 @@ def _lu_complex(z: mx.array) -> tuple[mx.array, mx.array, mx.array]:
 
 def _permuted(order: mx.array, lower: mx.array) -> mx.array:
     """P L: the rows where they were before pivoting."""
-    index = order[..., None].astype(mx.int32)
+    index = mx.stop_gradient(order[..., None].astype(mx.int32))
     return mx.take_along_axis(lower, mx.broadcast_to(index, lower.shape), axis=-2)
 
 
@@ -184,8 +186,8 @@ def _safe(upper: mx.array) -> mx.array:
 @_by_reals
 def _inverse(x: mx.array) -> mx.array:
     order, lower, upper = _lu(x)
-    first = mx.linalg.tri_inv(_safe(upper), upper=True, stream=mx.cpu)
-    y = first @ mx.linalg.tri_inv(lower, upper=False, stream=mx.cpu)
+    first = mx.linalg.tri_inv(_safe(upper), upper=True)
+    y = first @ mx.linalg.tri_inv(lower, upper=False)
     index = order[..., None, :].astype(mx.int32)
     return mx.take_along_axis(y, mx.broadcast_to(index, y.shape), axis=-1)
 
@@ -204,8 +206,8 @@ def _solve(a: mx.array, b: mx.array) -> mx.array:
     index = mx.argsort(order, axis=-1)[..., None].astype(mx.int32)
     b = mx.take_along_axis(b, mx.broadcast_to(index, b.shape), axis=-2)
     right = _safe(upper)
-    first = mx.linalg.tri_inv(lower, upper=False, stream=mx.cpu)
-    second = mx.linalg.tri_inv(right, upper=True, stream=mx.cpu)
+    first = mx.linalg.tri_inv(lower, upper=False)
+    second = mx.linalg.tri_inv(right, upper=True)
     x = second @ (first @ b)
     return x + second @ (first @ (b - lower @ (right @ x)))  # one step of refinement
 

@@ -59,7 +59,7 @@ def _pivots(name: str, A: Any, check_errors: bool) -> Any:
 
 def identity_like(A: Any) -> Any:
     """The identity in the shape of A."""
-    return A._wrap(primitive.diagonal_matrix(mx.ones_like(A.array[..., 0])), A.device)
+    return A._wrap(mx.broadcast_to(mx.eye(A.shape[-1], dtype=A.dtype), A.shape), A.device)
 
 
 def inv_ex(A: Any, *, check_errors: bool = False) -> Inverse:
@@ -130,12 +130,7 @@ def solve_triangular(
     """
     check.squares("solve_triangular", A)
     cut, k = (triu, 1) if upper else (tril, -1)
-    if unitriangular:
-        A = add(
-            cut(A, k), A._wrap(primitive.diagonal_matrix(mx.ones_like(A.array[..., 0])), A.device)
-        )
-    else:
-        A = cut(A)
+    A = add(cut(A, k), identity_like(A)) if unitriangular else cut(A)
     check.matrices("solve_triangular", A, B)
     return _solved("solve_triangular", A, B, left)
 

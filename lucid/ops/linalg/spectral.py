@@ -18,7 +18,7 @@ from lucid.ops.linalg.primitive import (
 
 @_by_reals
 def _cholesky(x: mx.array) -> mx.array:
-    return mx.linalg.cholesky(x, stream=mx.cpu)
+    return mx.linalg.cholesky(x)
 
 
 def _pull_cholesky(x, lower, g):
@@ -40,7 +40,7 @@ def _qr(x: mx.array) -> tuple[mx.array, mx.array]:
         q = mx.broadcast_to(mx.eye(n, k, dtype=x.dtype), (*x.shape[:-1], k))
         return q, mx.zeros((*x.shape[:-2], k, m), x.dtype)
     if x.dtype != mx.complex64:
-        return tuple(mx.linalg.qr(x, stream=mx.cpu))
+        return mx.linalg.qr(x)
     return _qr_complex(x)
 
 
@@ -85,14 +85,15 @@ qr, qr_op = closed(_qr, _pull_qr)
 def _eigh(x: mx.array) -> tuple[mx.array, mx.array]:
     if x.size == 0:
         return mx.zeros(x.shape[:-1], mx.real(x).dtype), x
-    return tuple(mx.linalg.eigh(x, UPLO="L", stream=mx.cpu))
+    return mx.linalg.eigh(x, UPLO="L")
 
 
 def _pull_eigh(x, result, gradients):
     """Giles, "Collected matrix derivative results" (2008), section 3.1."""
     (w, v), (gw, gv) = result, gradients
     gaps = w[..., None, :] - w[..., :, None]
-    inner = divided(product(adjoint(v), gv), gaps.astype(v.dtype))
+    inner = product(adjoint(v), gv)
+    inner = divided(0.5 * (inner - adjoint(inner)), gaps.astype(v.dtype))
     return product(v, inner + diagonal_matrix(gw).astype(v.dtype), adjoint(v))
 
 
@@ -102,7 +103,11 @@ eigh, eigh_op = closed(_eigh, _pull_eigh)
 def _eig(x: mx.array) -> tuple[mx.array, mx.array]:
     if x.size == 0:
         return mx.zeros(x.shape[:-1], mx.complex64), x.astype(mx.complex64)
-    return tuple(mx.linalg.eig(x, stream=mx.cpu))
+    w, v = mx.linalg.eig(x)
+    if x.dtype == mx.complex64:  # MLX 0.32.4 gives the conjugates of the eigenvectors
+        wrong, right = (mx.abs(x @ y - y * w[..., None, :]).sum() for y in (v, mx.conjugate(v)))
+        v = mx.where(wrong < right, v, mx.conjugate(v))
+    return w, v
 
 
 def _pull_eig(x, result, gradients):
@@ -128,7 +133,7 @@ def _full_svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
     if 0 in x.shape:
         u, vh = (mx.broadcast_to(mx.eye(i, dtype=x.dtype), (*batch, i, i)) for i in (n, m))
         return u, mx.zeros((*batch, min(n, m)), real), vh
-    return tuple(mx.linalg.svd(x, stream=mx.cpu))
+    return mx.linalg.svd(x)
 
 
 def _svd(x: mx.array) -> tuple[mx.array, mx.array, mx.array]:
@@ -194,9 +199,10 @@ def _pull_pseudo_inverse(arrays, y, g):
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973), at constant rank."""
     x, cutoff = arrays
     back, up = adjoint(g), adjoint(y)
-    left = product(back, y, up)
-    right = product(up, y, back)
-    gradient = left - product(x, y, left) + right - product(right, y, x) - product(up, g, up)
+    inner = product(back, y)
+    left = product(inner, up)
+    right = product(up, product(y, back - product(inner, x)))
+    gradient = left - product(product(x, y), left) + right - adjoint(product(y, inner))
     return gradient, mx.zeros_like(cutoff)
 
 

@@ -16,10 +16,11 @@ from lucid.ops.join import stack
 from lucid.ops.linalg import check, primitive
 from lucid.ops.linalg.product import matmul
 from lucid.ops.linalg.solve import identity_like, inv
-from lucid.ops.math import add, mul, where
+from lucid.ops.math import add, mul
 from lucid.ops.op import op
 from lucid.ops.reduce import sum
 from lucid.ops.shape import unsqueeze
+from lucid.ops.where import where
 
 
 class SignLog(NamedTuple):

@@ -57,13 +57,27 @@ from lucid.nn.embedding_bag import EmbeddingBag
 from lucid.nn.folding import Fold, Unfold
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (
+    BCELoss,
     BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
     HuberLoss,
+    KLDivLoss,
     L1Loss,
+    MarginRankingLoss,
     MSELoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
     NLLLoss,
+    PoissonNLLLoss,
     SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from lucid.nn.module import Module
 from lucid.nn.multihead_attention import MultiheadAttention

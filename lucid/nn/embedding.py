@@ -11,7 +11,7 @@ from lucid import ops
 from lucid.autograd import no_grad
 from lucid.nn import init
 from lucid.nn.check import positive
-from lucid.nn.loss import check_classes
+from lucid.nn.losses.classes import check_classes
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
 from lucid.ops.bounds import checked

@@ -44,13 +44,30 @@ from lucid.nn.in_place import (
     threshold_,
 )
 from lucid.nn.linear import linear
-from lucid.nn.loss import (
+from lucid.nn.losses.binary import (
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
+    kl_div,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
+from lucid.nn.losses.classes import check_classes, cross_entropy, nll_loss
+from lucid.nn.losses.ctc import ctc_loss
+from lucid.nn.losses.margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from lucid.nn.losses.regression import (
+    gaussian_nll_loss,
     huber_loss,
     l1_loss,
     mse_loss,
-    nll_loss,
+    poisson_nll_loss,
     smooth_l1_loss,
 )
 from lucid.nn.normalization import (

@@ -1,338 +1,190 @@
-"""The losses of `nn.functional`: `lucid.ops.loss` with weighting, checks and reduction."""
+"""The losses as modules, each the function of `nn.functional` with its settings."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
-import mlx.core as mx
-import numpy as np
-
-from lucid import ops
-from lucid.autograd import laziness
+from lucid.nn.losses.binary import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    kl_div,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
+from lucid.nn.losses.classes import cross_entropy, nll_loss
+from lucid.nn.losses.ctc import ctc_loss
+from lucid.nn.losses.margin import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from lucid.nn.losses.reduction import REDUCTIONS, check_reduction
+from lucid.nn.losses.regression import (
+    gaussian_nll_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+)
 from lucid.nn.module import Module
-from lucid.ops import loss
-from lucid.ops.autocast import autocasts
-from lucid.ops.device import on_device
 from lucid.tensor import Tensor
 
 
-def _reduced(name: str, losses: Tensor, reduction: str, dtype: Any) -> Tensor:
-    if reduction == "mean":
-        losses = ops.mean(losses)
-    elif reduction == "sum":
-        losses = ops.sum(losses)
-    elif reduction != "none":
-        raise _unknown_reduction(name, reduction)
-    return losses if losses.dtype == dtype else losses.to(dtype)
+class Loss(Module):
+    """A function of tensors with settings: the attributes that `settings` names, and `weight`."""
 
+    function: Callable[..., Tensor]
+    settings: tuple[str, ...] = ()
+    reductions: tuple[str, ...] = REDUCTIONS
 
-def _unknown_reduction(name: str, reduction: Any) -> ValueError:
-    return ValueError(f'{name}: reduction must be "mean", "sum" or "none", got {reduction!r}')
-
-
-def _pair(name: str, x: Any, target: Any) -> None:
-    for t in (x, target):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"{name} expects two Tensors, got {type(t).__name__}")
-    if x.shape != target.shape:
-        raise ValueError(
-            f"{name} expects input and target of one shape, got {x.shape} and {target.shape}; "
-            "reshape one of them"
-        )
-
-
-@autocasts
-def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(x - target)**2.
-
-    >>> import lucid
-    >>> lucid.nn.functional.mse_loss(lucid.ones(3), lucid.zeros(3))
-    Tensor(1., grad=None)
-    """
-    _pair("mse_loss", x, target)
-    return _reduced("mse_loss", ops.square(x - target), reduction, x.dtype)
-
-
-@autocasts
-def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|x - target|."""
-    _pair("l1_loss", x, target)
-    return _reduced("l1_loss", ops.abs(x - target), reduction, x.dtype)
-
-
-@autocasts
-def huber_loss(x: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = x - target."""
-    _pair("huber_loss", x, target)
-    if not delta > 0:
-        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return _reduced("huber_loss", loss.huber(x, target, delta=delta), reduction, x.dtype)
-
-
-@autocasts
-def smooth_l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """d**2 / (2 * beta) where |d| < beta, else |d| - beta / 2; d = x - target."""
-    if beta == 0:
-        return l1_loss(x, target, reduction)
-    _pair("smooth_l1_loss", x, target)
-    if not beta > 0:
-        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
-    losses = loss.huber(x, target, delta=beta) / beta
-    return _reduced("smooth_l1_loss", losses, reduction, x.dtype)
-
-
-@autocasts
-def binary_cross_entropy_with_logits(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    reduction: str = "mean",
-    pos_weight: Tensor | None = None,
-) -> Tensor:
-    """-(pos_weight * t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x))), times weight.
-
-    Args:
-        x: logits.
-        target: probabilities, of the shape of x.
-        weight, pos_weight: broadcast against x.
-    """
-    _pair("binary_cross_entropy_with_logits", x, target)
-    losses = loss.binary_cross_entropy_with_logits(x, target, pos_weight)
-    losses = losses if weight is None else losses * weight
-    return _reduced("binary_cross_entropy_with_logits", losses, reduction, x.dtype)
-
-
-@autocasts
-def cross_entropy(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """-log(softmax(x)) at the target class.
-
-    Shapes: x (N, C), (N, C, L, ...) or (C,); target without the C, of ints, or of the shape of x
-    with a probability for each class.
-
-    Args:
-        weight: (C,), a factor for each class; "mean" then divides by the weights' sum.
-        ignore_index: targets that do not count.
-        label_smoothing: the part of the target that is spread over all classes.
-
-    Raises:
-        IndexError: a target class outside 0 to C - 1.
-        ValueError: shapes that do not agree.
-        TypeError: targets of a wrong dtype.
-
-    >>> import lucid
-    >>> round(lucid.nn.functional.cross_entropy(lucid.zeros(2, 4), lucid.tensor([0, 3])).item(), 4)
-    1.3863
-    """
-    name = "cross_entropy"
-    axis = _class_axis(name, x, target, weight)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must be from 0 to 1, got {label_smoothing}")
-    classes = x.shape[axis]
-    if target.is_floating_point():
-        if target.shape != x.shape:
-            raise ValueError(
-                f"{name}: targets of dtype {target.dtype} are class probabilities, of the shape of "
-                f"x, {x.shape}; got {target.shape}. Class indices must be ints"
-            )
-        spread = target * (1 - label_smoothing) + label_smoothing / classes
-        if weight is not None:
-            spread = spread * weight.reshape(_along(axis, x.ndim, classes))
-        losses = loss.soft_cross_entropy(x, spread, axis=axis)
-        count = x.numel() // classes
-        return _divided(name, losses, float(count), reduction, x.dtype)
-    with on_device(x.device):
-        spread, weights = _index_targets(name, x, target, weight, ignore_index, axis)
-        if label_smoothing:
-            every = mx.array(1.0) if weight is None else _classwise(weight, axis, x.ndim)
-            valid = mx.expand_dims(target.array != ignore_index, axis)
-            spread = (1 - label_smoothing) * spread
-            spread = spread + (label_smoothing / classes) * every * valid
-    losses = loss.soft_cross_entropy(x, spread, axis=axis)
-    return _divided(name, losses, weights, reduction, x.dtype)
-
-
-@autocasts
-def nll_loss(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Tensor:
-    """-x at the target class, for log-probabilities x. Arguments as `cross_entropy`."""
-    axis = _class_axis("nll_loss", x, target, weight)
-    with on_device(x.device):
-        spread, weights = _index_targets("nll_loss", x, target, weight, ignore_index, axis)
-    losses = -loss.weighted_sum(x, spread, axis=axis)
-    return _divided("nll_loss", losses, weights, reduction, x.dtype)
-
-
-def _divided(name: str, losses: Tensor, weights: Any, reduction: str, dtype: Any) -> Tensor:
-    """Reduce; the mean is weighted, `weights` being their array or their sum."""
-    if reduction != "mean":
-        return _reduced(name, losses, reduction, dtype)
-    if isinstance(weights, mx.array):
-        weights = weights.sum() if weights.size else 0.0  # MLX's sum of nothing can hang
-    weights = mx.array(weights)
-    nothing = weights == 0  # the mean of nothing is NaN, but it moves no parameter
-    mean = ops.sum(losses) / mx.where(nothing, 1, weights) + mx.where(nothing, math.nan, 0)
-    return mean if mean.dtype == dtype else mean.to(dtype)
-
-
-def _class_axis(name: str, x: Any, target: Any, weight: Any) -> int:
-    for t in (x, target):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"{name} expects Tensors, got {type(t).__name__}")
-    if not x.is_floating_point():
-        raise TypeError(f"{name} expects floating point scores, got {x.dtype}")
-    if x.ndim == 0:
-        raise ValueError(f"{name} expects x of shape (C,), (N, C) or (N, C, ...), got ()")
-    axis = 0 if x.ndim == 1 else 1
-    if x.shape[axis] == 0:
-        raise ValueError(f"{name} needs at least one class, got x of shape {x.shape}")
-    if weight is not None and weight.shape != (x.shape[axis],):
-        raise ValueError(
-            f"{name}: weight must have one value per class, shape ({x.shape[axis]},), "
-            f"got {weight.shape}"
-        )
-    return axis
-
-
-def _index_targets(
-    name: str, x: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, axis: int
-) -> tuple[mx.array, mx.array]:
-    """The coefficient of each class, of the shape of x, and of each target."""
-    if target.is_floating_point() or target.dtype == mx.bool_:
-        raise TypeError(f"{name} expects targets of an int dtype, got {target.dtype}")
-    expected = tuple(n for i, n in enumerate(x.shape) if i != axis)
-    if target.shape != expected:
-        raise ValueError(
-            f"{name}: scores of shape {x.shape} need class indices of shape {expected}, "
-            f"got {target.shape}"
-        )
-    classes = x.shape[axis]
-    check_classes(name, target, classes, ignore_index)
-    indices = mx.expand_dims(target.array, axis)
-    numbers = mx.arange(classes).reshape(_along(axis, x.ndim, classes))
-    hot = mx.logical_and(indices == numbers, indices != ignore_index)
-    dtype = mx.float32 if x.dtype in (mx.float16, mx.bfloat16) else x.dtype
-    if weight is None:
-        return hot.astype(dtype), (target.array != ignore_index).astype(dtype)
-    spread = hot * _classwise(weight, axis, x.ndim).astype(dtype)
-    return spread, spread.sum(axis=axis) if spread.size else mx.zeros(expected, dtype)
-
-
-def _classwise(weight: Tensor, axis: int, ndim: int) -> mx.array:
-    return weight.array.reshape(_along(axis, ndim, weight.shape[0]))
-
-
-def _along(axis: int, ndim: int, classes: int) -> tuple[int, ...]:
-    return tuple(classes if i == axis else 1 for i in range(ndim))
-
-
-def check_classes(name: str, target: Tensor, classes: int, ignore_index: int | None = None) -> None:
-    """Refuse class indices that are out of range; while MLX traces they cannot be looked at."""
-    if laziness.is_tracing() or target.numel() == 0:
-        return
-    values = np.array(target.array)
-    wrong = (values < 0) | (values >= classes)
-    if ignore_index is not None:
-        wrong &= values != ignore_index
-    if wrong.any():
-        raise IndexError(
-            f"{name}: target {values[wrong].flat[0]} is out of range for {classes} classes; "
-            f"expected 0 to {classes - 1}"
-        )
-
-
-class _Loss(Module):
-    """A loss with its reduction: "mean", "sum" or "none"."""
-
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, reduction: str, **settings: Any) -> None:
         super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise _unknown_reduction(type(self).__name__, reduction)
+        check_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
+        for name in self.settings:
+            value = settings[name]
+            if name.endswith("weight"):
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def forward(self, *tensors: Any, **named: Any) -> Tensor:
+        settings = {name: getattr(self, name) for name in self.settings}
+        return type(self).function(*tensors, **named, **settings, reduction=self.reduction)
 
 
-class MSELoss(_Loss):
+class MSELoss(Loss):
     """`mse_loss`."""
 
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(x, target, self.reduction)
+    function = staticmethod(mse_loss)
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """`l1_loss`."""
 
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return l1_loss(x, target, self.reduction)
+    function = staticmethod(l1_loss)
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """`huber_loss`."""
 
+    function, settings = staticmethod(huber_loss), ("delta",)
+
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.delta = delta
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return huber_loss(x, target, self.reduction, self.delta)
+        super().__init__(reduction, delta=delta)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """`smooth_l1_loss`."""
 
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.beta = beta
+    function, settings = staticmethod(smooth_l1_loss), ("beta",)
 
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return smooth_l1_loss(x, target, self.reduction, self.beta)
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction, beta=beta)
 
 
-class BCEWithLogitsLoss(_Loss):
+class PoissonNLLLoss(Loss):
+    """`poisson_nll_loss`."""
+
+    function, settings = staticmethod(poisson_nll_loss), ("log_input", "full", "eps")
+
+    def __init__(
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        *,
+        eps: float = 1e-8,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction, log_input=log_input, full=full, eps=eps)
+
+
+class GaussianNLLLoss(Loss):
+    """`gaussian_nll_loss`."""
+
+    function, settings = staticmethod(gaussian_nll_loss), ("full", "eps")
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction, full=full, eps=eps)
+
+
+class BCELoss(Loss):
+    """`binary_cross_entropy`; the weight is a buffer."""
+
+    function, settings = staticmethod(binary_cross_entropy), ("weight",)
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, weight=weight)
+
+
+class BCEWithLogitsLoss(Loss):
     """`binary_cross_entropy_with_logits`; the weights are buffers."""
+
+    function = staticmethod(binary_cross_entropy_with_logits)
+    settings = ("weight", "pos_weight")
 
     def __init__(
         self,
         weight: Tensor | None = None,
+        *,
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
     ) -> None:
+        super().__init__(reduction, weight=weight, pos_weight=pos_weight)
+
+
+class SoftMarginLoss(Loss):
+    """`soft_margin_loss`."""
+
+    function = staticmethod(soft_margin_loss)
+
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", weight)
-        self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return binary_cross_entropy_with_logits(
-            x, target, self.weight, self.reduction, self.pos_weight
-        )
 
 
-class NLLLoss(_Loss):
+class MultiLabelSoftMarginLoss(Loss):
+    """`multilabel_soft_margin_loss`; the weight is a buffer."""
+
+    function, settings = staticmethod(multilabel_soft_margin_loss), ("weight",)
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, weight=weight)
+
+
+class KLDivLoss(Loss):
+    """`kl_div`."""
+
+    function, settings = staticmethod(kl_div), ("log_target",)
+    reductions = ("mean", "batchmean", "sum", "none")
+
+    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction, log_target=log_target)
+
+
+class NLLLoss(Loss):
     """`nll_loss`; the weight is a buffer."""
 
+    function, settings = staticmethod(nll_loss), ("weight", "ignore_index")
+
     def __init__(
-        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
-        super().__init__(reduction)
-        self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+        super().__init__(reduction, weight=weight, ignore_index=ignore_index)
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(Loss):
     """`cross_entropy`: the usual loss of a classifier; the weight is a buffer.
 
     >>> import lucid
@@ -341,18 +193,122 @@ class CrossEntropyLoss(_Loss):
     0.6931
     """
 
+    function, settings = (
+        staticmethod(cross_entropy),
+        ("weight", "ignore_index", "label_smoothing"),
+    )
+
     def __init__(
         self,
         weight: Tensor | None = None,
+        *,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(reduction)
-        self.register_buffer("weight", weight)
-        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return cross_entropy(
-            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        super().__init__(
+            reduction, weight=weight, ignore_index=ignore_index, label_smoothing=label_smoothing
         )
+
+
+class CTCLoss(Loss):
+    """`ctc_loss`.
+
+    >>> import lucid
+    >>> loss = lucid.nn.CTCLoss(zero_infinity=True)
+    >>> loss(lucid.zeros(1, 1, 3), lucid.tensor([[1, 2]]), (1,), (2,)).item()
+    0.0
+    """
+
+    function, settings = staticmethod(ctc_loss), ("blank", "zero_infinity")
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction, blank=blank, zero_infinity=zero_infinity)
+
+
+class HingeEmbeddingLoss(Loss):
+    """`hinge_embedding_loss`."""
+
+    function, settings = staticmethod(hinge_embedding_loss), ("margin",)
+
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, margin=margin)
+
+
+class MarginRankingLoss(Loss):
+    """`margin_ranking_loss`."""
+
+    function, settings = staticmethod(margin_ranking_loss), ("margin",)
+
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, margin=margin)
+
+
+class CosineEmbeddingLoss(Loss):
+    """`cosine_embedding_loss`."""
+
+    function, settings = staticmethod(cosine_embedding_loss), ("margin",)
+
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction, margin=margin)
+
+
+class TripletMarginLoss(Loss):
+    """`triplet_margin_loss`."""
+
+    function, settings = staticmethod(triplet_margin_loss), ("margin", "p", "eps", "swap")
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        *,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction, margin=margin, p=p, eps=eps, swap=swap)
+
+
+class TripletMarginWithDistanceLoss(Loss):
+    """`triplet_margin_with_distance_loss`."""
+
+    function = staticmethod(triplet_margin_with_distance_loss)
+    settings = ("distance_function", "margin", "swap")
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction, distance_function=distance_function, margin=margin, swap=swap)
+
+
+class MultiMarginLoss(Loss):
+    """`multi_margin_loss`; the weight is a buffer."""
+
+    function, settings = staticmethod(multi_margin_loss), ("p", "margin", "weight")
+
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        weight: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction, p=p, margin=margin, weight=weight)
+
+
+class MultiLabelMarginLoss(Loss):
+    """`multilabel_margin_loss`."""
+
+    function = staticmethod(multilabel_margin_loss)
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)

@@ -78,3 +78,16 @@ def binary_cross_entropy_with_logits(x, target, pos_weight, /):
         return dx, dt, None if pos_weight is None else g * t * softplus
 
     return loss, rule
+
+
+@op(broadcasts=True)
+def binary_cross_entropy(p, target, /):
+    """-(t * log(p) + (1 - t) * log(1 - p)); each logarithm is at least -100, as in torch."""
+    x, t = _wide(p), _wide(target)
+    low = mx.array(-100.0, x.dtype)
+    yes, no = mx.maximum(mx.log(x), low), mx.maximum(mx.log1p(-x), low)
+
+    def rule(g):
+        return g * (x - t) / mx.maximum(x * (1 - x), 1e-12), g * (no - yes)
+
+    return (t - 1) * no - t * yes, rule

@@ -119,7 +119,7 @@ def test_refusals():
     x = lucid.zeros(2, 5)
     with pytest.raises(ValueError, match=r"need class indices of shape \(2,\), got \(3,\)"):
         F.cross_entropy(x, lucid.tensor([0, 1, 2]))
-    with pytest.raises(ValueError, match=r"class probabilities, of the shape of x, \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"class probabilities, of the shape of input, \(2, 5\)"):
         F.cross_entropy(x, lucid.tensor([0.0, 1.0]))
     with pytest.raises(TypeError, match="expects targets of an int dtype, got"):
         F.cross_entropy(x, lucid.tensor([True, False]))
@@ -128,12 +128,12 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"one value per class, shape \(5,\), got \(4,\)"):
         F.cross_entropy(x, lucid.tensor([0, 1]), weight=lucid.ones(4))
     with pytest.raises(ValueError, match='must be "mean", "sum" or "none", got \'avg\''):
-        nn.MSELoss("avg")
+        nn.MSELoss(reduction="avg")
     with pytest.raises(ValueError, match=r"label_smoothing must be from 0 to 1, got 1\.5"):
         F.cross_entropy(x, lucid.tensor([0, 1]), label_smoothing=1.5)
     with pytest.raises(ValueError, match=r"one shape, got \(2, 5\) and \(2,\)"):
         F.mse_loss(x, lucid.zeros(2))
-    with pytest.raises(TypeError, match="two Tensors, got ndarray"):
+    with pytest.raises(TypeError, match="l1_loss expects Tensors, got ndarray"):
         F.l1_loss(x, np.zeros((2, 5)))
     with pytest.raises(ValueError, match="delta must be positive"):
         F.huber_loss(x, x, delta=0.0)
@@ -145,3 +145,53 @@ def test_a_batch_of_ignored_targets_is_nan_and_moves_nothing():
     loss.backward()
     assert np.isnan(loss.item())
     assert x.grad.tolist() == [[0.0] * 3] * 2
+
+
+def test_refusals_of_the_margin_and_alignment_losses():
+    x = lucid.zeros(2, 3)
+    with pytest.raises(ValueError, match=r"from 0 to 1, got values from -1.0 to 2.0"):
+        F.binary_cross_entropy(lucid.tensor([-1.0, 2.0]), lucid.zeros(2))
+    with pytest.raises(ValueError, match=r"var must not be negative, got -1\.0"):
+        F.gaussian_nll_loss(x, x, -lucid.ones(2, 1))
+    with pytest.raises(ValueError, match=r"var must have the shape of input, \(2, 3\)"):
+        F.gaussian_nll_loss(x, x, lucid.ones(3, 1))
+    with pytest.raises(ValueError, match='"batchmean", "sum" or "none", got \'avg\''):
+        F.kl_div(x, x, reduction="avg")
+    with pytest.raises(ValueError, match="margin must be positive, got -1"):
+        F.triplet_margin_loss(x, x, x, margin=-1)
+    with pytest.raises(ValueError, match="p must be 1 or 2, got 3"):
+        F.multi_margin_loss(x, lucid.tensor([0, 1]), p=3)
+    with pytest.raises(IndexError, match="target 3 is out of range for 3 classes"):
+        F.multilabel_margin_loss(x, lucid.tensor([[0, 3, -1], [0, 1, 2]]))
+    logs, one = lucid.zeros(4, 1, 3).log_softmax(-1), (1,)
+    for arguments, message in {
+        (lucid.tensor([[3]]), (4,), one): "target 3 is no class; expected 0 to 2",
+        (lucid.tensor([[1]]), (5,), one): r"input_lengths must be from 0 to 4, got \[5\]",
+        (lucid.tensor([[1]]), (4, 4), one): "input_lengths must be 1 ints, one per sample",
+        (lucid.tensor([[1]]), (4,), (2,)): r"need shape \(1, 2\) or \(2,\) at least, got \(1, 1\)",
+        (lucid.tensor([[1.0]]), (4,), one): "expects targets of an int dtype",
+    }.items():
+        with pytest.raises((ValueError, IndexError, TypeError), match=message):
+            F.ctc_loss(logs, *arguments)
+    with pytest.raises(IndexError, match="blank must be a class from 0 to 2, got 3"):
+        F.ctc_loss(logs, lucid.tensor([[1]]), (4,), one, blank=3)
+
+
+@pytest.mark.parity
+def test_a_long_alignment_is_as_in_pytorch():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((500, 3, 30)).astype(np.float32)
+    targets = rng.integers(1, 30, (3, 80))
+    lengths = (500, 300, 20), (80, 40, 30)  # the last one does not fit
+    results = []
+    for library in (lucid, torch):
+        logits = library.tensor(x, requires_grad=True)
+        loss = library.nn.functional.ctc_loss(
+            logits.log_softmax(-1), library.tensor(targets), *lengths, zero_infinity=True
+        )
+        loss.backward()
+        results.append((loss.item(), logits.grad.numpy()))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    # torch adds exponentials in another order: 500 frames of float32
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-3, atol=2e-6)

@@ -1,0 +1,137 @@
+"""Losses of numbers: how far the input is from the target, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lucid import ops
+from lucid.nn.losses.reduction import check_pair, check_tensors, reduced
+from lucid.ops import loss
+from lucid.tensor import Tensor
+
+
+def mse_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """(input - target)**2; with a weight of the same shape the mean is the weighted one.
+
+    >>> import lucid
+    >>> lucid.nn.functional.mse_loss(lucid.ones(3), lucid.zeros(3))
+    Tensor(1., grad=None)
+    """
+    check_pair("mse_loss", input, target)
+    losses = ops.square(input - target)
+    return _weighted("mse_loss", losses, weight, reduction, input.dtype)
+
+
+def l1_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """|input - target|; with a weight of the same shape the mean is the weighted one."""
+    check_pair("l1_loss", input, target)
+    return _weighted("l1_loss", ops.abs(input - target), weight, reduction, None)
+
+
+def _weighted(
+    name: str, losses: Tensor, weight: Tensor | None, reduction: str, dtype: Any
+) -> Tensor:
+    if weight is None:
+        return reduced(name, losses, reduction, dtype)
+    check_pair(name, losses, weight)
+    if reduction == "mean":
+        return ops.sum(losses * weight) / ops.sum(weight)
+    return reduced(name, losses * weight, reduction, dtype)
+
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = input - target."""
+    check_pair("huber_loss", input, target)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    losses = loss.huber(input, target, delta=delta)
+    return _weighted("huber_loss", losses, weight, reduction, input.dtype)
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """d**2 / (2 * beta) where |d| < beta, else |d| - beta / 2; d = input - target."""
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    check_pair("smooth_l1_loss", input, target)
+    if not beta > 0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    losses = loss.huber(input, target, delta=beta) / beta
+    return reduced("smooth_l1_loss", losses, reduction, input.dtype)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    *,
+    reduction: str = "mean",
+) -> Tensor:
+    """-log of the Poisson probability of counts `target`, up to log(target!).
+
+    exp(input) - target * input for `log_input`, else input - target * log(input + eps).
+
+    Args:
+        full: add Stirling's approximation of log(target!) where the target is above 1.
+    """
+    check_tensors("poisson_nll_loss", input, target)
+    rate, log_rate = (ops.exp(input), input) if log_input else (input, ops.log(input + eps))
+    losses = rate - target * log_rate
+    if full:
+        many = target > 1
+        t = ops.where(many, target, 1.0)
+        stirling = t * ops.log(t) - t + 0.5 * ops.log(2 * math.pi * t)
+        losses = losses + ops.where(many, stirling, 0.0)
+    return reduced("poisson_nll_loss", losses, reduction)
+
+
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    *,
+    reduction: str = "mean",
+) -> Tensor:
+    """(log(var) + (input - target)**2 / var) / 2, var being at least eps.
+
+    Args:
+        var: the variances: of the shape of input, or without its last dimension, or with 1 there,
+            or one number.
+        full: add log(2 pi) / 2.
+        eps: the least variance; no gradient flows through what it replaces.
+
+    Raises:
+        ValueError: a variance below 0, or of another shape.
+    """
+    name = "gaussian_nll_loss"
+    check_tensors(name, input, target)
+    variance = var if isinstance(var, Tensor) else Tensor.full_like(input, var)
+    if variance.shape == input.shape[:-1] and variance.shape != input.shape:
+        variance = ops.unsqueeze(variance, -1)
+    if variance.shape not in (input.shape, (*input.shape[:-1], 1)) and variance.numel() != 1:
+        raise ValueError(
+            f"{name}: var must have the shape of input, {input.shape}, or 1 in place of its last "
+            f"dimension, got {variance.shape}"
+        )
+    if bool(ops.any(variance < 0)):
+        raise ValueError(f"{name}: var must not be negative, got {ops.amin(variance).item()}")
+    limited = variance + (ops.clamp(variance, min=eps) - variance).detach()
+    losses = 0.5 * (ops.log(limited) + ops.square(input - target) / limited)
+    losses = losses + 0.5 * math.log(2 * math.pi) if full else losses
+    return reduced(name, losses, reduction)

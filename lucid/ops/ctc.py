@@ -35,7 +35,7 @@ def ctc(log_probs, /, *, targets, inputs, counts, blank):
         (posterior,) = mx.vjp(of, [log_probs], [mx.where(mx.isfinite(losses), g, 0)])[1]
         frames = mx.arange(log_probs.shape[0])[:, None] < mx.array(inputs)
         scale = mx.where(frames & mx.isfinite(losses), g, mx.zeros_like(g))
-        return mx.exp(log_probs) * scale[..., None] + posterior
+        return precise.exp(log_probs) * scale[..., None] + posterior
 
     return losses, rule
 
@@ -70,4 +70,4 @@ def _losses(
 
 
 def _log_of_sum(*logarithms: mx.array) -> mx.array:
-    return precise.logsumexp(mx.stack(logarithms), axis=0, keepdims=False)
+    return precise.logsumexp(mx.stack(list(logarithms)), axis=0, keepdims=False)

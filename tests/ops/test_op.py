@@ -21,3 +21,15 @@ def test_in_place_methods_are_named_after_their_operation():
     assert x.clamp_(max=0.5) is x
     assert x.tolist() == [0.5, 0.5]
     assert lucid.Tensor.clamp_.__name__ == "clamp_"
+
+
+def test_a_condition_takes_no_part_in_the_promotion():
+    c = lucid.tensor([True, False])
+    half = lucid.ones(2, dtype=lucid.float16)
+    assert lucid.where(c, half, 2.0).dtype == lucid.float16
+    assert lucid.where(c, 1, 0).dtype == lucid.int64
+    assert half.where(c, 0).tolist() == [1.0, 0.0]
+    with pytest.raises(TypeError, match="where expects a Tensor of bools as its condition, got"):
+        lucid.where(half, half, half)
+    x = lucid.ones(2, 3, dtype=lucid.float64, requires_grad=True)
+    assert lucid.autograd.gradgradcheck(lambda x: lucid.where(c[:, None], x, 0.0), (x,))

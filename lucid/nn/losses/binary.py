@@ -5,10 +5,12 @@ from __future__ import annotations
 from lucid import ops
 from lucid.nn.losses.reduction import check_pair, check_reduction, check_tensors, reduced
 from lucid.ops import loss
+from lucid.ops.autocast import autocasts
 from lucid.ops.bounds import is_readable
 from lucid.tensor import Tensor
 
 
+@autocasts
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -32,6 +34,7 @@ def binary_cross_entropy(
     return reduced(name, losses if weight is None else losses * weight, reduction, input.dtype)
 
 
+@autocasts
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -54,12 +57,14 @@ def binary_cross_entropy_with_logits(
     return reduced(name, losses, reduction, input.dtype)
 
 
+@autocasts
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-target * input)) for targets of -1 or 1."""
     check_tensors("soft_margin_loss", input, target)
     return reduced("soft_margin_loss", ops.softplus(-target * input), reduction)
 
 
+@autocasts
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -76,6 +81,7 @@ def multilabel_soft_margin_loss(
     return reduced(name, ops.mean(losses, -1), reduction, input.dtype)
 
 
+@autocasts
 def kl_div(
     input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:

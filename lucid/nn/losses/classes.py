@@ -12,10 +12,12 @@ from lucid import ops
 from lucid.autograd import laziness
 from lucid.nn.losses.reduction import reduced
 from lucid.ops import loss
+from lucid.ops.autocast import autocasts
 from lucid.ops.device import on_device
 from lucid.tensor import Tensor
 
 
+@autocasts
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -72,6 +74,7 @@ def cross_entropy(
     return _divided(name, losses, weights, reduction, input.dtype)
 
 
+@autocasts
 def nll_loss(
     input: Tensor,
     target: Tensor,

@@ -9,10 +9,12 @@ import numpy as np
 
 from lucid import ops
 from lucid.nn.losses.reduction import check_reduction, check_tensors
+from lucid.ops.autocast import autocasts
 from lucid.ops.ctc import ctc
 from lucid.tensor import Tensor
 
 
+@autocasts
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -10,9 +10,11 @@ from lucid import ops
 from lucid.nn.losses.classes import check_classes
 from lucid.nn.losses.reduction import check_tensors, reduced
 from lucid.nn.similarity import pairwise_distance
+from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
 
+@autocasts
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
@@ -23,6 +25,7 @@ def hinge_embedding_loss(
     return reduced("hinge_embedding_loss", near + far, reduction)
 
 
+@autocasts
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, *, reduction: str = "mean"
 ) -> Tensor:
@@ -37,6 +40,7 @@ def margin_ranking_loss(
     return reduced(name, ops.clamp(margin - target * (input1 - input2), min=0), reduction)
 
 
+@autocasts
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, *, reduction: str = "mean"
 ) -> Tensor:
@@ -58,6 +62,7 @@ def cosine_embedding_loss(
     return reduced(name, near + far, reduction)
 
 
+@autocasts
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -86,6 +91,7 @@ def triplet_margin_loss(
     )
 
 
+@autocasts
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -113,6 +119,7 @@ def triplet_margin_with_distance_loss(
     return reduced(name, ops.clamp(near - far + margin, min=0), reduction)
 
 
+@autocasts
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -153,6 +160,7 @@ def multi_margin_loss(
     return reduced(name, losses, reduction)
 
 
+@autocasts
 def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """sum over targets t and other classes c of max(0, 1 - (x[t] - x[c])), divided by C.
 

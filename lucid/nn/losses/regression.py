@@ -8,9 +8,11 @@ from typing import Any
 from lucid import ops
 from lucid.nn.losses.reduction import check_pair, check_tensors, reduced
 from lucid.ops import loss
+from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
 
+@autocasts
 def mse_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
@@ -25,6 +27,7 @@ def mse_loss(
     return _weighted("mse_loss", losses, weight, reduction, input.dtype)
 
 
+@autocasts
 def l1_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
@@ -44,6 +47,7 @@ def _weighted(
     return reduced(name, losses * weight, reduction, dtype)
 
 
+@autocasts
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -59,6 +63,7 @@ def huber_loss(
     return _weighted("huber_loss", losses, weight, reduction, input.dtype)
 
 
+@autocasts
 def smooth_l1_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
@@ -72,6 +77,7 @@ def smooth_l1_loss(
     return reduced("smooth_l1_loss", losses, reduction, input.dtype)
 
 
+@autocasts
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -99,6 +105,7 @@ def poisson_nll_loss(
     return reduced("poisson_nll_loss", losses, reduction)
 
 
+@autocasts
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,

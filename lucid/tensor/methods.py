@@ -291,7 +291,3 @@ class Methods(Operators):
     ger = ops.outer
     pinverse = ops.pinverse
     clone = ops.clone
-
-    def where(self, condition: Any, other: Any) -> Any:
-        """The tensor where the condition holds, else `other`."""
-        return ops.where(condition, self, other)

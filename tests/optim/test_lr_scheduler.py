@@ -16,11 +16,27 @@ MAKERS = {
     "linear": lambda o: schedules.LinearLR(o, total_iters=10),
     "cosine": lambda o: schedules.CosineAnnealingLR(o, 8, eta_min=1e-3),
     "one cycle": lambda o: schedules.OneCycleLR(o, 1.0, total_steps=20),
+    "multiplicative": lambda o: schedules.MultiplicativeLR(o, lambda t: 1 - 0.5 / (1 + t)),
+    "constant": lambda o: schedules.ConstantLR(o, 0.5, total_iters=9),
+    "polynomial": lambda o: schedules.PolynomialLR(o, 15, power=2.0),
+    "cyclic": lambda o: schedules.CyclicLR(o, 0.1, 1.0, 3, 5, mode="triangular2"),
+    "restarts": lambda o: schedules.CosineAnnealingWarmRestarts(o, 3, 2, eta_min=0.01),
+    "noam": lambda o: schedules.NoamLR(o, 16, warmup_steps=5),
+    "warm-up, hold, decay": lambda o: schedules.WarmupHoldDecay(o, 17, 4, 3, power=2.0),
+    "chained": lambda o: schedules.ChainedScheduler(
+        [schedules.ConstantLR(o, total_iters=4), schedules.ExponentialLR(o, 0.9)]
+    ),
     "plateau": lambda o: schedules.ReduceLROnPlateau(o, patience=1, cooldown=1),
     "sequential": lambda o: schedules.SequentialLR(
         o, [schedules.LinearLR(o, total_iters=5), schedules.CosineAnnealingLR(o, 9)], [5]
     ),
 }
+
+# arguments that are kept under their own names
+SETTINGS = {
+    "milestones", "gamma", "start_factor", "end_factor", "total_iters", "power", "T_max", "T_0",
+    "T_mult", "eta_min", "d_model", "warmup_steps",
+}  # fmt: skip
 
 
 def sgd(lr=0.1):
@@ -30,6 +46,7 @@ def sgd(lr=0.1):
 def advance(scheduler, first, last):
     rates = []
     for t in range(first, last):
+        scheduler.optimizer.step()
         if isinstance(scheduler, schedules.ReduceLROnPlateau):
             scheduler.step(math.cos(t))
         else:
@@ -54,12 +71,28 @@ def test_resumes_exactly(name, middle, tmp_path):
     assert advance(resumed, middle, 19) == expected
 
 
-def test_last_epoch_goes_on_from_the_initial_rate():
+@pytest.mark.parametrize(
+    "name",
+    ["lambda", "multistep", "exponential", "linear", "cosine", "polynomial", "restarts", "noam"],
+)
+def test_last_epoch_goes_on(name):
     optimizer = sgd()
-    scheduler = schedules.CosineAnnealingLR(optimizer, 10)
-    rates = advance(scheduler, 0, 6)
-    resumed = schedules.CosineAnnealingLR(optimizer, 10, last_epoch=3)
-    assert resumed.get_last_lr() == pytest.approx(rates[3][0])
+    scheduler = MAKERS[name](optimizer)
+    advance(scheduler, 0, 8)
+    state = optimizer.state_dict()
+    rates = advance(scheduler, 8, 16)
+    optimizer.load_state_dict(state)
+    kind, settings = type(scheduler), vars(scheduler)
+    chosen = {k: v for k, v in settings.items() if k in SETTINGS}
+    if "lr_lambdas" in settings:
+        chosen["lr_lambda"] = settings["lr_lambdas"]
+    resumed = kind(optimizer, **chosen, last_epoch=7)
+    assert [r for r, _ in advance(resumed, 8, 16)] == [
+        pytest.approx(r, rel=1e-12) for r, _ in rates
+    ]
+
+
+def test_last_epoch_needs_the_initial_rate():
     with pytest.raises(ValueError, match='needs the key "initial_lr" in every parameter group'):
         schedules.StepLR(sgd(), 3, last_epoch=3)
 
@@ -71,6 +104,7 @@ def test_a_group_added_later_takes_part(name):
     optimizer.add_param_group({"params": [lucid.zeros(2)], "lr": 0.5})
     if name == "lambda":
         scheduler.lr_lambdas.append(lambda t: 0.5)
+    optimizer.step()
     scheduler.step()
     assert len(scheduler.get_last_lr()) == 2
     assert scheduler.base_lrs == [0.1, 0.5]
@@ -110,6 +144,29 @@ def test_one_cycle_of_one_step():
             ValueError,
             "got 'log'",
         ),
+        (lambda o: schedules.ConstantLR(o, 0), ValueError, "factor to be above 0 .*1, got 0"),
+        (lambda o: schedules.PolynomialLR(o, 0), ValueError, "total_iters to be at least 1"),
+        (lambda o: schedules.MultiplicativeLR(o, 0.5), TypeError, "as functions, got float"),
+        (lambda o: schedules.CyclicLR(o, 0.1, 1, mode="up"), ValueError, "mode .* got 'up'"),
+        (
+            lambda o: schedules.CyclicLR(o, 0.1, 1, scale_mode="up"),
+            ValueError,
+            "scale_mode .* got 'up'",
+        ),
+        (
+            lambda o: schedules.CyclicLR(optim.Adagrad(o.param_groups[0]["params"]), 0.1, 1),
+            ValueError,
+            "Adagrad has no momentum to cycle",
+        ),
+        (lambda o: schedules.CosineAnnealingWarmRestarts(o, 0), ValueError, "T_0 .* got 0"),
+        (lambda o: schedules.NoamLR(o, 0), ValueError, "d_model to be at least 1, got 0"),
+        (lambda o: schedules.WarmupHoldDecay(o, 9, 5, 4), ValueError, "steps = 9, got 9"),
+        (lambda o: schedules.ChainedScheduler([]), ValueError, "at least one schedule, got none"),
+        (
+            lambda o: schedules.ChainedScheduler([schedules.ReduceLROnPlateau(o)]),
+            TypeError,
+            "ChainedScheduler expects schedules whose step",
+        ),
         (lambda o: schedules.ReduceLROnPlateau(o, "low"), ValueError, "mode .* got 'low'"),
         (lambda o: schedules.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor .* below 1"),
         (
@@ -132,6 +189,48 @@ def test_one_cycle_of_one_step():
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make(sgd())
+
+
+def test_a_step_before_the_optimizers_is_warned_of():
+    optimizer = sgd()
+    scheduler = schedules.StepLR(optimizer, 3)
+    with pytest.warns(UserWarning, match="StepLR.step.. came before the first optimizer.step"):
+        scheduler.step()
+    scheduler.step()  # once
+
+
+def test_the_peak_of_noam():
+    optimizer = sgd(lr=0.01 * (64 * 10) ** 0.5)
+    scheduler = schedules.NoamLR(optimizer, d_model=64, warmup_steps=10)
+    rates = [scheduler.get_last_lr()[0], *(r[0][0] for r in advance(scheduler, 0, 40))]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates.index(max(rates)) == 9
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[39] == pytest.approx(0.005)
+
+
+def nemo(base, step, max_steps, warmup, hold, power, low):
+    """WarmupHoldPolicy with _poly_decay, of NeMo's nemo/core/optim/lr_scheduler.py."""
+    held = hold + warmup
+    if step <= warmup and warmup > 0:
+        return base * (step + 1) / (warmup + 1)
+    if warmup <= step < held:
+        return base
+    if step > max_steps:
+        return low
+    p = min(step - held, max_steps - held) / (max_steps - held)
+    return (base - low) * math.pow(1.0 - p, power) + low
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 7])
+@pytest.mark.parametrize("hold", [0, 4])
+@pytest.mark.parametrize("power", [1.0, 2.0])
+@pytest.mark.parametrize("low", [0.0, 0.01])
+def test_warm_up_hold_decay_is_nemos(warmup, hold, power, low):
+    scheduler = schedules.WarmupHoldDecay(sgd(), 20, warmup, hold, power, low)
+    rates = [scheduler.get_last_lr()[0], *(r[0][0] for r in advance(scheduler, 0, 24))]
+    expected = [nemo(0.1, t, 20, warmup, hold, power, low) for t in range(25)]
+    assert rates == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_state_of_another_schedule_is_refused():

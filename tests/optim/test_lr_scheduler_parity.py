@@ -21,6 +21,51 @@ CASES = [
     ("ExponentialLR", {"gamma": 0.97}),
     ("LinearLR", {"start_factor": 0.1, "total_iters": 20}),
     ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 40}),
+    ("MultiplicativeLR", {"lr_lambda": lambda t: 1 - 0.5 / (1 + t)}),
+    ("MultiplicativeLR", {"lr_lambda": [lambda t: 0.9, lambda t: 1.02]}),
+    ("ConstantLR", {}),
+    ("ConstantLR", {"factor": 0.7, "total_iters": 30}),
+    ("ConstantLR", {"factor": 1.0, "total_iters": 0}),
+    ("PolynomialLR", {}),
+    ("PolynomialLR", {"total_iters": 60, "power": 2.5}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 9}),
+    (
+        "CyclicLR",
+        {
+            "base_lr": [0.01, 0.1],
+            "max_lr": [0.3, 0.2],
+            "step_size_up": 9,
+            "step_size_down": 4,
+            "mode": "triangular2",
+        },
+    ),
+    (
+        "CyclicLR",
+        {
+            "base_lr": 0.01,
+            "max_lr": 0.3,
+            "step_size_up": 9,
+            "mode": "exp_range",
+            "gamma": 0.97,
+            "base_momentum": 0.5,
+            "max_momentum": 0.7,
+        },
+    ),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 9, "scale_fn": lambda x: 1 / x}),
+    (
+        "CyclicLR",
+        {
+            "base_lr": 0.01,
+            "max_lr": 0.3,
+            "step_size_up": 9,
+            "cycle_momentum": False,
+            "scale_fn": lambda x: 0.99**x,
+            "scale_mode": "iterations",
+        },
+    ),
+    ("CosineAnnealingWarmRestarts", {"T_0": 11}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
     ("CosineAnnealingLR", {"T_max": 100}),
     ("CosineAnnealingLR", {"T_max": 9, "eta_min": 0.01}),
     ("CosineAnnealingLR", {"T_max": 1, "eta_min": 0.01}),
@@ -89,6 +134,72 @@ def test_rates(name, settings, optimizer):
     )
 
 
+def resume(a, b, name, settings):
+    """Ten epochs, then both made anew with last_epoch."""
+    for lib, o in ((torch, a), (lucid, b)):
+        scheduler = getattr(module(lib), name)(o, **settings)
+        for _ in range(10):
+            o.step()
+            scheduler.step()
+    return [
+        getattr(module(lib), name)(o, **settings, last_epoch=10)
+        for lib, o in ((torch, a), (lucid, b))
+    ]
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_last_epoch(name, settings):
+    if name == "CosineAnnealingWarmRestarts":  # torch forgets all restarts but one
+        return
+    a, b = optimizers("Adam")
+    theirs, ours = resume(a, b, name, settings)
+    assert ours.last_epoch == theirs.last_epoch == 11
+    run(a, b, theirs, ours, steps=30)
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_states_of_torch_load(name, settings):
+    if name == "OneCycleLR":  # torch saves its phases under names of their own
+        return
+    a, b = optimizers()
+    theirs = getattr(module(torch), name)(a, **settings)
+    for _ in range(7):
+        a.step()
+        theirs.step()
+    ours = getattr(module(lucid), name)(b, **settings)
+    b.load_state_dict(a.state_dict())
+    ours.load_state_dict(theirs.state_dict())
+    assert ours.get_last_lr() == theirs.get_last_lr()
+    run(a, b, theirs, ours, steps=30)
+
+
+def test_fractions_of_epochs():
+    a, b = optimizers()
+    for settings in ({"T_0": 3}, {"T_0": 2, "T_mult": 2}):
+        pair = [module(lib).CosineAnnealingWarmRestarts(o, **settings)
+                for lib, o in ((torch, a), (lucid, b))]  # fmt: skip
+        for i in range(60):
+            b.step()
+            for scheduler in pair:
+                scheduler.step(i / 4)
+            assert pair[1].get_last_lr() == pytest.approx(pair[0].get_last_lr(), rel=1e-12)
+            assert pair[1].last_epoch == pair[0].last_epoch
+
+
+def test_chained():
+    a, b = optimizers()
+
+    def build(lib, o):
+        m = module(lib)
+        parts = [m.ConstantLR(o, 0.1, total_iters=12), m.ExponentialLR(o, 0.95), m.StepLR(o, 30)]
+        return m.ChainedScheduler(parts)
+
+    theirs, ours = build(torch, a), build(lucid, b)
+    run(a, b, theirs, ours, steps=40)
+    ours.load_state_dict(theirs.state_dict())
+    run(a, b, theirs, ours, steps=40)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -123,12 +234,21 @@ def test_two_schedules_on_one_optimizer():
         )
 
 
-def test_sequential():
+SEQUENCES = {
+    "cosine": lambda m, o: [m.CosineAnnealingLR(o, 40), m.ExponentialLR(o, 0.95)],
+    "restarts": lambda m, o: [m.CosineAnnealingWarmRestarts(o, 7, 2), m.PolynomialLR(o, 20, 2.0)],
+    "constant": lambda m, o: [m.ConstantLR(o, 0.5, 20), m.MultiStepLR(o, [3, 9])],
+    "lambda": lambda m, o: [m.LambdaLR(o, lambda t: 0.9**t), m.StepLR(o, 5)],
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_sequential(name):
     a, b = optimizers()
 
     def build(lib, o):
         m = module(lib)
-        parts = [m.LinearLR(o, 0.1, total_iters=10), m.CosineAnnealingLR(o, 40)]
-        return m.SequentialLR(o, [*parts, m.ExponentialLR(o, 0.95)], milestones=[10, 60])
+        parts = [m.LinearLR(o, 0.1, total_iters=10), *SEQUENCES[name](m, o)]
+        return m.SequentialLR(o, parts, milestones=[10, 60])
 
     run(a, b, build(torch, a), build(lucid, b))

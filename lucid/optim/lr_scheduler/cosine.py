@@ -40,12 +40,8 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         t, period, low = self.last_epoch, self.T_max, self.eta_min
         rates = list(zip(self.base_lrs, self._rates(), strict=True))
-        if t == 0:
+        if self._starts():
             return self._rates()
-        if self._step_count == 1:  # going on at a later epoch
-            return [
-                low + (base - low) * (1 + math.cos(t * math.pi / period)) / 2 for base, _ in rates
-            ]
         if (t - 1 - period) % (2 * period) == 0:  # from the bottom, where a ratio would be 0 / 0
             return [lr + (base - low) * (1 - math.cos(math.pi / period)) / 2 for base, lr in rates]
         ratio = (1 + math.cos(math.pi * t / period)) / (1 + math.cos(math.pi * (t - 1) / period))

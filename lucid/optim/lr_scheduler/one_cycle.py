@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from typing import Any
 
+from lucid.optim.lr_scheduler.cyclic import set_momentum
 from lucid.optim.lr_scheduler.scheduler import (
     LRScheduler,
     check_count,
@@ -115,16 +116,12 @@ class OneCycleLR(LRScheduler):
         end, rates, momenta = self._phases[index]
         # a phase without length is at its end; a step after the last one stays where it ended
         share = min(1.0, (step - begin) / (end - begin)) if end != begin else 1.0
-        for group in self.optimizer.param_groups if self.cycle_momentum else ():
-            momentum = self._between(group[momenta[0]], group[momenta[1]], share)
-            if "betas" in self.optimizer.defaults:
-                group["betas"] = (momentum, *group["betas"][1:])
-            else:
-                group["momentum"] = momentum
-        return [
-            self._between(group[rates[0]], group[rates[1]], share)
-            for group in self.optimizer.param_groups
-        ]
+        groups = self.optimizer.param_groups
+        if self.cycle_momentum:
+            first, second = momenta
+            values = [self._between(group[first], group[second], share) for group in groups]
+            set_momentum(self.optimizer, values)
+        return [self._between(group[rates[0]], group[rates[1]], share) for group in groups]
 
     def _between(self, start: float, end: float, share: float) -> float:
         if self.anneal_strategy == "linear":

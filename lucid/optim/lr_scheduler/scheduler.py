@@ -6,6 +6,7 @@ several schedules can act on one optimizer, and so that a rate set by hand is re
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from lucid.optim.optimizer import Optimizer
@@ -16,7 +17,9 @@ class LRScheduler:
 
     Args:
         optimizer: the optimizer whose groups' "lr" it sets.
-        last_epoch: -1 starts; another number goes on, with the groups' "initial_lr".
+        last_epoch: -1 starts; another number goes on after that epoch, with the groups' "lr" and
+            "initial_lr", which the optimizer's state has: `old.last_epoch - 1` goes on where
+            `old` was.
 
     Raises:
         TypeError: not an optimizer.
@@ -49,10 +52,26 @@ class LRScheduler:
         return list(self._last_lr)
 
     def step(self) -> None:
-        """Go to the next epoch (or batch, whatever the schedule counts) and set the rates."""
-        self._step_count += 1
+        """Go to the next epoch (or batch, whatever the schedule counts) and set the rates.
+
+        Warns where the optimizer did not step before: the first rate was left out then.
+        """
+        self._count_step()
         self.last_epoch += 1
         self._apply()
+
+    def _count_step(self) -> None:
+        if self._step_count == 1 and not self.optimizer._stepped:
+            warnings.warn(
+                f"{type(self).__name__}.step() came before the first optimizer.step(), so that "
+                "the first learning rate was never used; call optimizer.step() before it",
+                stacklevel=3,
+            )
+        self._step_count += 1
+
+    def _starts(self) -> bool:
+        """True while the schedule is made or restarted: there is no epoch before."""
+        return self._step_count == 1 or self.last_epoch == 0
 
     def _restart(self) -> None:
         """Go to epoch 0, from the initial rates."""
@@ -83,16 +102,20 @@ class LRScheduler:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where `state_dict()` was called; load the optimizer's state as well.
 
+        Most states of torch's schedules are understood too.
+
         Raises:
             ValueError: the state of another kind of schedule. Then nothing changes.
         """
         own = set(vars(self)) - set(self._unsaved)
-        if not isinstance(state_dict, dict) or set(state_dict) != own:
+        if not isinstance(state_dict, dict) or not own <= set(state_dict):
             got = sorted(state_dict) if isinstance(state_dict, dict) else type(state_dict).__name__
             raise ValueError(
                 f"the state of a {type(self).__name__} has the keys {sorted(own)}, got {got}"
             )
-        vars(self).update({k: list(v) if isinstance(v, list) else v for k, v in state_dict.items()})
+        for name in own:
+            value = state_dict[name]
+            setattr(self, name, list(value) if isinstance(value, list) else value)
 
 
 def check_optimizer(scheduler: Any, optimizer: Any) -> Optimizer:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
 import lucid
 
-from .compare import WIDER, Mismatch, compare_kind, compare_values, leaves
+from .compare import (
+    Mismatch,
+    compare_kind,
+    compare_rounded,
+    compare_values,
+    leaves,
+    rounding,
+)
 from .convert import Unsupported, tensors, to_lucid
 from .sample import Sample
 
@@ -47,23 +54,25 @@ class Comparison:
     def gradients(self) -> None:
         """The gradients of all inputs are torch's, from one fixed pseudo-random cotangent."""
         ours, expected = self._our_gradients(), self._their_gradients(self.result, self.inputs)
+        places, pairs = [], []
         for i, (a, b) in enumerate(zip(ours, expected, strict=True)):
-            place = f" in the gradient of input {i}"
             if b is None and a is not None:
                 b = torch.zeros_like(leaves(a)[0])
             if b is None or (a is None and not b.any()):
                 continue
             if a is None:
                 raise Mismatch("gradient", f"none of input {i}, torch has one")
-            compare_kind(a, b, place)
-            if self.arbitrary:
-                continue
-            wide = lambda i=i: [self._their_gradients(*self._wide())[i]]  # noqa: E731
-            try:
-                self._values(leaves(a), [b], wide, place)
-            except Mismatch:
-                if not self._is_random():
-                    raise
+            compare_kind(a, b, f" in the gradient of input {i}")
+            places.append(i)
+            pairs.append((leaves(a)[0], b))
+        if self.arbitrary or not pairs:
+            return
+        named = [f" in the gradient of input {i}" for i in places]
+        try:
+            self._values(*zip(*pairs, strict=True), lambda: self._wide_gradients(places), named)
+        except Mismatch:
+            if not self._is_random():
+                raise
 
     def differentiable(self) -> bool:
         """Has torch a gradient here?"""
@@ -71,18 +80,22 @@ class Comparison:
             t.requires_grad for t in tensors(self.sample.process(self.result))
         )
 
-    def _values(self, ours, theirs, wide: Callable, place: str = "") -> None:
-        wider = None
-        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-            try:
-                compare_values(a, b, None, self.tolerance, place)
-            except Mismatch:
-                if b.dtype not in WIDER:
-                    raise
-                wider = self._attempt(wide) if wider is None else wider
-                if len(wider) != len(theirs):
-                    raise
-                compare_values(a, b, wider[i], self.tolerance, place)
+    def _values(
+        self, ours: Sequence, theirs: Sequence, wide: Callable[[], list], places: Sequence[str] = ()
+    ) -> None:
+        """Compare all; where one is off, with what torch finds in wider dtypes, from `wide()`."""
+        pairs = list(zip(ours, theirs, places or [""] * len(theirs), strict=True))
+        try:
+            for a, b, place in pairs:
+                compare_values(a, b, self.tolerance, place)
+            return
+        except Mismatch:
+            wider = self._attempt(wide)
+            if len(wider) != len(pairs):
+                raise
+            slack = 3 * rounding(theirs, wider)
+            for (a, b, place), w in zip(pairs, wider, strict=True):
+                compare_rounded(a, b, w, slack, self.tolerance, place)
 
     @staticmethod
     def _attempt(function: Callable) -> list:
@@ -90,6 +103,10 @@ class Comparison:
             return function()
         except Exception:  # torch has no answer in the wider dtype
             return []
+
+    def _wide_gradients(self, places: list[int]) -> list[torch.Tensor]:
+        found = self._their_gradients(*self._wide())
+        return [found[i] for i in places]
 
     def _wide(self):
         return self.sample.torch_call(self.theirs, wide=True)
@@ -139,7 +156,7 @@ class Comparison:
                     leaves(ours),
                     [after.detach()],
                     lambda i=i: [self._wide()[1][i].detach()],
-                    f" in argument {i}, changed",
+                    [f" in argument {i}, changed"],
                 )
 
     def _processed(self, our_result):

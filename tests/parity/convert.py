@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 import lucid
+import lucid.nn.functional
 
 
 class Unsupported(Exception):
@@ -50,6 +51,10 @@ def to_lucid(value, memo: dict[int, object]):
         return lucid.Generator().manual_seed(value.initial_seed())
     if isinstance(value, torch.layout | torch.memory_format):
         return value  # positional: let the call refuse it
+    if isinstance(value, torch.nn.Module):
+        raise Unsupported("a module of torch as an argument")
+    if callable(value) and (getattr(value, "__module__", None) or "").startswith("torch"):
+        return getattr(lucid.nn.functional, value.__name__)  # an activation
     if isinstance(value, torch.Size):
         return tuple(value)
     if isinstance(value, slice):

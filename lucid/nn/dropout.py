@@ -64,7 +64,8 @@ def feature_alpha_dropout(
 ) -> Tensor:
     """`alpha_dropout` of whole channels. Shapes: input (N, C, ...)."""
     name = "feature_alpha_dropout"
-    return _alpha_dropped(name, input, p, training, inplace, _channels(name, input))
+    shape = _channels(name, input) if training else ()
+    return _alpha_dropped(name, input, p, training, inplace, shape)
 
 
 def _channels(name: str, x: Tensor) -> tuple[int, ...]:

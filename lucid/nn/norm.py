@@ -48,13 +48,15 @@ class _Tracking(_Affine):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = positive(type(self).__name__, "num_features", num_features)
         self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         new = {"device": device, "dtype": dtype}
-        self._affine((num_features,), affine, affine, new)
+        self._affine((num_features,), affine, affine and bias, new)
         track = track_running_stats
         count = Tensor(0, dtype="int64", device=device) if track else None
         self.register_buffer("running_mean", Tensor.zeros(num_features, **new) if track else None)
@@ -115,7 +117,7 @@ class BatchNorm1d(_BatchNorm):
         num_features: C.
         eps: added to the variance.
         momentum: how far the running statistics move; None takes the mean of all batches.
-        affine: learn a weight and a bias.
+        affine: learn a weight and, unless `bias` is False, a bias.
         track_running_stats: False uses batch statistics in evaluation too.
 
     Raises:
@@ -148,8 +150,12 @@ class _InstanceNorm(_Tracking):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         batched = input.ndim == self.shapes[0].count(",") + 1
@@ -203,6 +209,8 @@ class GroupNorm(_Affine):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_groups = positive("GroupNorm", "num_groups", num_groups)
@@ -213,7 +221,8 @@ class GroupNorm(_Affine):
                 f"num_groups={num_groups}"
             )
         self.eps, self.affine = eps, affine
-        self._affine((num_channels,), affine, affine, {"device": device, "dtype": dtype})
+        new = {"device": device, "dtype": dtype}
+        self._affine((num_channels,), affine, affine and bias, new)
 
     def forward(self, input: Tensor) -> Tensor:
         floating("GroupNorm", input)

@@ -36,24 +36,26 @@ def batch_norm(
     Shapes: input (N, C, ...); all others (C,).
 
     Raises:
-        ValueError: another number of channels, fewer than two values per channel in training, or
+        ValueError: another number of channels, one value per channel in training, or
             no running statistics outside it.
     """
     channels = _channels("batch_norm", input, 2, running_mean, running_var, weight, bias)
+    if eps <= 0:
+        raise ValueError(f"batch_norm: eps must be positive, got {eps}")
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm outside training needs running_mean and running_var")
         return _by_given(input, running_mean, running_var, weight, bias, eps)
-    count = input.numel() // channels if channels else 0
-    if count < 2:
+    count = input.numel() // max(channels, 1)
+    if count == 1:
         raise ValueError(
             f"batch_norm in training needs more than one value per channel, got x of shape "
             f"{input.shape}; use a larger batch, or model.eval() for inference"
         )
     y, mean, var = channel_norm(input, weight, bias, groups=None, eps=eps)
-    _move(
-        [(running_mean, mean.array, 1.0), (running_var, var.array, count / (count - 1))], momentum
-    )
+    if count:
+        unbiased = var.array * (count / (count - 1))
+        _move([(running_mean, mean.array), (running_var, unbiased)], momentum)
     return y
 
 
@@ -70,13 +72,12 @@ def _by_given(
     return y if y.dtype == x.dtype else y.to(x.dtype)
 
 
-def _move(running: list[tuple[Tensor | None, mx.array, float]], momentum: Any) -> None:
-    """Let running statistics follow those of a batch, times a factor."""
-    moved = [r for r, _, _ in running if r is not None]
-    for r, new, factor in running:
+def _move(running: list[tuple[Tensor | None, mx.array]], momentum: Any) -> None:
+    """Let running statistics follow those of a batch."""
+    moved = [r for r, _ in running if r is not None]
+    for r, new in running:
         if r is not None:
-            step = momentum * (new.reshape(-1) * factor - r.array)
-            r.array = (r.array + step).astype(r.dtype)
+            r.array = (r.array + momentum * (new.reshape(-1) - r.array)).astype(r.dtype)
     laziness.settle(moved)
 
 
@@ -108,15 +109,13 @@ def instance_norm(
     if count == 1:
         raise ValueError(f"instance_norm needs more than one value per channel, got {input.shape}")
     y, mean, var = channel_norm(input, weight, bias, groups=channels, eps=eps)
-    if input.numel() and (running_mean is not None or running_var is not None):
-        means = [(s.array.sum(0) * (1 / input.shape[0])) for s in (mean, var)]
-        _move(
-            [(running_mean, means[0], 1.0), (running_var, means[1], count / (count - 1))], momentum
-        )
+    if input.numel():
+        means = [s.array.sum(0) * (1 / input.shape[0]) for s in (mean, var)]
+        unbiased = means[1] * (count / (count - 1))
+        _move([(running_mean, means[0]), (running_var, unbiased)], momentum)
     return y
 
 
-@autocasts
 def group_norm(
     input: Tensor,
     num_groups: int,

@@ -1,7 +1,7 @@
 """Padding layers, over `lucid.pad`.
 
-Shapes: x (..., L) -> (..., L + before + after), or (..., H, W) with two more sizes for the height;
-negative sizes crop.
+Shapes: x (N, C, L) or (C, L) -> (..., L + before + after), or (N, C, H, W) and (C, H, W) with two
+more sizes for the height; with constants any number of dimensions. Negative sizes crop.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ class _Pad(Module):
         self.padding = sizes
 
     def forward(self, input: Tensor) -> Tensor:
+        if self.mode != "constant" and input.ndim not in (self.n + 1, self.n + 2):
+            shape = ("(N, C, L) or (C, L)", "(N, C, H, W) or (C, H, W)")[self.n - 1]
+            raise ValueError(f"{type(self).__name__} expects x of shape {shape}, got {input.shape}")
         return ops.pad(input, self.padding, mode=self.mode, value=self.value)
 
     def extra_repr(self) -> str:

@@ -18,6 +18,7 @@ from lucid.ops.keys import next_key
 from lucid.ops.math import abs, mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, floating, total
+from lucid.ops.rules import holomorphic, rounded_once
 from lucid.ops.where import where
 
 # Piecewise linear --------------------------------------------------------------------------------
@@ -35,8 +36,8 @@ def relu(x, /):
     return y, lambda g: g * mx.sign(y)  # mx.where on signs at random is six times slower
 
 
-@in_float32
 @op
+@rounded_once
 def leaky_relu(x, /, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
     positive = mx.maximum(x, 0)
@@ -59,8 +60,8 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
 
 
 @autocasts
-@in_float32
 @op
+@rounded_once
 def prelu(x, weight, /):
     """x where positive, else weight * x (He et al., 2015).
 
@@ -134,8 +135,8 @@ def hardswish(input):
 # Of exponentials ---------------------------------------------------------------------------------
 
 
-@in_float32
 @op
+@rounded_once
 def _elu(x, /, *, alpha, scale=1.0, input_scale=1.0):
     """scale * x where positive, else scale * alpha * (e**(input_scale * x) - 1)."""
     negative = alpha * mx.expm1(input_scale * mx.minimum(x, 0))
@@ -164,8 +165,9 @@ def celu(input, alpha=1.0):
     return _elu(input, alpha=alpha, input_scale=1 / alpha)
 
 
-@in_float32
 @op
+@rounded_once
+@holomorphic
 def silu(x, /):
     """x * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
     s = precise.sigmoid(x)
@@ -173,8 +175,8 @@ def silu(x, /):
 
 
 @autocasts
-@in_float32
 @op
+@rounded_once
 def softplus(x, /, beta=1.0, threshold=20.0):
     """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold."""
     z = x * beta
@@ -182,8 +184,8 @@ def softplus(x, /, beta=1.0, threshold=20.0):
     return y, lambda g: mx.where(z > threshold, g, g * precise.sigmoid(z))
 
 
-@in_float32
 @op
+@rounded_once
 def gelu(x, /, approximate="none"):
     """x * Phi(x), Phi the normal distribution (Hendrycks and Gimpel, 2016).
 
@@ -251,8 +253,8 @@ def _gated(input, axis):
     return mul(a, sigmoid(b))
 
 
-@in_float32
 @op
+@rounded_once
 def snake(x, alpha, beta, /):
     """x + sin(alpha * x)**2 / beta, the arrays broadcasting to x (Ziyin et al., 2020).
 
@@ -278,8 +280,8 @@ def snake(x, alpha, beta, /):
 # Over a dimension --------------------------------------------------------------------------------
 
 
-@in_float32
 @op
+@rounded_once
 def _softmax(x, /, *, dim):
     x, axes = floating(x), axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:
@@ -288,8 +290,8 @@ def _softmax(x, /, *, dim):
     return y, lambda g: y * (g - total(g * y, axes, True))
 
 
-@in_float32
 @op
+@rounded_once
 def _log_softmax(x, /, *, dim):
     x, axes = floating(x), axes_of(x.ndim, dim)
     if x.size == 0 or x.ndim == 0:

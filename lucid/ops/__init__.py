@@ -37,6 +37,7 @@ from lucid.ops.aliases import (
     negative,
     not_equal,
     subtract,
+    trapz,
     true_divide,
 )
 from lucid.ops.arrange import (
@@ -66,9 +67,7 @@ from lucid.ops.cast import (
     to_device,
 )
 from lucid.ops.compare import (
-    allclose,
     eq,
-    equal,
     ge,
     gt,
     isclose,
@@ -116,6 +115,17 @@ from lucid.ops.copies import (
     unsqueeze_copy,
     view_copy,
 )
+from lucid.ops.cumulative import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_trapezoid,
+    diff,
+    gradient,
+    logcumsumexp,
+    trapezoid,
+)
 from lucid.ops.cut import (
     chunk,
     dsplit,
@@ -134,6 +144,12 @@ from lucid.ops.diagonal import (
     diagonal_scatter,
     tril,
     triu,
+)
+from lucid.ops.distance import (
+    cdist,
+    dist,
+    norm,
+    renorm,
 )
 from lucid.ops.division import (
     div,
@@ -221,9 +237,15 @@ from lucid.ops.join import (
     stack,
     vstack,
 )
-from lucid.ops.linalg.decomposition import cholesky
-from lucid.ops.linalg.decomposition import old_qr as qr
-from lucid.ops.linalg.decomposition import old_svd as svd
+from lucid.ops.linalg.decomposition import (
+    cholesky,
+)
+from lucid.ops.linalg.decomposition import (
+    old_qr as qr,
+)
+from lucid.ops.linalg.decomposition import (
+    old_svd as svd,
+)
 from lucid.ops.linalg.matrix import (
     det,
     logdet,
@@ -252,10 +274,23 @@ from lucid.ops.linalg.product import (
     tensordot,
     vdot,
 )
-from lucid.ops.linalg.solve import cholesky_inverse, cholesky_solve, triangular_solve
-from lucid.ops.linalg.solve import inv as inverse
-from lucid.ops.linalg.solve import pinv as pinverse
-from lucid.ops.mask import fill, masked_fill, masked_scatter, masked_select
+from lucid.ops.linalg.solve import (
+    cholesky_inverse,
+    cholesky_solve,
+    triangular_solve,
+)
+from lucid.ops.linalg.solve import (
+    inv as inverse,
+)
+from lucid.ops.linalg.solve import (
+    pinv as pinverse,
+)
+from lucid.ops.mask import (
+    fill,
+    masked_fill,
+    masked_scatter,
+    masked_select,
+)
 from lucid.ops.math import (
     abs,
     add,
@@ -274,13 +309,21 @@ from lucid.ops.math import (
     rsub,
     sub,
 )
-from lucid.ops.nonzero import argwhere, nonzero, nonzero_static
+from lucid.ops.nonzero import (
+    argwhere,
+    nonzero,
+    nonzero_static,
+)
 from lucid.ops.order import (
     argmax,
     argmin,
     argsort,
+    bucketize,
+    kthvalue,
     max,
     min,
+    msort,
+    searchsorted,
     sort,
     topk,
 )
@@ -310,19 +353,28 @@ from lucid.ops.part import (
     unfold_copy,
     unravel_index,
 )
+from lucid.ops.quantile import (
+    median,
+    mode,
+    nanmedian,
+    nanquantile,
+    quantile,
+)
 from lucid.ops.reduce import (
     all,
+    allclose,
     amax,
     amin,
+    aminmax,
     any,
-    cumsum,
+    count_nonzero,
+    equal,
     logsumexp,
     mean,
-    norm,
+    nanmean,
+    nansum,
     prod,
-    std,
     sum,
-    var,
 )
 from lucid.ops.rounding import (
     ceil,
@@ -343,6 +395,11 @@ from lucid.ops.scatter import (
     scatter,
     scatter_add,
     scatter_reduce,
+)
+from lucid.ops.sets import (
+    isin,
+    unique,
+    unique_consecutive,
 )
 from lucid.ops.shape import (
     atleast_1d,
@@ -370,7 +427,20 @@ from lucid.ops.shape import (
     unsqueeze,
     view_as,
 )
-from lucid.ops.where import where
+from lucid.ops.statistics import (
+    bincount,
+    corrcoef,
+    cov,
+    histc,
+    histogram,
+    std,
+    std_mean,
+    var,
+    var_mean,
+)
+from lucid.ops.where import (
+    where,
+)
 
 # what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
 __all__ = [name for name, value in list(vars().items()) if callable(value)]

@@ -1,6 +1,6 @@
 """Other names that torch has for the same functions."""
 
-from lucid.ops import compare, complex, division, elementary, math, pairwise, rounding
+from lucid.ops import compare, complex, cumulative, division, elementary, math, pairwise, rounding
 
 absolute = math.abs
 arccos = elementary.acos
@@ -22,4 +22,5 @@ multiply = math.mul
 negative = math.neg
 not_equal = compare.ne
 subtract = math.sub
+trapz = cumulative.trapezoid
 true_divide = division.div

@@ -9,6 +9,7 @@ import mlx.core as mx
 from lucid.autograd.tape import Traced
 from lucid.ops.cast import clone
 from lucid.ops.gather import take_along_dim
+from lucid.ops.index import checked
 from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
@@ -22,7 +23,7 @@ class Ranked(NamedTuple):
     indices: Any
 
 
-def max(x, dim=None, keepdim=False):
+def max(input, dim=None, keepdim=False):
     """The largest value of all; with `dim`, (values, indices) along it; with a tensor, `maximum`.
 
     >>> import lucid
@@ -34,11 +35,11 @@ def max(x, dim=None, keepdim=False):
     [1, 0]
     """
     if isinstance(dim, Traced):
-        return maximum(x, dim)
-    return amax(x) if dim is None else _along(argmax, x, dim, keepdim)
+        return maximum(input, dim)
+    return amax(input) if dim is None else _along(argmax, input, dim, keepdim)
 
 
-def min(x, dim=None, keepdim=False):
+def min(input, dim=None, keepdim=False):
     """The smallest value of all; with `dim`, (values, indices) along it; with a tensor, `minimum`.
 
     >>> import lucid
@@ -46,15 +47,21 @@ def min(x, dim=None, keepdim=False):
     1.0
     """
     if isinstance(dim, Traced):
-        return minimum(x, dim)
-    return amin(x) if dim is None else _along(argmin, x, dim, keepdim)
+        return minimum(input, dim)
+    return amin(input) if dim is None else _along(argmin, input, dim, keepdim)
 
 
 def _along(find: Any, x: Any, dim: int, keepdim: bool) -> Ranked:
     (axis,) = axes_of(x.ndim, dim) or (0,)
     if x.ndim == 0:
         return Ranked(clone(x), find(x))
-    indices = unsqueeze(find(x, axis), axis)
+    return picked(x, unsqueeze(find(x, axis), axis), axis, keepdim)
+
+
+def picked(x: Any, indices: Any, axis: int, keepdim: bool) -> Ranked:
+    """The values at indices of size 1 along an axis, which goes unless `keepdim`."""
+    if x.ndim == 0:
+        return Ranked(clone(x), indices)
     values = take_along_dim(x, indices, axis)
     if keepdim:
         return Ranked(values, indices)
@@ -85,8 +92,8 @@ def _arg_extreme(name: str, find: Any, x: mx.array, dim: Any, keepdim: bool) -> 
 
 
 @op
-def argsort(x, /, dim=-1, descending=False):
-    """The indices that sort x along `dim`; equal values keep their order."""
+def argsort(x, /, dim=-1, descending=False, *, stable=True):
+    """The indices that sort x along `dim`; equal values keep their order, `stable` or not."""
     (axis,) = axes_of(x.ndim, dim) or (0,)
     if x.size == 0 or x.ndim == 0:
         return mx.zeros(x.shape, mx.int64), None
@@ -97,20 +104,27 @@ def argsort(x, /, dim=-1, descending=False):
     return x.shape[axis] - 1 - mx.argsort(x[back], axis=axis)[back].astype(mx.int64), None
 
 
-def sort(x, dim=-1, descending=False):
-    """(values, indices) of x in order along `dim`; equal values keep their order.
+def sort(input, dim=-1, descending=False, *, stable=True):
+    """(values, indices) of input in order along `dim`; equal values keep their order.
 
     >>> import lucid
     >>> values, indices = lucid.tensor([3.0, 1.0, 2.0]).sort()
     >>> indices.tolist()
     [1, 2, 0]
     """
-    indices = argsort(x, dim, descending)
-    return Ranked(clone(x) if x.ndim == 0 else take_along_dim(x, indices, dim), indices)
+    indices = argsort(input, dim, descending)
+    if input.ndim == 0:
+        return Ranked(clone(input), indices)
+    return Ranked(take_along_dim(input, indices, dim), indices)
 
 
-def topk(x, k, dim=-1, largest=True):
-    """(values, indices) of the k largest (or smallest) along `dim`, in order.
+def msort(input):
+    """The values in order along the first dimension."""
+    return sort(input, 0).values
+
+
+def topk(input, k, dim=-1, largest=True, sorted=True):
+    """(values, indices) of the k largest (or smallest) along `dim`, in order, `sorted` or not.
 
     Raises:
         ValueError: k is negative or more than there are.
@@ -119,11 +133,99 @@ def topk(x, k, dim=-1, largest=True):
     >>> lucid.tensor([3.0, 1.0, 2.0]).topk(2).values
     Tensor([3., 2.], grad=None)
     """
-    (axis,) = axes_of(x.ndim, dim) or (0,)
-    count = x.shape[axis] if x.ndim else 1
+    (axis,) = axes_of(input.ndim, dim) or (0,)
+    count = input.shape[axis] if input.ndim else 1
     if not 0 <= k <= count:
         raise ValueError(f"topk expects k from 0 to {count}, the size of dim {dim}, got {k}")
+    if input.ndim == 0:
+        return Ranked(clone(input), argsort(input))
+    indices = argsort(input, axis, largest)[(slice(None),) * axis + (slice(k),)]
+    return Ranked(take_along_dim(input, indices, axis), indices)
+
+
+def kthvalue(input, k, dim=-1, keepdim=False):
+    """(value, index) of the kth smallest along `dim`, from 1 on.
+
+    >>> import lucid
+    >>> lucid.kthvalue(lucid.tensor([3.0, 1.0, 2.0]), 2).values.item()
+    2.0
+    """
+    (axis,) = axes_of(input.ndim, dim) or (0,)
+    count = input.shape[axis] if input.ndim else 1
+    if not 1 <= k <= count:
+        raise ValueError(f"kthvalue expects k from 1 to {count}, the size of dim {dim}, got {k}")
+    order = argsort(input, dim)
+    if input.ndim:
+        order = order[(slice(None),) * axis + (slice(k - 1, k),)]
+    return picked(input, order, axis, keepdim)
+
+
+@op
+def searchsorted(
+    sorted_sequence, values, /, *, out_int32=False, right=False, side=None, sorter=None
+):
+    """Where `values` belong in sequences in ascending order along the last dimension.
+
+    Args:
+        out_int32: indices in int32 instead of int64.
+        right: behind equal elements instead of before them.
+        side: "left" or "right", the same by name.
+        sorter: the indices that bring the sequences into order, where they are not.
+
+    Shapes: (..., n) and (..., m) -> (..., m), or (n,) and any shape.
+
+    >>> import lucid
+    >>> lucid.searchsorted(lucid.tensor([1.0, 3.0, 5.0]), lucid.tensor([3.0, 6.0])).tolist()
+    [1, 3]
+    """
+    if side not in (None, "left", "right"):
+        raise ValueError(f'side must be "left" or "right", got {side!r}')
+    if side == "left" and right:
+        raise ValueError('side="left" and right=True contradict each other')
+    x = sorted_sequence if sorter is None else _arranged(sorted_sequence, sorter.array)
+    y = values if isinstance(values, mx.array) else mx.array(values, x.dtype)
     if x.ndim == 0:
-        return Ranked(clone(x), argsort(x))
-    indices = argsort(x, axis, largest)[(slice(None),) * axis + (slice(k),)]
-    return Ranked(take_along_dim(x, indices, axis), indices)
+        raise ValueError("searchsorted expects a sequence of at least one dimension")
+    if x.ndim > 1 and x.shape[:-1] != y.shape[:-1]:
+        raise ValueError(
+            "searchsorted expects sequences and values alike in all dimensions but the last, "
+            f"got shapes {x.shape} and {y.shape}"
+        )
+    places = insertion_points(x, y, right or side == "right")
+    return places if out_int32 else places.astype(mx.int64), None
+
+
+def _arranged(x: mx.array, order: mx.array) -> mx.array:
+    if order.shape != x.shape or not mx.issubdtype(order.dtype, mx.integer):
+        raise ValueError(
+            f"the sorter must be of integers and of shape {x.shape}, "
+            f"got {order.dtype} of shape {order.shape}"
+        )
+    return mx.take_along_axis(x, checked(order, x.shape[-1], x.ndim - 1), -1)
+
+
+def insertion_points(x: mx.array, y: mx.array, right: bool) -> mx.array:
+    """Where y belongs in the ascending x, by bisection along the last dimension, in int32."""
+    # a NaN is never below anything, so it comes last, as in torch
+    behind = mx.greater if right else mx.greater_equal
+    low = mx.zeros(y.shape, mx.int32)
+    high = mx.full(y.shape, x.shape[-1], mx.int32)
+    for _ in range(x.shape[-1].bit_length()):
+        middle = (low + high) // 2
+        probe = mx.minimum(middle, x.shape[-1] - 1)
+        found = mx.take(x, probe) if x.ndim == 1 else mx.take_along_axis(x, probe, -1)
+        up = mx.logical_not(behind(found, y)) & (low < high)
+        low, high = mx.where(up, middle + 1, low), mx.where(up, high, middle)
+    return low
+
+
+def bucketize(input, boundaries, *, out_int32=False, right=False):
+    """The number of the interval between `boundaries`, 1-D and ascending, that input lies in.
+
+    >>> import lucid
+    >>> lucid.bucketize(lucid.tensor([0.5, 2.0]), lucid.tensor([1.0, 2.0, 3.0])).tolist()
+    [0, 1]
+    """
+    if boundaries.ndim != 1:
+        raise ValueError(f"boundaries must be 1-D, got shape {boundaries.shape}")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)

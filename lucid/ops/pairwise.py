@@ -86,25 +86,18 @@ def heaviside(x, values, /):
 @holomorphic
 def logaddexp(x, y, /):
     """log(e**x + e**y) without overflow."""
-    return _log_of_sum(x, y, 1.0)
+    slopes = lambda: precise.logaddexp_slopes(x, y)  # noqa: E731
+    return precise.logaddexp(x, y), lambda g: tuple(g * slope for slope in slopes())
 
 
 @op(broadcasts=True)
 @rounded_once
-@holomorphic
 def logaddexp2(x, y, /):
     """log2(2**x + 2**y) without overflow."""
-    return _log_of_sum(x, y, math.log(2))
-
-
-def _log_of_sum(x, y, scale):
-    """log(b**x + b**y) to the base b whose logarithm is `scale`."""
-    top = mx.maximum(x, y)
-    same = x == y  # also where both are one infinity, whose difference is NaN
-    apart = mx.where(same, mx.zeros_like(top), mx.minimum(x, y) - top)
-    z = top + precise.log1p_exp(apart * scale) / scale
-    share = lambda a: mx.where(same, 0.5, precise.exp((a - z) * scale))  # noqa: E731
-    return z, lambda g: (g * share(x), g * share(y))
+    scale = math.log(2)
+    slopes = lambda: precise.logaddexp_slopes(scale * x, scale * y)  # noqa: E731
+    z = precise.logaddexp(scale * x, scale * y) / scale
+    return z, lambda g: tuple(g * slope for slope in slopes())
 
 
 @op(broadcasts=True)

@@ -17,12 +17,15 @@ from lucid.ops.rules import conjugate
 from lucid.ops.series import polynomial
 
 
-def _unless_float64(function: Callable) -> Callable[[Callable], Callable]:
-    """MLX's `function`, except on float64, where the decorated one runs."""
+def _unless_float64(
+    function: Callable, *, complex_too: bool = True
+) -> Callable[[Callable], Callable]:
+    """MLX's `function`, except on float64 (and complex64), where the decorated one runs."""
+    dtypes = (mx.float64, mx.complex64) if complex_too else (mx.float64,)
 
     def choose(precise: Callable) -> Callable:
         def chosen(x: mx.array, **settings: Any) -> mx.array:
-            return (precise if x.dtype == mx.float64 else function)(x, **settings)
+            return (precise if x.dtype in dtypes else function)(x, **settings)
 
         return chosen
 
@@ -68,18 +71,27 @@ def power_in_exponent(g, x, y):
     return mx.where(flat, mx.zeros_like(g), g * conjugate(slope))
 
 
-@_unless_float64(mx.exp)
+@_unless_float64(mx.exp, complex_too=False)
 def exp(x):
     return _power_of_e(x)
 
 
-@_unless_float64(mx.sin)
+def expm1(x):
+    """e**x - 1, of complex numbers too."""
+    if x.dtype != mx.complex64:
+        return mx.expm1(x)
+    size, angle = mx.real(x), mx.imag(x)
+    real = mx.expm1(size) * mx.cos(angle) - 2 * mx.square(mx.sin(0.5 * angle))
+    return real + mx.exp(size) * mx.sin(angle) * mx.array(1j)
+
+
+@_unless_float64(mx.sin, complex_too=False)
 def sin(x):
     t = mx.tan(0.5 * x)
     return 2 * t / (1 + t * t)
 
 
-@_unless_float64(mx.cos)
+@_unless_float64(mx.cos, complex_too=False)
 def cos(x):
     t = mx.tan(0.5 * x)
     return (1 - t) * (1 + t) / (1 + t * t)
@@ -110,7 +122,7 @@ def softmax(x, axis):
 
 @_unless_float64(mx.logsumexp)
 def logsumexp(x, axis, keepdims):
-    top = mx.max(x, axis=axis, keepdims=True)
+    top = mx.max(mx.real(x), axis=axis, keepdims=True)
     top = mx.where(mx.isfinite(top), top, mx.zeros_like(top))
     y = mx.log(mx.sum(exp(x - top), axis=axis, keepdims=True)) + top
     return y if keepdims else mx.squeeze(y, axis)
@@ -121,9 +133,35 @@ def softplus(x):
     return mx.maximum(x, 0) + mx.log1p(exp(-mx.abs(x)))
 
 
-def log1p_exp(x: mx.array) -> mx.array:
-    """log(1 + e**x) for x that is not large."""
-    return mx.log1p(exp(x))
+@mx.custom_function
+def logaddexp(x, y):
+    """log(e**x + e**y), in float64 and complex numbers too."""
+    if x.dtype == mx.complex64:
+        swap = mx.real(x) < mx.real(y)
+        top, low = mx.where(swap, y, x), mx.where(swap, x, y)
+    else:
+        top, low = mx.maximum(x, y), mx.minimum(x, y)
+    apart = mx.where(_one_infinity(x, y), mx.zeros_like(top), low - top)
+    rest = exp(apart)
+    return top + (mx.log(1 + rest) if x.dtype == mx.complex64 else mx.log1p(rest))
+
+
+@logaddexp.vjp
+def _logaddexp_vjp(primals, g, z):
+    x, y = primals
+    in_x, in_y = logaddexp_slopes(x, y)
+    return sum_to(g * conjugate(in_x), x.shape), sum_to(g * conjugate(in_y), y.shape)
+
+
+def logaddexp_slopes(x, y):
+    """The derivatives of logaddexp: 1/2 each for two of the same infinity."""
+    z, same = logaddexp(x, y), _one_infinity(x, y)
+    return [mx.where(same, 0.5, exp(mx.where(same, mx.zeros_like(z), a - z))) for a in (x, y)]
+
+
+def _one_infinity(x, y):
+    """Where the difference of the two would be NaN."""
+    return (x == y) & mx.isinf(x)
 
 
 def sinc(x: mx.array) -> mx.array:

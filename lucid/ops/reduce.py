@@ -6,12 +6,17 @@ MLX's reductions of an empty array can hang, so an empty input never reaches the
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 
 from lucid.ops import precise
+from lucid.ops.cast import dtype_of
+from lucid.ops.compare import eq, isclose, isnan, logical_not
+from lucid.ops.division import div
+from lucid.ops.math import where
 from lucid.ops.op import op
+from lucid.ops.rules import conjugate, holomorphic, rounded_once
 
 
 def axes_of(ndim: int, dim: Any) -> tuple[int, ...]:
@@ -55,51 +60,96 @@ def floating(x: mx.array) -> mx.array:
     return x if mx.issubdtype(x.dtype, mx.inexact) else x.astype(mx.float32)
 
 
-def _spread(g: mx.array, shape: tuple[int, ...], axes: tuple[int, ...]) -> mx.array:
+def spread(g: mx.array, shape: tuple[int, ...], axes: tuple[int, ...]) -> mx.array:
     """A gradient of the reduced shape, repeated along the reduced axes."""
     return mx.broadcast_to(g.reshape(reduced_shape(shape, axes, True)), shape)
 
 
+def all_axes(ndim: int, dim: Any) -> tuple[int, ...]:
+    """`axes_of`, where an empty tuple too means all dimensions, as in torch's reductions."""
+    return axes_of(ndim, None if isinstance(dim, tuple | list) and not dim else dim)
+
+
+def in_dtype(x: mx.array, dtype: Any) -> mx.array:
+    """x in the dtype that was asked for; None leaves it."""
+    return x if dtype is None else x.astype(dtype_of(dtype))
+
+
 @op(linear=True)
-def sum(x, /, dim=None, keepdim=False):
+def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` (an int, a tuple, or None for all). Integers add up in int64.
 
     >>> import lucid
     >>> lucid.ones(2, 3).sum(dim=1)
     Tensor([3., 3.], grad=None)
     """
-    axes, shape = axes_of(x.ndim, dim), x.shape
-    return total(x, axes, keepdim), lambda g: _spread(g, shape, axes)
+    axes, shape = all_axes(x.ndim, dim), x.shape
+    return total(in_dtype(x, dtype), axes, keepdim), lambda g: spread(g, shape, axes)
 
 
 @op(linear=True)
-def mean(x, /, dim=None, keepdim=False):
+def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim`. The mean of nothing is NaN, as in torch."""
+    x = in_dtype(x, dtype)
     if not mx.issubdtype(x.dtype, mx.inexact):
         raise TypeError(f"mean expects a floating point tensor, got {x.dtype}; use x.float()")
-    axes, shape = axes_of(x.ndim, dim), x.shape
+    axes, shape = all_axes(x.ndim, dim), x.shape
     count = math.prod(shape[a] for a in axes)
     if count == 0:
         return mx.full(reduced_shape(shape, axes, keepdim), float("nan"), x.dtype), (
             lambda g: mx.zeros(shape, g.dtype)
         )
-    return total(x, axes, keepdim) * (1 / count), lambda g: _spread(g * (1 / count), shape, axes)
+    # a sum in float16 could overflow where the mean does not
+    wide = x.astype(mx.float32) if x.dtype in (mx.float16, mx.bfloat16) else x
+    y = (total(wide, axes, keepdim) * (1 / count)).astype(x.dtype)
+    return y, lambda g: spread(g * (1 / count), shape, axes)
+
+
+def nansum(input, dim=None, keepdim=False, *, dtype=None):
+    """The sum over `dim` of what is not NaN.
+
+    >>> import lucid
+    >>> lucid.nansum(lucid.tensor([1.0, float("nan"), 3.0])).item()
+    4.0
+    """
+    _refuse_complex("nansum", input)
+    return sum(where(isnan(input), 0, input), dim, keepdim, dtype=dtype)
+
+
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The mean over `dim` of what is not NaN; NaN where all is."""
+    _refuse_complex("nanmean", input)
+    if not mx.issubdtype(input.dtype, mx.inexact):
+        raise TypeError(f"nanmean expects a floating point tensor, got {input.dtype}")
+    counts = sum(logical_not(isnan(input)), dim, keepdim)
+    return div(nansum(input, dim, keepdim, dtype=dtype), counts)
+
+
+def _refuse_complex(name: str, x: Any) -> None:
+    if x.dtype == mx.complex64:
+        raise TypeError(f"{name} expects real numbers, got complex64")
+
+
+@op
+def count_nonzero(x, /, dim=None):
+    """How many elements along `dim` are not 0, in int64."""
+    return total(x != 0, all_axes(x.ndim, dim)), None
 
 
 @op
 def amax(x, /, dim=None, keepdim=False):
     """The largest value over `dim`; ties share the gradient."""
-    return _extreme(mx.max, x, dim, keepdim)
+    return extreme(mx.max, x, dim, keepdim)
 
 
 @op
 def amin(x, /, dim=None, keepdim=False):
     """The smallest value over `dim`; ties share the gradient."""
-    return _extreme(mx.min, x, dim, keepdim)
+    return extreme(mx.min, x, dim, keepdim)
 
 
-def _extreme(reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
-    axes, shape = axes_of(x.ndim, dim), x.shape
+def extreme(reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
+    axes, shape = all_axes(x.ndim, dim), x.shape
     refuse_empty(shape, axes)
     if x.size == 0:
         return mx.zeros(reduced_shape(shape, axes, keepdim), x.dtype), (
@@ -109,9 +159,27 @@ def _extreme(reduce: Any, x: mx.array, dim: Any, keepdim: bool) -> Any:
 
     def rule(g):
         hit = (x == y.reshape(reduced_shape(shape, axes, True))).astype(g.dtype)
-        return hit / total(hit, axes, True) * _spread(g, shape, axes)
+        return hit / total(hit, axes, True) * spread(g, shape, axes)
 
     return y, rule
+
+
+class Extremes(NamedTuple):
+    """The smallest and the largest values."""
+
+    min: Any
+    max: Any
+
+
+def aminmax(input, *, dim=None, keepdim=False):
+    """(min, max) along `dim`, or of all.
+
+    >>> import lucid
+    >>> low, high = lucid.aminmax(lucid.tensor([3.0, 1.0, 2.0]))
+    >>> low.item(), high.item()
+    (1.0, 3.0)
+    """
+    return Extremes(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
 def refuse_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
@@ -125,99 +193,33 @@ def refuse_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
 
 @op
 def all(x, /, dim=None, keepdim=False):
-    """True where every element along `dim` is nonzero."""
-    axes = axes_of(x.ndim, dim)
-    misses = total(mx.logical_not(x.astype(mx.bool_)), axes, keepdim)
-    return misses == 0, None
+    """True where every element along `dim` is nonzero (1 for uint8, as in torch)."""
+    misses = total(mx.logical_not(x.astype(mx.bool_)), axes_of(x.ndim, dim), keepdim)
+    return _truth(misses == 0, x), None
 
 
 @op
 def any(x, /, dim=None, keepdim=False):
-    """True where some element along `dim` is nonzero."""
-    axes = axes_of(x.ndim, dim)
-    return total(x.astype(mx.bool_), axes, keepdim) != 0, None
+    """True where some element along `dim` is nonzero (1 for uint8, as in torch)."""
+    return _truth(total(x.astype(mx.bool_), axes_of(x.ndim, dim), keepdim) != 0, x), None
+
+
+def _truth(y: mx.array, x: mx.array) -> mx.array:
+    return y.astype(mx.uint8) if x.dtype == mx.uint8 else y
 
 
 @op
-def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The variance over `dim`, divided by n - correction (1, or 0 with `unbiased=False`)."""
-    return _moments(x, dim, unbiased, keepdim, correction)
-
-
-@op
-def std(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The standard deviation over `dim`: the square root of `var`."""
-    variance, spread = _moments(x, dim, unbiased, keepdim, correction)
-    y = mx.sqrt(variance)
-
-    def rule(g):  # 0 where all values are equal, as in torch
-        flat = y == 0
-        return spread(mx.where(flat, mx.zeros_like(g), 0.5 * g / mx.where(flat, 1.0, y)))
-
-    return y, rule
-
-
-def _moments(x: mx.array, dim: Any, unbiased: bool, keepdim: bool, correction: Any) -> Any:
-    if not mx.issubdtype(x.dtype, mx.inexact):
-        raise TypeError(f"expected a floating point tensor, got {x.dtype}; use x.float()")
-    axes, shape = axes_of(x.ndim, dim), x.shape
-    correction = (1 if unbiased else 0) if correction is None else correction
-    count = math.prod(shape[a] for a in axes)
-    if count - correction <= 0:
-        nan = mx.full(reduced_shape(shape, axes, keepdim), float("nan"), x.dtype)
-        return nan, lambda g: mx.full(shape, float("nan"), g.dtype)
-    centred = x - total(x, axes, True) * (1 / count)
-    y = total(centred * centred, axes, keepdim) * (1 / (count - correction))
-    return y, lambda g: _spread(g, shape, axes) * centred * (2 / (count - correction))
-
-
-@op
-def norm(x, /, p=2, dim=None, keepdim=False):
-    """The vector norm (sum |x|**p)**(1/p) over `dim`; p may be inf or -inf.
-
-    The gradient at 0 is 0, as in torch.
-
-    >>> import lucid
-    >>> lucid.norm(lucid.tensor([3.0, 4.0])).item()
-    5.0
-    """
-    if not mx.issubdtype(x.dtype, mx.inexact):
-        raise TypeError(f"norm expects a floating point tensor, got {x.dtype}; use x.float()")
-    p = 2.0 if p == "fro" else float(p)
-    axes, shape = axes_of(x.ndim, dim), x.shape
-    size = mx.abs(x)
-    if math.isinf(p):
-        y, pull = _extreme(mx.max if p > 0 else mx.min, size, dim, keepdim)
-        return y, lambda g: pull(g) * mx.sign(x)
-    if p == 0:
-        return total((x != 0).astype(size.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
-    if p == 1:
-        return total(size, axes, keepdim), lambda g: _spread(g, shape, axes) * mx.sign(x)
-    # zeros are taken out before the powers, whose derivatives there would be infinite
-    none = size == 0
-    powers = mx.where(none, mx.zeros_like(size), mx.power(mx.where(none, 1.0, size), p))
-    sums = total(powers, axes, keepdim)
-    empty = sums == 0
-    y = mx.where(empty, mx.zeros_like(sums), mx.power(mx.where(empty, 1.0, sums), 1 / p))
-
-    def rule(g):
-        ratio = mx.where(none, 1.0, size) / _spread(mx.where(empty, 1.0, y), shape, axes)
-        slope = mx.where(none, mx.zeros_like(size), mx.power(ratio, p - 1)) * mx.sign(x)
-        return _spread(g, shape, axes) * slope
-
-    return y, rule
-
-
-@op
-def prod(x, /, dim=None, keepdim=False):
+@rounded_once(integers=True)
+def prod(x, /, dim=None, keepdim=False, *, dtype=None):
     """The product over `dim`; the product of nothing is 1. Integers multiply in int64.
 
     >>> import lucid
     >>> lucid.tensor([2.0, 3.0, 0.5]).prod().item()
     3.0
     """
-    axes, shape = axes_of(x.ndim, dim), x.shape
-    if not mx.issubdtype(x.dtype, mx.inexact):
+    axes, shape = all_axes(x.ndim, dim), x.shape
+    x = in_dtype(x, dtype)
+    if not mx.issubdtype(x.dtype, mx.inexact) and dtype is None:
         x = x.astype(mx.int64)
     if x.size == 0:
         return mx.ones(reduced_shape(shape, axes, keepdim), x.dtype), (
@@ -230,9 +232,10 @@ def prod(x, /, dim=None, keepdim=False):
         back = [order.index(a) for a in range(len(shape))]
         moved = mx.transpose(x, order)
         others = _others(moved.reshape(*(shape[a] for a in kept), -1))
-        return _spread(g, shape, axes) * mx.transpose(others.reshape(moved.shape), back)
+        return spread(g, shape, axes) * conjugate(mx.transpose(others.reshape(moved.shape), back))
 
-    return (mx.prod(x, axis=axes, keepdims=keepdim) if axes else x), rule
+    y = mx.prod(x, axis=axes, keepdims=keepdim) if axes else x
+    return y.astype(x.dtype), rule
 
 
 def _others(x: mx.array) -> mx.array:
@@ -248,9 +251,11 @@ def _others(x: mx.array) -> mx.array:
 
 
 @op
+@rounded_once
+@holomorphic
 def logsumexp(x, /, dim, keepdim=False):
     """log(sum(exp(x))) over `dim`, without overflow; of nothing it is -inf."""
-    x, axes, shape = floating(x), axes_of(x.ndim, dim), x.shape
+    axes, shape = all_axes(x.ndim, dim), x.shape
     if x.size == 0:
         nothing = mx.full(reduced_shape(shape, axes, keepdim), -math.inf, x.dtype)
         return nothing, lambda g: mx.zeros(shape, g.dtype)
@@ -258,17 +263,23 @@ def logsumexp(x, /, dim, keepdim=False):
 
     def rule(g):
         top = mx.where(y == -math.inf, mx.zeros_like(y), y)  # else -inf - -inf would be NaN
-        return _spread(g, shape, axes) * precise.exp(x - _spread(top, shape, axes))
+        return spread(g, shape, axes) * precise.exp(x - spread(top, shape, axes))
 
     return y, rule
 
 
-@op
-def cumsum(x, /, dim):
-    """The running sum along `dim`. Integers add up in int64."""
-    (axis,) = axes_of(x.ndim, dim) or (0,)
-    if not mx.issubdtype(x.dtype, mx.inexact):
-        x = x.astype(mx.int64)
-    if x.size == 0 or x.ndim == 0:
-        return x, lambda g: g
-    return mx.cumsum(x, axis=axis), lambda g: mx.cumsum(g, axis=axis, reverse=True)
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """True if |input - other| <= atol + rtol * |other| everywhere.
+
+    >>> import lucid
+    >>> lucid.allclose(lucid.ones(2), lucid.ones(2) + 1e-9)
+    True
+    """
+    return bool(all(isclose(input, other, rtol, atol, equal_nan)))
+
+
+def equal(input: Any, other: Any) -> bool:
+    """True if shapes and all values are the same."""
+    return input.shape == other.shape and bool(all(eq(input, other)))

@@ -161,6 +161,17 @@ class Methods(Operators):
     all = ops.all
     any = ops.any
     cumsum = ops.cumsum
+    cumprod = ops.cumprod
+    cummax = ops.cummax
+    cummin = ops.cummin
+    logcumsumexp = ops.logcumsumexp
+    diff = ops.diff
+    nansum = ops.nansum
+    nanmean = ops.nanmean
+    aminmax = ops.aminmax
+    count_nonzero = ops.count_nonzero
+    dist = ops.dist
+    renorm = ops.renorm
     logsumexp = ops.logsumexp
 
     max = ops.max
@@ -170,6 +181,20 @@ class Methods(Operators):
     sort = ops.sort
     argsort = ops.argsort
     topk = ops.topk
+    msort = ops.msort
+    kthvalue = ops.kthvalue
+    median = ops.median
+    nanmedian = ops.nanmedian
+    mode = ops.mode
+    quantile = ops.quantile
+    nanquantile = ops.nanquantile
+    unique = ops.unique
+    unique_consecutive = ops.unique_consecutive
+    bincount = ops.bincount
+    histc = ops.histc
+    histogram = ops.histogram
+    cov = ops.cov
+    corrcoef = ops.corrcoef
 
     reshape = ops.reshape
     view = ops.reshape

@@ -1,0 +1,109 @@
+"""Norms of vectors, and distances between them."""
+
+from __future__ import annotations
+
+import math
+
+import mlx.core as mx
+
+from lucid.ops import precise
+from lucid.ops.math import mul, sub, where
+from lucid.ops.op import op
+from lucid.ops.reduce import all_axes, axes_of, extreme, in_dtype, spread, total
+from lucid.ops.rules import rounded_once
+from lucid.ops.shape import unsqueeze
+
+
+@op
+@rounded_once(integers=True)
+def norm(x, /, p=2, dim=None, keepdim=False, *, dtype=None):
+    """The vector norm (sum |x|**p)**(1/p) over `dim`; p may be inf or -inf, "fro" is 2.
+
+    The gradient at 0 is 0, as in torch.
+
+    >>> import lucid
+    >>> lucid.norm(lucid.tensor([3.0, 4.0])).item()
+    5.0
+    """
+    x = in_dtype(x, dtype)
+    if not mx.issubdtype(x.dtype, mx.inexact):
+        raise TypeError(f"norm expects a floating point tensor, got {x.dtype}; use x.float()")
+    p = 2.0 if p is None or p == "fro" else float(p)
+    axes, shape = all_axes(x.ndim, dim), x.shape
+    size = mx.abs(x)
+    if math.isinf(p):
+        y, pull = extreme(mx.max if p > 0 else mx.min, size, dim, keepdim)
+        return y, lambda g: pull(g) * _direction(x)
+    if p == 0:
+        return total((x != 0).astype(size.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
+    if p == 1:
+        return total(size, axes, keepdim), lambda g: spread(g, shape, axes) * _direction(x)
+    # zeros are taken out before the powers, whose derivatives there would be infinite
+    none = size == 0
+    powers = mx.where(none, mx.zeros_like(size), _power(mx.where(none, 1.0, size), p))
+    sums = total(powers, axes, keepdim)
+    empty = sums == 0
+    y = mx.where(empty, mx.zeros_like(sums), _power(mx.where(empty, 1.0, sums), 1 / p))
+
+    def rule(g):
+        ratio = mx.where(none, 1.0, size) / spread(mx.where(empty, 1.0, y), shape, axes)
+        slope = mx.where(none, mx.zeros_like(size), _power(ratio, p - 1)) * _direction(x)
+        return spread(g, shape, axes) * slope
+
+    return y, rule
+
+
+def _power(x: mx.array, p: float) -> mx.array:
+    """x ** p, quick for the powers of the Euclidean norm."""
+    quick = {0.5: mx.sqrt, 1.0: lambda a: a, 2.0: mx.square}.get(p)
+    return quick(x) if quick else precise.power(x, mx.array(p, x.dtype))
+
+
+def _direction(x: mx.array) -> mx.array:
+    """x / |x|, and 0 at 0."""
+    if x.dtype != mx.complex64:
+        return mx.sign(x)
+    size = mx.abs(x)
+    return mx.where(size == 0, mx.zeros_like(x), x / mx.where(size == 0, 1.0, size))
+
+
+def dist(input, other, p=2):
+    """The p-norm of input - other.
+
+    >>> import lucid
+    >>> lucid.dist(lucid.tensor([3.0, 0.0]), lucid.tensor([0.0, 4.0])).item()
+    5.0
+    """
+    return norm(sub(input, other), p)
+
+
+def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+    """The p-norm of the difference of every row of x1 and every row of x2.
+
+    Shapes: (..., P, M) and (..., R, M) -> (..., P, R). `compute_mode` is torch's choice between
+    formulas; here the differences are always taken, which is the precise one.
+
+    >>> import lucid
+    >>> lucid.cdist(lucid.tensor([[0.0], [1.0]]), lucid.tensor([[3.0]])).tolist()
+    [[3.0], [2.0]]
+    """
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(
+            f"cdist expects (..., P, M) and (..., R, M), got shapes {x1.shape} and {x2.shape}"
+        )
+    if p < 0:
+        raise ValueError(f"cdist expects p >= 0, got {p}")
+    return norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
+
+
+def renorm(input, p, dim, maxnorm):
+    """input with every slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
+    (axis,) = axes_of(input.ndim, dim)
+    if input.ndim < 2 or p <= 0 or maxnorm < 0:
+        raise ValueError(
+            "renorm expects at least 2 dimensions, p > 0 and maxnorm >= 0, "
+            f"got shape {input.shape}, p={p} and maxnorm={maxnorm}"
+        )
+    sizes = norm(input, p, tuple(a for a in range(input.ndim) if a != axis), True)
+    # 1e-7 as in torch, against a division by 0
+    return mul(input, where(sizes > maxnorm, maxnorm / (sizes + 1e-7), 1.0))

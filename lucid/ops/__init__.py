@@ -67,7 +67,9 @@ from lucid.ops.cast import (
     to_device,
 )
 from lucid.ops.compare import (
+    allclose,
     eq,
+    equal,
     ge,
     gt,
     isclose,
@@ -309,6 +311,10 @@ from lucid.ops.math import (
     rsub,
     sub,
 )
+from lucid.ops.nan import (
+    nanmean,
+    nansum,
+)
 from lucid.ops.nonzero import (
     argwhere,
     nonzero,
@@ -362,17 +368,13 @@ from lucid.ops.quantile import (
 )
 from lucid.ops.reduce import (
     all,
-    allclose,
     amax,
     amin,
     aminmax,
     any,
     count_nonzero,
-    equal,
     logsumexp,
     mean,
-    nanmean,
-    nansum,
     prod,
     sum,
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlx.core as mx
 
 from lucid.ops.op import op
+from lucid.ops.reduce import all
 
 
 @op(broadcasts=True)
@@ -124,3 +127,20 @@ def isclose(x, y, /, rtol=1e-5, atol=1e-8, equal_nan=False):
     if rtol < 0 or atol < 0:
         raise ValueError(f"tolerances must not be negative, got rtol={rtol} and atol={atol}")
     return mx.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan), None
+
+
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """True if |input - other| <= atol + rtol * |other| everywhere.
+
+    >>> import lucid
+    >>> lucid.allclose(lucid.ones(2), lucid.ones(2) + 1e-9)
+    True
+    """
+    return bool(all(isclose(input, other, rtol, atol, equal_nan)))
+
+
+def equal(input: Any, other: Any) -> bool:
+    """True if shapes and all values are the same."""
+    return input.shape == other.shape and bool(all(eq(input, other)))

@@ -211,7 +211,7 @@ def gradient(input, *, spacing=None, dim=None, edge_order=1):
     )
 
 
-def _slopes(y: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+def _slopes(y, axis, spacing, edge_order):
     """Differences of second order inside, and of `edge_order` at the ends; any spacing."""
     n = y.shape[axis]
     if isinstance(spacing, Traced) and spacing.ndim:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import mlx.core as mx
 
 from lucid.ops import precise
-from lucid.ops.math import mul, sub, where
+from lucid.ops.math import mul, sub
 from lucid.ops.op import op
 from lucid.ops.reduce import all_axes, axes_of, extreme, in_dtype, spread, total
 from lucid.ops.rules import rounded_once
 from lucid.ops.shape import unsqueeze
+from lucid.ops.where import where
 
 
 @op
@@ -53,7 +55,7 @@ def norm(x, /, p=2, dim=None, keepdim=False, *, dtype=None):
     return y, rule
 
 
-def _power(x: mx.array, p: float) -> mx.array:
+def _power(x: mx.array, p: float) -> Any:
     """x ** p, quick for the powers of the Euclidean norm."""
     quick = {0.5: mx.sqrt, 1.0: lambda a: a, 2.0: mx.square}.get(p)
     return quick(x) if quick else precise.power(x, mx.array(p, x.dtype))

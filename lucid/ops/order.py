@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from lucid.autograd.tape import Traced
+from lucid.ops.bounds import checked
 from lucid.ops.cast import clone
 from lucid.ops.gather import take_along_dim
-from lucid.ops.index import checked
 from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
@@ -201,7 +201,7 @@ def _arranged(x: mx.array, order: mx.array) -> mx.array:
             f"the sorter must be of integers and of shape {x.shape}, "
             f"got {order.dtype} of shape {order.shape}"
         )
-    return mx.take_along_axis(x, checked(order, x.shape[-1], x.ndim - 1), -1)
+    return mx.take_along_axis(x, checked("searchsorted", order, x.shape[-1], x.ndim - 1), -1)
 
 
 def insertion_points(x: mx.array, y: mx.array, right: bool) -> mx.array:

@@ -10,12 +10,13 @@ from lucid.autograd.tape import Traced
 from lucid.ops.cast import astype, clone
 from lucid.ops.compare import isnan, logical_not
 from lucid.ops.gather import take_along_dim
-from lucid.ops.math import clamp, lerp, mul, sub, where
+from lucid.ops.math import clamp, lerp, mul, sub
 from lucid.ops.op import op
 from lucid.ops.order import Ranked, argsort, picked, sort
 from lucid.ops.reduce import any, axes_of, extreme, refuse_empty, sum
 from lucid.ops.rounding import ceil, floor, round
 from lucid.ops.shape import flatten, movedim, reshape, squeeze, unsqueeze
+from lucid.ops.where import where
 
 
 def median(input, dim=None, keepdim=False):

@@ -12,9 +12,6 @@ import mlx.core as mx
 
 from lucid.ops import precise
 from lucid.ops.cast import dtype_of
-from lucid.ops.compare import eq, isclose, isnan, logical_not
-from lucid.ops.division import div
-from lucid.ops.math import where
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate, holomorphic, rounded_once
 
@@ -103,31 +100,6 @@ def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     wide = x.astype(mx.float32) if x.dtype in (mx.float16, mx.bfloat16) else x
     y = (total(wide, axes, keepdim) * (1 / count)).astype(x.dtype)
     return y, lambda g: spread(g * (1 / count), shape, axes)
-
-
-def nansum(input, dim=None, keepdim=False, *, dtype=None):
-    """The sum over `dim` of what is not NaN.
-
-    >>> import lucid
-    >>> lucid.nansum(lucid.tensor([1.0, float("nan"), 3.0])).item()
-    4.0
-    """
-    _refuse_complex("nansum", input)
-    return sum(where(isnan(input), 0, input), dim, keepdim, dtype=dtype)
-
-
-def nanmean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean over `dim` of what is not NaN; NaN where all is."""
-    _refuse_complex("nanmean", input)
-    if not mx.issubdtype(input.dtype, mx.inexact):
-        raise TypeError(f"nanmean expects a floating point tensor, got {input.dtype}")
-    counts = sum(logical_not(isnan(input)), dim, keepdim)
-    return div(nansum(input, dim, keepdim, dtype=dtype), counts)
-
-
-def _refuse_complex(name: str, x: Any) -> None:
-    if x.dtype == mx.complex64:
-        raise TypeError(f"{name} expects real numbers, got complex64")
 
 
 @op
@@ -266,20 +238,3 @@ def logsumexp(x, /, dim, keepdim=False):
         return spread(g, shape, axes) * precise.exp(x - spread(top, shape, axes))
 
     return y, rule
-
-
-def allclose(
-    input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
-    """True if |input - other| <= atol + rtol * |other| everywhere.
-
-    >>> import lucid
-    >>> lucid.allclose(lucid.ones(2), lucid.ones(2) + 1e-9)
-    True
-    """
-    return bool(all(isclose(input, other, rtol, atol, equal_nan)))
-
-
-def equal(input: Any, other: Any) -> bool:
-    """True if shapes and all values are the same."""
-    return input.shape == other.shape and bool(all(eq(input, other)))

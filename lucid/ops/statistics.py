@@ -251,8 +251,9 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
 def _edges(x: mx.array, bins: int, range: Any) -> mx.array:
     if bins <= 0:
         raise ValueError(f"histogram expects at least one bin, got {bins}")
-    low, high = (0.0, 1.0) if x.size == 0 else (mx.min(x).item(), mx.max(x).item())
-    low, high = (low, high) if range is None else range
+    if range is None:
+        range = (0.0, 1.0) if x.size == 0 else (mx.min(x).item(), mx.max(x).item())
+    low, high = range
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"histogram expects a finite, ascending range, got {low} to {high}")
     if low == high:

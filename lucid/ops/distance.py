@@ -1,72 +1,29 @@
-"""Norms of vectors, and distances between them."""
+"""Norms, and distances between vectors."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import mlx.core as mx
-
-from lucid.ops import precise
+from lucid.ops.linalg.norm import matrix_norm
 from lucid.ops.math import mul, sub
-from lucid.ops.op import op
-from lucid.ops.reduce import all_axes, axes_of, extreme, in_dtype, spread, total
-from lucid.ops.rules import rounded_once
+from lucid.ops.norm import p_norm
+from lucid.ops.reduce import axes_of
 from lucid.ops.shape import unsqueeze
 from lucid.ops.where import where
 
 
-@op
-@rounded_once(integers=True)
-def norm(x, /, p=2, dim=None, keepdim=False, *, dtype=None):
-    """The vector norm (sum |x|**p)**(1/p) over `dim`; p may be inf or -inf, "fro" is 2.
+def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
+    """The vector norm (sum |x|**p)**(1/p) over `dim`, `p_norm`; or of matrices the nuclear one.
 
-    The gradient at 0 is 0, as in torch.
+    Args:
+        p: a number, inf or -inf; "fro" is 2; "nuc" is the sum of the singular values of the
+            matrices in two dimensions.
 
     >>> import lucid
     >>> lucid.norm(lucid.tensor([3.0, 4.0])).item()
     5.0
     """
-    x = in_dtype(x, dtype)
-    if not mx.issubdtype(x.dtype, mx.inexact):
-        raise TypeError(f"norm expects a floating point tensor, got {x.dtype}; use x.float()")
-    p = 2.0 if p is None or p == "fro" else float(p)
-    axes, shape = all_axes(x.ndim, dim), x.shape
-    size = mx.abs(x)
-    if math.isinf(p):
-        y, pull = extreme(mx.max if p > 0 else mx.min, size, dim, keepdim)
-        return y, lambda g: pull(g) * _direction(x)
-    if p == 0:
-        return total((x != 0).astype(size.dtype), axes, keepdim), lambda g: mx.zeros_like(x)
-    if p == 1:
-        return total(size, axes, keepdim), lambda g: spread(g, shape, axes) * _direction(x)
-    # zeros are taken out before the powers, whose derivatives there would be infinite
-    none = size == 0
-    powers = mx.where(none, mx.zeros_like(size), _power(mx.where(none, 1.0, size), p))
-    sums = total(powers, axes, keepdim)
-    empty = sums == 0
-    y = mx.where(empty, mx.zeros_like(sums), _power(mx.where(empty, 1.0, sums), 1 / p))
-
-    def rule(g):
-        ratio = mx.where(none, 1.0, size) / spread(mx.where(empty, 1.0, y), shape, axes)
-        slope = mx.where(none, mx.zeros_like(size), _power(ratio, p - 1)) * _direction(x)
-        return spread(g, shape, axes) * slope
-
-    return y, rule
-
-
-def _power(x: mx.array, p: float) -> Any:
-    """x ** p, quick for the powers of the Euclidean norm."""
-    quick = {0.5: mx.sqrt, 1.0: lambda a: a, 2.0: mx.square}.get(p)
-    return quick(x) if quick else precise.power(x, mx.array(p, x.dtype))
-
-
-def _direction(x: mx.array) -> mx.array:
-    """x / |x|, and 0 at 0."""
-    if x.dtype != mx.complex64:
-        return mx.sign(x)
-    size = mx.abs(x)
-    return mx.where(size == 0, mx.zeros_like(x), x / mx.where(size == 0, 1.0, size))
+    if p == "nuc":
+        return matrix_norm(input, p, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return p_norm(input, p, dim, keepdim, dtype=dtype)
 
 
 def dist(input, other, p=2):
@@ -76,7 +33,7 @@ def dist(input, other, p=2):
     >>> lucid.dist(lucid.tensor([3.0, 0.0]), lucid.tensor([0.0, 4.0])).item()
     5.0
     """
-    return norm(sub(input, other), p)
+    return p_norm(sub(input, other), p)
 
 
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
@@ -95,7 +52,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
         )
     if p < 0:
         raise ValueError(f"cdist expects p >= 0, got {p}")
-    return norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
+    return p_norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
 
 
 def renorm(input, p, dim, maxnorm):
@@ -106,6 +63,6 @@ def renorm(input, p, dim, maxnorm):
             "renorm expects at least 2 dimensions, p > 0 and maxnorm >= 0, "
             f"got shape {input.shape}, p={p} and maxnorm={maxnorm}"
         )
-    sizes = norm(input, p, tuple(a for a in range(input.ndim) if a != axis), True)
+    sizes = p_norm(input, p, tuple(a for a in range(input.ndim) if a != axis), True)
     # 1e-7 as in torch, against a division by 0
     return mul(input, where(sizes > maxnorm, maxnorm / (sizes + 1e-7), 1.0))

@@ -13,8 +13,8 @@ from lucid.ops.linalg import check
 from lucid.ops.linalg.decomposition import svdvals
 from lucid.ops.linalg.solve import inv
 from lucid.ops.math import abs, mul
+from lucid.ops.norm import p_norm
 from lucid.ops.reduce import amax, amin, axes_of, sum
-from lucid.ops.reduce import norm as reduced_norm
 from lucid.ops.shape import movedim, unsqueeze
 
 
@@ -40,9 +40,7 @@ def vector_norm(
     if isinstance(ord, str | complex):
         raise ValueError(f"vector_norm: ord must be a number, got {ord!r}")
     x = _inexact("vector_norm", x, dtype)
-    if x.dtype in (mx.float16, mx.bfloat16):  # whose powers would be coarse
-        return astype(reduced_norm(astype(x, mx.float32), ord, dim, keepdim), x.dtype)
-    return reduced_norm(x, ord, dim, keepdim)
+    return p_norm(x, ord, dim, keepdim)
 
 
 def matrix_norm(
@@ -62,7 +60,7 @@ def matrix_norm(
     A = _inexact("matrix_norm", A, dtype)
     rows, columns = _matrix_dims(A, dim)
     if ord == "fro":
-        return reduced_norm(A, 2, (rows, columns), keepdim)
+        return p_norm(A, 2, (rows, columns), keepdim)
     if ord in ("nuc", 2, -2):
         values = svdvals(movedim(A, (rows, columns), (-2, -1)))
         least = {"nuc": sum, 2: amax, -2: amin}[ord](values, -1)

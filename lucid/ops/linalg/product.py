@@ -196,7 +196,9 @@ def tensordot(a, b, dims=2):
     over_a, over_b = (axes_of(x.ndim, tuple(d)) for x, d in zip((a, b), dims, strict=True))
     if len(over_a) == len(over_b):  # a size of 1 broadcasts
         a, b = (
-            sum(x, [i for i, j in pairs if x.shape[i] != 1 == y.shape[j]], keepdim=True)
+            sum(x, gone, keepdim=True)
+            if (gone := [i for i, j in pairs if x.shape[i] != 1 == y.shape[j]])
+            else x
             for x, y, pairs in (
                 (a, b, list(zip(over_a, over_b, strict=True))),
                 (b, a, list(zip(over_b, over_a, strict=True))),

@@ -1,12 +1,13 @@
 """Optimizers and learning-rate schedules, with torch's names, options and update formulas."""
 
-from lucid.optim import lr_scheduler
+from lucid.optim import lr_scheduler, swa_utils
 from lucid.optim.adadelta import Adadelta
 from lucid.optim.adafactor import Adafactor
 from lucid.optim.adagrad import Adagrad
 from lucid.optim.adam import Adam, AdamW
 from lucid.optim.adamax import Adamax
 from lucid.optim.asgd import ASGD
+from lucid.optim.ema import ExponentialMovingAverage
 from lucid.optim.lbfgs import LBFGS
 from lucid.optim.lion import Lion
 from lucid.optim.muon import Muon

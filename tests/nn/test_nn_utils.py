@@ -19,7 +19,7 @@ def with_grads(*grads, dtype=None):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("kind", [1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("kind", [1.0, 2.0, 3.0, 0.5, 0, -1, float("inf"), -float("inf"), "inf"])
 @pytest.mark.parametrize("limit", [0.5, 100.0])
 def test_norm_as_in_torch(rng, kind, limit):
     torch = pytest.importorskip("torch")
@@ -31,6 +31,13 @@ def test_norm_as_in_torch(rng, kind, limit):
     norm = utils.clip_grad_norm_(ours, limit, kind)
     expected = torch.nn.utils.clip_grad_norm_(theirs, limit, kind)
     np.testing.assert_allclose(norm.item(), expected.item(), rtol=1e-6)
+    for p, q in zip(ours, theirs, strict=False):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-5)
+    total = utils.get_total_norm([lucid.tensor(g) for g in grads], kind)
+    expected = torch.nn.utils.get_total_norm([torch.tensor(g) for g in grads], kind)
+    np.testing.assert_allclose(total.item(), expected.item(), rtol=1e-6)
+    utils.clip_grads_with_norm_(ours, limit / 3, total)
+    torch.nn.utils.clip_grads_with_norm_(theirs, limit / 3, expected)
     for p, q in zip(ours, theirs, strict=False):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-5)
 

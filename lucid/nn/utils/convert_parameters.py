@@ -18,7 +18,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     return ops.cat([ops.reshape(p, -1) for p in parameters])
 
 
-def vector_to_parameters(vector: Tensor, parameters: Iterable[Tensor]) -> None:
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Put the values of a vector into the parameters, in place.
 
     Raises:
@@ -26,9 +26,9 @@ def vector_to_parameters(vector: Tensor, parameters: Iterable[Tensor]) -> None:
     """
     several = list(parameters)
     total = sum(p.numel() for p in several)
-    if vector.shape != (total,):
-        raise ValueError(f"the parameters hold {total} numbers, got a vector of {vector.shape}")
+    if vec.shape != (total,):
+        raise ValueError(f"the parameters hold {total} numbers, got a vector of {vec.shape}")
     start = 0
     for p in several:
-        p.array = vector.array[start : start + p.numel()].reshape(p.shape).astype(p.dtype)
+        p.array = vec.array[start : start + p.numel()].reshape(p.shape).astype(p.dtype)
         start += p.numel()

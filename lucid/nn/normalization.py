@@ -116,6 +116,7 @@ def instance_norm(
     return y
 
 
+@autocasts
 def group_norm(
     input: Tensor,
     num_groups: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lucid.ops.autocast import autocasts
 from lucid.ops.linalg.norm import matrix_norm
 from lucid.ops.math import mul, sub
 from lucid.ops.norm import p_norm
@@ -10,6 +11,7 @@ from lucid.ops.shape import unsqueeze
 from lucid.ops.where import where
 
 
+@autocasts
 def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     """The vector norm (sum |x|**p)**(1/p) over `dim`, `p_norm`; or of matrices the nuclear one.
 
@@ -26,6 +28,7 @@ def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     return p_norm(input, p, dim, keepdim, dtype=dtype)
 
 
+@autocasts
 def dist(input, other, p=2):
     """The p-norm of input - other.
 
@@ -36,6 +39,7 @@ def dist(input, other, p=2):
     return p_norm(sub(input, other), p)
 
 
+@autocasts
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm of the difference of every row of x1 and every row of x2.
 
@@ -55,6 +59,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return p_norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
 
 
+@autocasts
 def renorm(input, p, dim, maxnorm):
     """input with every slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
     (axis,) = axes_of(input.ndim, dim)

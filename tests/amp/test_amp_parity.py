@@ -22,11 +22,12 @@ GROUPS = [
     ("nn_fp32", WIDE),
     ("torch_need_autocast_promote", WIDEST),
 ]
-# torch's internal names, what has no 1-D use, and an equation that does not fit its operands
+# torch's internal names, arguments that only these take, what has no 1-D use, and an equation
+# that does not fit its operands
 NOT_OFFERED = {
     "_convolution", "convolution", "conv3d", "conv_tbc", "cudnn_convolution",
     "cudnn_convolution_transpose", "conv_transpose3d", "grid_sampler", "nll_loss2d",
-    "einsum",
+    "einsum", "poisson_nll_loss", "margin_ranking_loss",
 }  # fmt: skip
 
 

@@ -141,11 +141,9 @@ def test_what_does_not_fit_changes_nothing():
     good = ema.state_dict()
     with pytest.raises(ValueError, match='has the keys "state" and "count"'):
         ema.load_state_dict({})
-    with pytest.raises(
-        ValueError, match=r"saved state .* '0.bias': expected shape \(3,\), got none"
-    ):
-        state = {k: v for k, v in good["state"].items() if k != "0.bias"}
-        ema.load_state_dict({"state": state, "count": 3})
+    less = {k: v for k, v in good["state"].items() if k != "0.bias"}
+    with pytest.raises(ValueError, match=r"saved state .* '0.bias': .* \(3,\), got none"):
+        ema.load_state_dict({"state": less, "count": 3})
     with pytest.raises(ValueError, match=r"the model .* '0.weight': expected shape \(3, 2, 3\)"):
         ema.copy_to(nn.Linear(1, 1))
     assert ema.count == 0

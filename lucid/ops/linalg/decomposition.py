@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid.ops.autocast import autocasts
 from lucid.ops.linalg import check, primitive, spectral
 from lucid.ops.linalg.primitive import diagonal
 from lucid.ops.linalg.product import adjoint
@@ -61,6 +62,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> C
     return CholeskyInfo(factor, A._wrap(info, A.device))
 
 
+@autocasts
 def cholesky(A: Any, upper: bool = False) -> Any:
     """The lower triangular L with A = L L^H, or U = L^H.
 
@@ -93,6 +95,7 @@ def _qr_complete(A, /):
     return (q, r[..., :m]), None
 
 
+@autocasts
 def qr(A: Any, mode: str = "reduced") -> QR:
     """A = Q R with orthonormal columns in Q and R upper triangular.
 
@@ -114,6 +117,7 @@ def qr(A: Any, mode: str = "reduced") -> QR:
     return QR(A._wrap(mx.zeros((0,), A.dtype), A.device), r) if mode == "r" else QR(q, r)
 
 
+@autocasts(like="qr")
 def old_qr(input: Any, some: bool = True) -> QR:
     """`linalg.qr` under torch's older name and settings."""
     return qr(input, "reduced" if some else "complete")
@@ -151,6 +155,7 @@ def _eigh(A, /, *, upper):
     return spectral.eigh_op(primitive.adjoint(A) if upper else A)
 
 
+@autocasts
 def eigh(A: Any, UPLO: str = "L") -> Eigen:
     """Eigenvalues, ascending, and orthonormal eigenvectors of Hermitian matrices.
 
@@ -205,6 +210,7 @@ def _full_svd(A, /):
     return spectral.full_svd_op(A)
 
 
+@autocasts
 def svd(A: Any, full_matrices: bool = True) -> SVD:
     """A = U diag(S) V^H with S descending; `Vh` is V^H.
 
@@ -227,6 +233,7 @@ def svdvals(A: Any) -> Any:
     return svd(A, full_matrices=False).S
 
 
+@autocasts(like="svd")
 def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> OldSVD:
     """`linalg.svd` under torch's older name: V instead of V^H, reduced by default."""
     u, s, vh = svd(input, full_matrices=not some)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from lucid.autograd import laziness
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
 from lucid.ops.diagonal import diagonal
 from lucid.ops.elementary import log
@@ -39,6 +40,7 @@ def _slogdet(A, /):
     return primitive.slogdet_op(A)
 
 
+@autocasts
 def det(A: Any) -> Any:
     """The determinants of square matrices.
 
@@ -50,6 +52,7 @@ def det(A: Any) -> Any:
     return _det(A)
 
 
+@autocasts
 def slogdet(A: Any) -> SignLog:
     """The sign (complex: the phase) of the determinant and the logarithm of its size."""
     check.squares("slogdet", A)

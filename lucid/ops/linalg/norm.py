@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
 from lucid.ops.division import div
 from lucid.ops.linalg import check
@@ -26,6 +27,7 @@ def _inexact(name: str, x: Any, dtype: Any) -> Any:
     return x
 
 
+@autocasts
 def vector_norm(
     x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
@@ -43,6 +45,7 @@ def vector_norm(
     return p_norm(x, ord, dim, keepdim)
 
 
+@autocasts
 def matrix_norm(
     A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
@@ -86,6 +89,7 @@ def _kept(x: Any, axes: list[int]) -> Any:
     return x
 
 
+@autocasts
 def norm(
     A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:

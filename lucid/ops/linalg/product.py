@@ -10,6 +10,7 @@ import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
 from lucid.ops.arrange import roll
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
 from lucid.ops.complex import conj
 from lucid.ops.linalg import primitive
@@ -108,12 +109,14 @@ def _dims(name: str, *expected: tuple[Any, int]) -> None:
             raise ValueError(f"{name}: expects {ndim} dimensions, got shape {x.shape}")
 
 
+@autocasts
 def mm(input, mat2):
     """The product of two matrices, without broadcasting."""
     _dims("mm", (input, 2), (mat2, 2))
     return matmul(input, mat2)
 
 
+@autocasts
 def bmm(input, mat2):
     """The products of two batches of matrices, (b, n, k) and (b, k, m)."""
     _dims("bmm", (input, 3), (mat2, 3))
@@ -122,12 +125,14 @@ def bmm(input, mat2):
     return matmul(input, mat2)
 
 
+@autocasts
 def mv(input, vec):
     """The product of a matrix and a vector."""
     _dims("mv", (input, 2), (vec, 1))
     return matmul(input, vec)
 
 
+@autocasts
 def dot(input, tensor):
     """The sum of the products of two vectors."""
     _dims("dot", (input, 1), (tensor, 1))
@@ -136,11 +141,13 @@ def dot(input, tensor):
     return matmul(input, tensor)
 
 
+@autocasts
 def vdot(input, other):
     """`dot` with the conjugate of the first vector."""
     return dot(_conjugate(input), other)
 
 
+@autocasts
 def vecdot(x, y, *, dim=-1):
     """The sums of conj(x) * y along one dimension."""
     if x.shape[dim] != y.shape[dim]:
@@ -179,6 +186,7 @@ def inner(input, other):
     return tensordot(input, other, ([-1], [-1]))
 
 
+@autocasts
 def tensordot(a, b, dims=2):
     """The sum of products over dimensions of a and of b.
 
@@ -229,6 +237,7 @@ def kron(input, other):
     return reshape(blocks, [n * m for n, m in zip(a, b, strict=True)])
 
 
+@autocasts(like="cross")
 def linalg_cross(input, other, *, dim=-1):
     """The cross product of vectors of 3 along `dim`; other dimensions broadcast."""
     if input.ndim != other.ndim or input.shape[dim] != 3 or other.shape[dim] != 3:
@@ -240,6 +249,7 @@ def linalg_cross(input, other, *, dim=-1):
     return sub(mul(one, roll(other, -2, dim)), mul(two, roll(other, -1, dim)))
 
 
+@autocasts
 def cross(input, other, dim=None):
     """`linalg.cross`, along the first dimension of size 3 unless told."""
     if dim is None:
@@ -264,6 +274,7 @@ def _plus(name, input, product, beta, alpha):
     return product if product.dtype == dtype else astype(product, dtype)  # bools with numbers
 
 
+@autocasts
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2), of two matrices.
 
@@ -274,21 +285,25 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     return _plus("addmm", input, mm(mat1, mat2), beta, alpha)
 
 
+@autocasts
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
     return _plus("addmv", input, mv(mat, vec), beta, alpha)
 
 
+@autocasts
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
     return _plus("addr", input, outer(vec1, vec2), beta, alpha)
 
 
+@autocasts
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * (batch1 @ batch2), of two batches of matrices."""
     return _plus("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
+@autocasts
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum of the products of two batches of matrices."""
     _dims("addbmm", (batch1, 3), (batch2, 3))
@@ -297,6 +312,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     return _plus("addbmm", input, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
 
 
+@autocasts
 def multi_dot(tensors):
     """The product of several matrices in the order that multiplies least; the ends may be vectors.
 
@@ -315,6 +331,7 @@ def multi_dot(tensors):
     return squeeze(result, 0) if row else result
 
 
+@autocasts
 def chain_matmul(*matrices):
     """`linalg.multi_dot` of one or more matrices."""
     return _chained(matrices)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
 from lucid.ops.diagonal import tril, triu
 from lucid.ops.linalg import check, primitive, spectral
@@ -68,6 +69,7 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Inverse:
     return Inverse(_inverse(A), _pivots("inv", A, check_errors))
 
 
+@autocasts
 def inv(A: Any) -> Any:
     """The inverse of square matrices.
 
@@ -106,6 +108,7 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
     return Result(X, _pivots("solve", A, check_errors))
 
 
+@autocasts
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X with A X = B, or X A = B with left=False; B may be one vector per matrix.
 
@@ -186,6 +189,7 @@ def _cutoff(A: Any, S: mx.array, atol: Any, rtol: Any) -> mx.array:
     return mx.maximum(mx.array(number(atol), S.dtype), largest * mx.array(number(rtol), S.dtype))
 
 
+@autocasts
 def pinv(
     A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
@@ -220,6 +224,7 @@ def matrix_rank(
     return A._wrap(counted.astype(mx.int64), A.device)
 
 
+@autocasts
 def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
     """The X with the least |A X - B|, by the pseudo-inverse of A.
 

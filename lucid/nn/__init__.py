@@ -55,6 +55,17 @@ from lucid.nn.dropout import (
 from lucid.nn.embedding import Embedding
 from lucid.nn.embedding_bag import EmbeddingBag
 from lucid.nn.folding import Fold, Unfold
+from lucid.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyLinear,
+)
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (
     BCELoss,
@@ -106,7 +117,7 @@ from lucid.nn.padding import (
     ZeroPad1d,
     ZeroPad2d,
 )
-from lucid.nn.parameter import Parameter
+from lucid.nn.parameter import Buffer, Parameter
 from lucid.nn.pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -142,3 +153,4 @@ from lucid.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from lucid.nn.uninitialized import UninitializedBuffer, UninitializedParameter

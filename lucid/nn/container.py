@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from lucid.nn.check import integer
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
 from lucid.tensor import Tensor
@@ -76,6 +77,22 @@ class _List(Module):
         self._renumber(modules)
         return self
 
+    def pop(self, index: Any) -> Any:
+        """Take a module out."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError
+
+    def __add__(self, modules: Iterable[Module]) -> Any:
+        both = type(self)()
+        return both.extend(self).extend(modules)
+
+    def __iadd__(self, modules: Iterable[Module]) -> Any:
+        return self.extend(modules)
+
 
 class Sequential(_List):
     """Modules called one after the other.
@@ -103,15 +120,27 @@ class Sequential(_List):
         else:
             self.extend(modules)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for m in self._modules.values():
-            x = m(x)
-        return x
+            input = m(input)
+        return input
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential().extend(list(self) * _times(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Sequential:
+        return self.extend(list(self) * (_times(times) - 1))
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(dict(list(self._modules.items())[index]))
         return self._modules[self._key(index)]
+
+
+def _times(times: Any) -> int:
+    return integer("Sequential", "the number of repetitions", times, 1)
 
 
 class ModuleList(_List):
@@ -132,69 +161,88 @@ class ModuleList(_List):
             return type(self)(list(self)[index])
         return self._modules[self._key(index)]
 
-    def __iadd__(self, modules: Iterable[Module]) -> Any:
-        return self.extend(modules)
+
+class _Dict(Module, MutableMapping[str, Any]):
+    """What ModuleDict and ParameterDict share: all that a dict can, on one kind of attribute."""
+
+    _kind: str
+
+    def _held(self) -> dict[str, Any]:
+        return self.__dict__[self._kind]
+
+    def __getitem__(self, key: str) -> Any:
+        return self._held()[key]
+
+    def __delitem__(self, key: str) -> None:
+        del self._held()[key]
+
+    def __len__(self) -> int:
+        return len(self._held())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._held()))
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self._held()))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._held()
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # a module is only ever itself
 
 
-class ModuleDict(Module):
-    """A dict of modules; it has no forward of its own."""
+class ModuleDict(_Dict):
+    """A dict of modules; it has no forward of its own.
+
+    >>> from lucid import nn
+    >>> heads = nn.ModuleDict({"speech": nn.Linear(4, 2), "music": nn.Linear(4, 3)})
+    >>> heads["music"].out_features
+    3
+    """
+
+    _kind = "_modules"
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         super().__init__()
         self.update(modules)
 
-    def __getitem__(self, key: str) -> Module:
-        return self._modules[key]
-
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
-    def __delitem__(self, key: str) -> None:
-        del self._modules[key]
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._modules))
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def keys(self) -> Any:
-        return self._modules.keys()
-
-    def values(self) -> Any:
-        return self._modules.values()
-
-    def items(self) -> Any:
-        return self._modules.items()
-
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add or replace modules."""
-        for name, m in dict(modules).items():
-            self.add_module(name, m)
-
-    def pop(self, key: str) -> Module:
-        """Take a module out."""
-        return self._modules.pop(key)
-
 
 class ParameterList(Module):
-    """A list of parameters; Tensors are made Parameters."""
+    """A list of parameters; Tensors are made Parameters.
 
-    def __init__(self, parameters: Iterable[Tensor] = ()) -> None:
+    >>> import lucid
+    >>> gains = lucid.nn.ParameterList(lucid.ones(2) for _ in range(3))
+    >>> [name for name, _ in gains.named_parameters()]
+    ['0', '1', '2']
+    """
+
+    def __init__(self, values: Iterable[Tensor] = ()) -> None:
         super().__init__()
-        for p in parameters:
-            self.append(p)
+        self.extend(values)
 
-    def append(self, parameter: Tensor) -> ParameterList:
+    def append(self, value: Tensor) -> ParameterList:
         """Add a parameter at the end."""
-        self.register_parameter(str(len(self)), _parameter(parameter))
+        self.register_parameter(str(len(self)), _parameter(value))
         return self
 
-    def __getitem__(self, index: int) -> Parameter:
-        return list(self._parameters.values())[index]
+    def extend(self, values: Iterable[Tensor]) -> ParameterList:
+        """Add several parameters at the end."""
+        for p in list(values):
+            self.append(p)
+        return self
+
+    __iadd__ = extend
+
+    def __getitem__(self, index: Any) -> Any:
+        found = list(self._parameters.values())[index]
+        return type(self)(found) if isinstance(index, slice) else found
+
+    def __setitem__(self, index: int, value: Tensor) -> None:
+        key = list(self._parameters)[index]
+        self.register_parameter(key, _parameter(value))
 
     def __len__(self) -> int:
         return len(self._parameters)
@@ -203,37 +251,47 @@ class ParameterList(Module):
         return iter(list(self._parameters.values()))
 
 
-class ParameterDict(Module):
-    """A dict of parameters; Tensors are made Parameters."""
+class ParameterDict(_Dict):
+    """A dict of parameters; Tensors are made Parameters.
 
-    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+    >>> import lucid
+    >>> scales = lucid.nn.ParameterDict({"left": lucid.ones(2)}) | {"right": lucid.zeros(2)}
+    >>> list(scales)
+    ['left', 'right']
+    """
+
+    _kind = "_parameters"
+
+    def __init__(
+        self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] = ()
+    ) -> None:
         super().__init__()
-        for name, p in (parameters or {}).items():
-            self[name] = p
-
-    def __getitem__(self, key: str) -> Parameter:
-        return self._parameters[key]
+        self.update(parameters or ())
 
     def __setitem__(self, key: str, parameter: Tensor) -> None:
         self.register_parameter(key, _parameter(parameter))
 
-    def __len__(self) -> int:
-        return len(self._parameters)
+    def copy(self) -> ParameterDict:
+        """Another dict of the same parameters."""
+        return type(self)(self)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._parameters))
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """Another dict, with one value under all keys."""
+        return type(self)(dict.fromkeys(keys, default))  # type: ignore[misc]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._parameters
+    def __or__(self, other: Mapping[str, Tensor]) -> ParameterDict:
+        both = self.copy()
+        both.update(other)
+        return both
 
-    def keys(self) -> Any:
-        return self._parameters.keys()
+    def __ror__(self, other: Mapping[str, Tensor]) -> ParameterDict:
+        both = type(self)(other)
+        both.update(self)
+        return both
 
-    def values(self) -> Any:
-        return self._parameters.values()
-
-    def items(self) -> Any:
-        return self._parameters.items()
+    def __ior__(self, other: Mapping[str, Tensor]) -> ParameterDict:
+        self.update(other)
+        return self
 
 
 def _parameter(tensor: Any) -> Any:

@@ -346,5 +346,4 @@ def separable(
 
 def _is_plain(layer: Module) -> TypeGuard[Conv1d]:
     """A `Conv1d` that nobody watches, with zeros around the signal."""
-    watched = layer._pre_hooks or layer._hooks or layer._backward_hooks
-    return type(layer) is Conv1d and layer.padding_mode == "zeros" and not watched
+    return type(layer) is Conv1d and layer.padding_mode == "zeros" and not layer._is_watched()

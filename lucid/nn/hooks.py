@@ -1,15 +1,28 @@
-"""Hooks of a Module: the handle that removes one, and the watch for full backward hooks."""
+"""Hooks of a Module: registering and removing them, and the watch for full backward hooks."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from lucid.autograd import Function
 from lucid.tensor import Tensor
 
 _numbers = itertools.count()
+
+
+class Hook(NamedTuple):
+    """A forward hook, and how it is to be called."""
+
+    function: Callable
+    with_kwargs: bool = False
+    always: bool = False  # also where `forward` raised
+
+    def run(self, module: Any, args: tuple, kwargs: dict[str, Any], *output: Any) -> Any:
+        """Call it; `output` is there for hooks after `forward`."""
+        given = (args, kwargs) if self.with_kwargs else (args,)
+        return self.function(module, *given, *output)
 
 
 class RemovableHandle:
@@ -22,11 +35,16 @@ class RemovableHandle:
     called
     """
 
-    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
-        if not callable(hook):
-            raise TypeError(f"a hook must be callable, got {type(hook).__name__}")
+    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False) -> None:
+        function = hook.function if isinstance(hook, Hook) else hook
+        if not callable(function):
+            raise TypeError(f"a hook must be callable, got {type(function).__name__}")
         self._hooks, self._number = hooks, next(_numbers)
+        before = dict(hooks) if prepend else {}
+        if prepend:
+            hooks.clear()
         hooks[self._number] = hook
+        hooks.update(before)
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
@@ -39,6 +57,110 @@ class RemovableHandle:
         self.remove()
 
 
+class Hooked:
+    """Methods that register hooks, and the call of `forward` with hooks around it."""
+
+    forward: Callable
+    _pre_hooks: dict[int, Hook]
+    _hooks: dict[int, Hook]
+    _backward_pre_hooks: dict[int, Callable]
+    _backward_hooks: dict[int, Callable]
+
+    def _no_hooks(self) -> None:
+        own = self.__dict__
+        own["_pre_hooks"], own["_hooks"] = {}, {}
+        own["_backward_pre_hooks"], own["_backward_hooks"] = {}, {}
+
+    def _is_watched(self) -> bool:
+        """Whether calling the module does more than `forward`."""
+        return bool(
+            self._pre_hooks or self._hooks or self._backward_hooks or self._backward_pre_hooks
+        )
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments.
+
+        Args:
+            hook: returns None, or the new arguments: a tuple, or a single one.
+            prepend: call it before the hooks that are there.
+            with_kwargs: call `hook(module, args, kwargs)`, which returns None or both.
+        """
+        return RemovableHandle(self._pre_hooks, Hook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after `forward`; a result replaces the output.
+
+        Args:
+            hook: returns None or the new output.
+            prepend: call it before the hooks that are there.
+            with_kwargs: call `hook(module, args, kwargs, output)`.
+            always_call: also where `forward` raises, the output being None then.
+        """
+        called = Hook(hook, with_kwargs, always_call)
+        return RemovableHandle(self._hooks, called, prepend)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when a backward reaches this module's outputs.
+
+        A tuple that the hook returns replaces grad_output.
+        """
+        return RemovableHandle(self._backward_pre_hooks, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when a backward has passed this module.
+
+        Both are tuples with one entry per positional input and per output, None where there is
+        no gradient. A tuple that the hook returns replaces grad_input.
+        """
+        return RemovableHandle(self._backward_hooks, hook, prepend)
+
+    def _call_hooked(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """`forward` with all hooks around it."""
+        for hook in list(self._pre_hooks.values()):
+            changed = hook.run(self, args, kwargs)
+            if changed is None:
+                continue
+            if hook.with_kwargs:
+                args, kwargs = _both(self, changed)
+            else:
+                args = changed if isinstance(changed, tuple) else (changed,)
+        try:
+            if self._backward_hooks or self._backward_pre_hooks:
+                output = call_watched(self, args, kwargs)
+            else:
+                output = self.forward(*args, **kwargs)
+        except Exception:
+            for hook in list(self._hooks.values()):
+                if hook.always:
+                    hook.run(self, args, kwargs, None)
+            raise
+        for hook in list(self._hooks.values()):
+            changed = hook.run(self, args, kwargs, output)
+            if changed is not None:
+                output = changed
+        return output
+
+
+def _both(module: Any, changed: Any) -> tuple[tuple, dict[str, Any]]:
+    if isinstance(changed, tuple) and len(changed) == 2 and isinstance(changed[1], dict):
+        return changed
+    raise RuntimeError(
+        f"a forward pre-hook of {type(module).__name__} with with_kwargs=True must return None or "
+        f"a tuple (args, kwargs), got {changed!r:.60}"
+    )
+
+
 class _Outputs(Function):
     """The identity on a module's outputs; notes their gradients."""
 
@@ -49,7 +171,7 @@ class _Outputs(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        ctx.call.grad_output = gradients
+        gradients = ctx.call.begin(gradients)
         if not ctx.call.watches_input:
             ctx.call.run((None,) * ctx.call.input_count)
         return None, *gradients
@@ -77,6 +199,22 @@ class _Call:
         self.positions = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         self.watches_input = any(args[i].requires_grad for i in self.positions)
         self.grad_output: tuple[Any, ...] = ()
+
+    def begin(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Call the hooks before the backward; return the outputs' gradients after them."""
+        for hook in list(self.module._backward_pre_hooks.values()):
+            changed = hook(self.module, gradients)
+            if changed is None:
+                continue
+            changed = changed if isinstance(changed, tuple) else (changed,)
+            if len(changed) != len(gradients):
+                raise RuntimeError(
+                    f"a backward pre-hook of {type(self.module).__name__} must return None or "
+                    f"{len(gradients)} gradients, one per output, got {len(changed)}"
+                )
+            gradients = changed
+        self.grad_output = gradients
+        return gradients
 
     def run(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
         """Call the hooks with the gradients of the inputs; return those that hold after them."""

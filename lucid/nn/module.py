@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from lucid.nn import state
-from lucid.nn.hooks import RemovableHandle, call_watched
-from lucid.nn.parameter import Parameter
+from lucid.nn.hooks import Hooked
+from lucid.nn.parameter import Buffer, Parameter
+from lucid.nn.stateful import Stateful
 from lucid.nn.summary import Summary, summarise
+from lucid.nn.tree import Tree
 from lucid.tensor import Tensor
 
 
-class Module:
+class Module(Tree, Stateful, Hooked):
     """The base of all layers and models.
 
     A subclass calls `super().__init__()`, assigns Parameters and Modules as attributes, and
@@ -40,35 +41,22 @@ class Module:
         own["_modules"] = {}
         own["_transient"] = set()  # names of the buffers that state_dict leaves out
         own["_computed"] = {}  # attributes that are computed when read: see lucid.nn.computed
-        own["_pre_hooks"] = {}
-        own["_hooks"] = {}
-        own["_backward_hooks"] = {}
+        own["_state_hooks"] = {kind: {} for kind in ("pre", "post", "load_pre", "load_post")}
+        self._no_hooks()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._pre_hooks or self._hooks or self._backward_hooks):
-            return self.forward(*args, **kwargs)
-        for hook in list(self._pre_hooks.values()):
-            changed = hook(self, args)
-            if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        if self._backward_hooks:
-            output = call_watched(self, args, kwargs)
-        else:
-            output = self.forward(*args, **kwargs)
-        for hook in list(self._hooks.values()):
-            changed = hook(self, args, output)
-            if changed is not None:
-                output = changed
-        return output
+        return (
+            self._call_hooked(args, kwargs) if self._is_watched() else self.forward(*args, **kwargs)
+        )
 
     # Attributes -----------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
-        registered = isinstance(value, Parameter | Module)
+        registered = isinstance(value, Parameter | Module | Buffer)
         if "_parameters" not in own:
             if registered:
                 raise AttributeError(
@@ -78,6 +66,10 @@ class Module:
             own[name] = value
         elif name in own["_computed"]:
             own["_computed"][name].assign(self, value)
+        elif isinstance(value, Buffer):
+            self._put("_buffers", name, value)
+            if not value.persistent:
+                self._transient.add(name)
         elif registered:
             self._put("_parameters" if isinstance(value, Parameter) else "_modules", name, value)
         else:
@@ -150,125 +142,9 @@ class Module:
         """Add a child under a name."""
         self._register("_modules", name, module)
 
-    # Walking the tree -----------------------------------------------------------------------
+    register_module = add_module
 
-    def named_modules(
-        self, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """This module and all below, with dotted names; a shared one once."""
-        seen: set[int] = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
-        while stack:
-            name, module = stack.pop()
-            if remove_duplicate:
-                if id(module) in seen:
-                    continue
-                seen.add(id(module))
-            yield name, module
-            below = [(_join(name, n), m) for n, m in module._modules.items() if m is not None]
-            stack.extend(reversed(below))
-
-    def modules(self) -> Iterator[Module]:
-        """This module and all below, each once."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly below, with names, each once."""
-        unique: dict[int, tuple[str, Module]] = {}
-        for name, module in self._modules.items():
-            if module is not None:
-                unique.setdefault(id(module), (name, module))
-        return iter(unique.values())
-
-    def children(self) -> Iterator[Module]:
-        """The modules directly below, each once."""
-        return (module for _, module in self.named_children())
-
-    def _named(
-        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, Any]]:
-        seen: set[int] = set()
-        tree = self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]
-        for name, module in tree:
-            for own, tensor in module.__dict__[kind].items():
-                if tensor is None or (remove_duplicate and id(tensor) in seen):
-                    continue
-                seen.add(id(tensor))
-                yield _join(name, own), tensor
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with dotted names; a shared one once, under its first name."""
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters, each once."""
-        return (p for _, p in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """All buffers with dotted names; a shared one once."""
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers, each once."""
-        return (b for _, b in self.named_buffers(recurse=recurse))
-
-    def get_submodule(self, target: str) -> Module:
-        """The module of a dotted name; "" is this one."""
-        module: Module = self
-        for part in target.split(".") if target else ():
-            child = module._modules.get(part)
-            if child is None:
-                raise AttributeError(
-                    f"{type(self).__name__} has no module {target!r}: {type(module).__name__} "
-                    f"has no {part!r}, only {list(module._modules)}"
-                )
-            module = child
-        return module
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter of a dotted name."""
-        return self._get("_parameters", target)
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer of a dotted name."""
-        return self._get("_buffers", target)
-
-    def _get(self, kind: str, target: str) -> Any:
-        path, _, name = target.rpartition(".")
-        tensors = self.get_submodule(path).__dict__[kind]
-        if tensors.get(name) is None:
-            raise AttributeError(
-                f"{type(self).__name__} has no {kind[1:-1]} {target!r}; there are {list(tensors)}"
-            )
-        return tensors[name]
-
-    # State ----------------------------------------------------------------------------------
-
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """All parameters and persistent buffers by dotted name, outside the graph.
-
-        Arrays are immutable, so it is a snapshot: later training does not change it.
-        """
-        return state.collect(self, prefix)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> state.Keys:
-        """Take parameters and buffers from a state dict; dtype and device stay the module's.
-
-        Args:
-            state_dict: names to Tensors, NumPy arrays, `mx.array`s or PyTorch tensors.
-            strict: names must agree exactly. Shapes must agree always.
-
-        Returns:
-            The names `(missing_keys, unexpected_keys)`.
-
-        Raises:
-            RuntimeError: a difference; every one is listed, and nothing was changed.
-        """
-        return state.load(self, state_dict, strict)
+    # Modes and gradients --------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Module:
         """Training mode (dropout, batch statistics) for this module and all below."""
@@ -300,50 +176,6 @@ class Module:
             child.apply(function)
         function(self)
         return self
-
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Module:
-        """Move to a device, a floating dtype, or both: in place, the Parameters stay the same.
-
-        >>> import lucid
-        >>> lucid.nn.Linear(2, 2).to(lucid.float16).weight.dtype
-        mlx.core.float16
-        """
-        state.convert(self, args, dtype, device)
-        return self
-
-    def half(self) -> Module:
-        """Floating parameters and buffers in float16."""
-        return self.to(dtype="float16")
-
-    def double(self) -> Module:
-        """Floating parameters and buffers in float64 (CPU only)."""
-        return self.to(dtype="float64")
-
-    def float(self) -> Module:
-        """Floating parameters and buffers in float32."""
-        return self.to(dtype="float32")
-
-    def cpu(self) -> Module:
-        """On the CPU."""
-        return self.to(device="cpu")
-
-    # Hooks ----------------------------------------------------------------------------------
-
-    def register_forward_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments."""
-        return RemovableHandle(self._pre_hooks, hook)
-
-    def register_forward_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, args, output)` after `forward`; a result replaces the output."""
-        return RemovableHandle(self._hooks, hook)
-
-    def register_full_backward_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` when a backward has passed this module.
-
-        Both are tuples with one entry per positional input and per output, None where there is
-        no gradient. A tuple that the hook returns replaces grad_input.
-        """
-        return RemovableHandle(self._backward_hooks, hook)
 
     # Training helpers -----------------------------------------------------------------------
 
@@ -399,7 +231,3 @@ _SLOTS = {  # where each kind of attribute lives, what it is called, what it tak
     "_buffers": (Tensor, "buffer", "Tensor"),
     "_modules": (Module, "child module", "nn.Module"),
 }
-
-
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name

@@ -1,4 +1,4 @@
-"""`Parameter`: a tensor that a Module registers and an optimizer updates."""
+"""`Parameter`: a tensor that a Module owns and an optimizer updates. `Buffer`: one it keeps."""
 
 from __future__ import annotations
 
@@ -49,3 +49,34 @@ def _rebuild(data: Tensor, requires_grad: bool, constraint: Any) -> Parameter:
     if constraint is not None:
         parameter.constraint = constraint
     return parameter
+
+
+class Buffer(Tensor):
+    """A Tensor that becomes a buffer of a Module when assigned as an attribute.
+
+    Attributes:
+        persistent: whether it is part of the state dict.
+
+    >>> import lucid
+    >>> layer = lucid.nn.Identity()
+    >>> layer.steps = lucid.nn.Buffer(lucid.tensor(0), persistent=False)
+    >>> [name for name, _ in layer.named_buffers()], list(layer.state_dict())
+    (['steps'], [])
+    """
+
+    def __init__(
+        self, data: Any, *, persistent: bool = True, dtype: Any = None, device: Any = None
+    ) -> None:
+        super().__init__(data, False, dtype, device)
+        self.persistent = persistent
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        memo[id(self)] = copied = Buffer(self.detach(), persistent=self.persistent)
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild_buffer, (self.detach(), self.persistent)
+
+
+def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lucid.autograd import no_grad
-from lucid.nn.hooks import RemovableHandle
 from lucid.tensor import Tensor
 
 
@@ -64,7 +63,7 @@ def _output_shapes(module: Any, inputs: tuple[Any, ...]) -> dict[int, str]:
 
     arguments = [Tensor.zeros(x) if isinstance(x, tuple | list) else x for x in inputs]
     modes = [(m, m.training) for m in module.modules()]
-    handles = [RemovableHandle(m._hooks, note) for m, _ in modes]
+    handles = [m.register_forward_hook(note) for m, _ in modes]
     try:
         module.eval()
         with no_grad():

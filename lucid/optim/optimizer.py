@@ -342,6 +342,11 @@ def _check_parameter(p: Any, position: int, owner: str) -> None:
             f"{owner} optimizes Tensors, got {type(p).__name__} at position {position}; "
             "pass model.parameters()"
         )
+    if getattr(p, "is_uninitialized", False):
+        raise ValueError(
+            f"parameter {position} belongs to a lazy module and has no shape yet; call the model "
+            f"once on an example input before its parameters are given to {owner}"
+        )
     if not p.is_leaf:
         raise ValueError(
             f"parameter {position} of shape {p.shape} is the result of an operation; "

@@ -83,3 +83,57 @@ def test_parameter_containers():
     assert "a" in named
     with pytest.raises(TypeError, match=r"takes a nn\.Parameter or None, got float"):
         named["c"] = 3.0
+
+
+def test_arithmetic_of_lists():
+    a, b, c = three()
+    net = nn.Sequential(a, b)
+    assert list(net + nn.Sequential(c)) == [a, b, c]
+    assert list(net * 2) == list(2 * net) == [a, b, a, b]
+    assert len(net) == 2
+    net += [c]
+    assert net.pop(1) is b
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    net *= 2
+    assert list(net) == [a, c, a, c]
+    with pytest.raises(ValueError, match="repetitions must be at least 1, got 0"):
+        net * 0
+    layers = nn.ModuleList([a]) + nn.ModuleList([b, c])
+    assert isinstance(layers, nn.ModuleList)
+    assert layers.pop(-1) is c
+    assert list(layers) == [a, b]
+
+
+def test_dicts_of_modules_can_what_dicts_can():
+    a, b, c = three()
+    layers = nn.ModuleDict([("a", a), ("b", b)])
+    layers.update(c=c)
+    assert list(reversed(layers)) == ["c", "b", "a"]
+    assert layers.get("x") is None
+    assert layers == layers
+    assert layers != nn.ModuleDict(layers)
+    assert len({layers, layers}) == 1
+    layers.clear()
+    assert len(layers) == 0
+
+
+def test_dicts_and_lists_of_parameters_can_what_dicts_and_lists_can():
+    a, b = nn.Parameter(lucid.ones(1)), nn.Parameter(lucid.zeros(1))
+    named = nn.ParameterDict({"a": a})
+    assert list(named | {"b": b}) == ["a", "b"]
+    assert list({"b": b} | named) == ["b", "a"]
+    named |= {"b": b}
+    assert named.pop("a") is a
+    named.update({"a": a})
+    assert named.setdefault("a", b) is a
+    assert named.copy() is not named
+    assert named.copy()["a"] is a
+    assert named.get("x") is None
+    del named["a"]
+    assert "a" not in dict(named.named_parameters())
+    assert list(named.fromkeys(["x", "y"], lucid.ones(1))) == ["x", "y"]
+    several = nn.ParameterList([a])
+    several += [b]
+    several[0] = lucid.ones(3)
+    assert [p.shape for p in several] == [(3,), (1,)]
+    assert list(several[1:]) == [b]

@@ -342,6 +342,149 @@ def test_full_backward_hook_as_in_torch():
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)
 
 
+def test_order_and_keywords_of_forward_hooks():
+    class Scale(nn.Module):
+        def forward(self, x, factor=1):
+            return x * factor
+
+    layer, order = Scale(), []
+    layer.register_forward_pre_hook(lambda m, a: order.append("second"))
+    layer.register_forward_pre_hook(lambda m, a: order.append("first"), prepend=True)
+    layer.register_forward_pre_hook(lambda m, a, k: (a, {**k, "factor": 3}), with_kwargs=True)
+    layer.register_forward_hook(lambda m, a, k, y: y + k["factor"], with_kwargs=True)
+    assert layer(5) == 18
+    assert order == ["first", "second"]
+    layer.register_forward_pre_hook(lambda m, a, k: 3, with_kwargs=True)
+    with pytest.raises(RuntimeError, match=r"must return None or a tuple \(args, kwargs\), got 3"):
+        layer(5)
+
+
+def test_hooks_that_are_always_called():
+    layer, seen = nn.Linear(2, 2), []
+    layer.register_forward_hook(lambda m, a, y: seen.append("ordinary"))
+    layer.register_forward_hook(lambda m, a, y: seen.append(y), always_call=True)
+    with pytest.raises(ValueError, match="linear expects"):
+        layer(lucid.ones(3))
+    assert seen == [None]
+    layer(lucid.ones(2))
+    assert len(seen) == 3
+
+
+def test_backward_pre_hooks_change_the_gradient_of_the_output():
+    layer, seen = nn.Linear(2, 3), []
+    layer.register_full_backward_pre_hook(lambda m, go: (10 * go[0],))
+    layer.register_full_backward_hook(lambda m, gi, go: seen.append(go[0]))
+    layer(lucid.ones(4, 2)).sum().backward()
+    assert layer.bias.grad.tolist() == [40.0] * 3
+    assert seen[0].tolist() == [[10.0] * 3] * 4
+    layer.register_full_backward_pre_hook(lambda m, go: (1, 2))
+    with pytest.raises(RuntimeError, match="must return None or 1 gradients, one per output"):
+        layer(lucid.ones(4, 2)).sum().backward()
+
+
+# More state
+
+
+def test_assigning_a_state():
+    layer = nn.Linear(2, 1)
+    layer.bias.requires_grad_(False)
+    state = {"weight": lucid.ones(1, 2).half(), "bias": nn.Parameter(lucid.zeros(1))}
+    layer.load_state_dict(state, assign=True)
+    assert layer.weight.dtype == lucid.float16
+    assert type(layer.weight) is nn.Parameter
+    assert layer.weight.requires_grad
+    assert layer.bias is state["bias"]
+    assert not layer.bias.requires_grad
+    with pytest.raises(RuntimeError, match=r"weight: expected shape \(1, 2\), got \(2,\)"):
+        layer.load_state_dict({"weight": lucid.ones(2), "bias": lucid.ones(1)}, assign=True)
+
+
+def test_variables_prefix_and_destination():
+    layer, found = nn.Linear(2, 1), {"x": 1}
+    assert layer.state_dict(keep_vars=True)["weight"] is layer.weight
+    assert layer.state_dict(prefix="a.", destination=found) is found
+    assert list(found) == ["x", "a.weight", "a.bias"]
+
+
+def test_state_besides_tensors():
+    class Counter(nn.Linear):
+        count = 0
+
+        def get_extra_state(self):
+            return {"count": self.count}
+
+        def set_extra_state(self, state):
+            self.count = state["count"]
+
+    net = nn.Sequential(Counter(1, 1))
+    net[0].count = 5
+    state = net.state_dict()
+    assert list(state) == ["0.weight", "0.bias", "0._extra_state"]
+    other = nn.Sequential(Counter(1, 1))
+    other.load_state_dict(state)
+    assert other[0].count == 5
+    del state["0._extra_state"]
+    with pytest.raises(RuntimeError, match=r"missing: 0\._extra_state"):
+        other.load_state_dict(state)
+    with pytest.raises(RuntimeError, match=r"Linear has no extra state; define get_extra_state"):
+        nn.Linear(1, 1).get_extra_state()
+
+
+def test_hooks_of_the_state():
+    net, seen = nn.Sequential(nn.Linear(1, 1)), []
+    net[0].register_state_dict_pre_hook(lambda m, prefix, keep: seen.append((prefix, keep)))
+    net.register_state_dict_post_hook(lambda m, state, prefix, _: state.update(version=2))
+    state = net.state_dict()
+    assert seen == [("0.", False)]
+    assert state["version"] == 2
+
+    def rename(module, state, prefix, _, strict, missing, unexpected, errors):
+        state.pop("version")
+        for name in list(state):
+            state[name.replace("first.", "0.")] = state.pop(name)
+
+    old = {name.replace("0.", "first."): value for name, value in state.items()}
+    net.register_load_state_dict_pre_hook(rename)
+    net.load_state_dict(old)
+    assert "first.weight" in old  # the hook saw a copy
+    del old["first.bias"]
+    with pytest.raises(RuntimeError, match=r"nothing was changed:\n  missing: 0\.bias"):
+        net.load_state_dict(old)
+    handle = net.register_load_state_dict_post_hook(lambda m, keys: keys.missing_keys.clear())
+    assert net.load_state_dict(old).missing_keys == []
+    handle.remove()
+    net.register_load_state_dict_post_hook(lambda m, keys: seen.append(keys.missing_keys))
+    with pytest.raises(RuntimeError, match=r"what agrees was loaded:\n  missing: 0\.bias"):
+        net.load_state_dict(old)
+    assert seen[-1] == ["0.bias"]
+
+
+def test_buffers_by_assignment():
+    layer = nn.Identity()
+    layer.kept, layer.lost = nn.Buffer(lucid.ones(1)), nn.Buffer(lucid.ones(1), persistent=False)
+    assert [n for n, _ in layer.named_buffers()] == ["kept", "lost"]
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert list(other.state_dict()) == ["kept"]
+        assert type(other.kept) is nn.Buffer
+    layer.kept = lucid.zeros(2)
+    assert layer.state_dict()["kept"].tolist() == [0.0, 0.0]
+    with pytest.raises(TypeError, match="'kept' is a buffer"):
+        layer.kept = 3
+
+
+def test_submodules_by_name():
+    net = nn.Sequential(nn.Sequential(nn.ReLU()))
+    net.set_submodule("0.0", nn.Tanh(), strict=True)
+    net.set_submodule("0.1", nn.ReLU())
+    assert [type(m).__name__ for m in net[0]] == ["Tanh", "ReLU"]
+    with pytest.raises(AttributeError, match=r"has no module '0\.2'"):
+        net.set_submodule("0.2", nn.ReLU(), strict=True)
+    with pytest.raises(ValueError, match="needs the name of a submodule"):
+        net.set_submodule("", nn.ReLU())
+    net.register_module("last", nn.Identity())
+    assert net.bfloat16().type("float32").to_empty(device="cpu")[1] is net.last
+
+
 # Text
 
 

@@ -277,7 +277,7 @@ class ParameterDict(_Dict):
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """Another dict, with one value under all keys."""
-        return type(self)(dict.fromkeys(keys, default))  # type: ignore[misc]
+        return type(self)(dict.fromkeys(keys, default))
 
     def __or__(self, other: Mapping[str, Tensor]) -> ParameterDict:
         both = self.copy()

@@ -94,12 +94,28 @@ float, int, long, double, half = float32, int32, int64, float64, float16
 short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
-_PACKAGES = ("amp", "audio", "data", "func", "models", "nn", "optim", "recipes", "utils")
+_PACKAGES = (
+    *("amp", "audio", "backends", "cuda", "data", "func", "models", "mps", "nn", "optim"),
+    *("recipes", "utils"),
+)
 _SERIALIZATION = ("load", "save")
 _AUTOCAST = ("autocast", "get_autocast_dtype", "is_autocast_enabled")
 
 if TYPE_CHECKING:
-    from lucid import amp, audio, data, func, models, nn, optim, recipes, utils
+    from lucid import (
+        amp,
+        audio,
+        backends,
+        cuda,
+        data,
+        func,
+        models,
+        mps,
+        nn,
+        optim,
+        recipes,
+        utils,
+    )
     from lucid.amp import autocast, get_autocast_dtype, is_autocast_enabled
     from lucid.serialization import load, save
 

@@ -25,6 +25,7 @@ from lucid.nn.losses.margin import (
 )
 from lucid.nn.losses.reduction import REDUCTIONS, check_reduction
 from lucid.nn.losses.regression import (
+    check_delta,
     gaussian_nll_loss,
     huber_loss,
     l1_loss,
@@ -83,6 +84,7 @@ class HuberLoss(Loss):
     function, settings = staticmethod(huber_loss), ("delta",)
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        check_delta("HuberLoss", delta)
         super().__init__(reduction, delta=delta)
 
 

@@ -52,6 +52,11 @@ def cross_entropy(
         raise ValueError(f"{name}: label_smoothing must be from 0 to 1, got {label_smoothing}")
     classes = input.shape[axis]
     if target.is_floating_point():
+        if ignore_index >= 0:
+            raise ValueError(
+                f"{name}: class probabilities have no index to ignore, got ignore_index "
+                f"{ignore_index}; give such a sample the weight 0"
+            )
         if target.shape != input.shape:
             raise ValueError(
                 f"{name}: targets of dtype {target.dtype} are class probabilities, of the shape of "

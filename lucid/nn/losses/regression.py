@@ -57,10 +57,17 @@ def huber_loss(
 ) -> Tensor:
     """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = input - target."""
     check_pair("huber_loss", input, target)
-    if not delta > 0:
-        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    check_delta("huber_loss", delta)
     losses = loss.huber(input, target, delta=delta)
     return _weighted("huber_loss", losses, weight, reduction, input.dtype)
+
+
+def check_delta(name: str, delta: Any) -> None:
+    """Raise where delta is not a positive number."""
+    if not isinstance(delta, int | float):
+        raise TypeError(f"{name}: delta must be a float or an int, got {delta!r}")
+    if not delta > 0:
+        raise ValueError(f"{name}: delta must be positive, got {delta}")
 
 
 @autocasts
@@ -118,8 +125,8 @@ def gaussian_nll_loss(
     """(log(var) + (input - target)**2 / var) / 2, var being at least eps.
 
     Args:
-        var: the variances: of the shape of input, or without its last dimension, or with 1 there,
-            or one number.
+        var: the variances: of the shape of input, or without its last dimension, or with 1 in
+            place of one, or one number.
         full: add log(2 pi) / 2.
         eps: the least variance; no gradient flows through what it replaces.
 
@@ -131,10 +138,10 @@ def gaussian_nll_loss(
     variance = var if isinstance(var, Tensor) else Tensor.full_like(input, var)
     if variance.shape == input.shape[:-1] and variance.shape != input.shape:
         variance = ops.unsqueeze(variance, -1)
-    if variance.shape not in (input.shape, (*input.shape[:-1], 1)) and variance.numel() != 1:
+    if variance.numel() != 1 and not _fits(variance.shape, input.shape):
         raise ValueError(
-            f"{name}: var must have the shape of input, {input.shape}, or 1 in place of its last "
-            f"dimension, got {variance.shape}"
+            f"{name}: var must have the shape of input, {input.shape}, or 1 in place of one of its "
+            f"dimensions, got {variance.shape}"
         )
     if bool(ops.any(variance < 0)):
         raise ValueError(f"{name}: var must not be negative, got {ops.amin(variance).item()}")
@@ -142,3 +149,10 @@ def gaussian_nll_loss(
     losses = 0.5 * (ops.log(limited) + ops.square(input - target) / limited)
     losses = losses + 0.5 * math.log(2 * math.pi) if full else losses
     return reduced(name, losses, reduction)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """The same shape, or 1 in place of one dimension."""
+    if len(shape) != len(wanted):
+        return False
+    return [n for n, w in zip(shape, wanted, strict=True) if n != w] in ([], [1])

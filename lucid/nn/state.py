@@ -32,12 +32,19 @@ def _prefixed(module: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield (f"{prefix}{path}." if path else prefix), m
 
 
-def _slots(module: Any, prefix: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+def _places(module: Any, prefix: str) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Where a module's own parameters and persistent buffers lie, by name."""
     for kind in (module._parameters, module._buffers):
         for name, tensor in kind.items():
             if tensor is not None and name not in module._transient:
                 yield prefix + name, kind, name
+
+
+def slots(module: Any) -> Iterator[tuple[str, Tensor]]:
+    """Every parameter and persistent buffer under each of its names, in torch's order."""
+    for start, m in _prefixed(module):
+        for name, tensors, key in _places(m, start):
+            yield name, tensors[key]
 
 
 def collect(
@@ -50,7 +57,7 @@ def collect(
             hook(m, start, keep_vars)
     found = {} if destination is None else destination
     for start, m in tree:
-        for name, tensors, key in _slots(m, start):
+        for name, tensors, key in _places(m, start):
             found[name] = tensors[key] if keep_vars else tensors[key].detach()
         if m._has_extra_state():
             found[start + EXTRA] = m.get_extra_state()
@@ -71,8 +78,8 @@ def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> K
     for start, m in tree:
         for hook in list(m._state_hooks["load_pre"].values()):
             hook(m, given, start, {}, strict, missing, unexpected, faults)
-    slots = {n: (tensors, key) for s, m in tree for n, tensors, key in _slots(m, s)}
-    own = {name: tensors[key] for name, (tensors, key) in slots.items()}
+    places = {n: (tensors, key) for s, m in tree for n, tensors, key in _places(m, s)}
+    own = {name: tensors[key] for name, (tensors, key) in places.items()}
     extras = {start + EXTRA: m for start, m in tree if m._has_extra_state()}
     missing += [name for name in (*own, *extras) if name not in given]
     unexpected += [name for name in given if name not in own and name not in extras]
@@ -95,7 +102,7 @@ def load(module: Any, given: Mapping[str, Any], strict: bool, assign: bool) -> K
         )
     mx.eval(list(arrays.values()))  # a file that breaks off shows here, before any change
     for name, array in arrays.items():
-        _put(*slots[name], array, given[name], assign)
+        _put(*places[name], array, given[name], assign)
     for name in extras.keys() & given.keys():
         extras[name].set_extra_state(given[name])
     keys = Keys(missing, unexpected)

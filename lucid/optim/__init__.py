@@ -1,4 +1,20 @@
-"""Optimizers and learning-rate schedules, with torch's names, options and update formulas."""
+"""Optimizers and learning-rate schedules, with torch's names, options and update formulas.
+
+Gradients add up until `zero_grad`. So a batch that does not fit into memory is computed in parts,
+each with its share of the loss, and stepped with once:
+
+>>> import lucid
+>>> w = lucid.tensor([1.0], requires_grad=True)
+>>> optimizer = lucid.optim.SGD([w], lr=0.5)
+>>> parts = [lucid.tensor([1.0, 2.0]), lucid.tensor([3.0, 4.0])]
+>>> for part in parts:
+...     loss = (w * part).mean() / len(parts)
+...     loss.backward()
+>>> optimizer.step()
+>>> optimizer.zero_grad()
+>>> w.item()
+-0.25
+"""
 
 from lucid.optim import lr_scheduler, swa_utils
 from lucid.optim.adadelta import Adadelta

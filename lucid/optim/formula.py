@@ -154,9 +154,9 @@ class Formula(Optimizer):
         """The counts after this step and the numbers of it."""
         count = {**count, "step": count["step"] + 1}
         numbers = self._numbers(group, count)
-        if group.get("maximize"):
+        if group.get("maximize") and "maximize" in self.defaults:
             numbers["sign"] = -1.0
-        if group.get("weight_decay"):
+        if group.get("weight_decay") and "weight_decay" in self.defaults:
             numbers.update(self._decay(group))
         return count, {k: mx.array(v, dtype) for k, v in numbers.items()}
 

@@ -281,6 +281,26 @@ def test_a_network_trains_as_in_float32(dtype):
     assert np.mean(losses[-5:]) == pytest.approx(0.06311, rel=1e-3)
 
 
+def test_checkpoints_compute_again_in_the_same_precision():
+    block = nn.Sequential(nn.Conv1d(2, 3, 3), nn.Tanh(), nn.Conv1d(3, 2, 3)).to("cpu")
+    found = []
+    for again in (True, False):
+        block.zero_grad()
+        x = randn(2, 2, 16, requires_grad=True)
+        with lucid.autocast("cpu"):
+            y = (
+                lucid.utils.checkpoint.checkpoint(block, x, use_reentrant=False)
+                if again
+                else block(x)
+            )
+            assert y.dtype == lucid.bfloat16
+            loss = y.square().mean()
+        loss.backward()
+        found.append([x.grad.numpy(), *(p.grad.numpy() for p in block.parameters())])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_memory_is_flat():
     layer = nn.Linear(64, 64).to("cpu")
     x = randn(8, 64)

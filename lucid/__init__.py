@@ -43,7 +43,7 @@ from lucid.autograd import (  # noqa: E402
 )
 from lucid.autograd.debugging import debug  # noqa: E402
 from lucid.ops import *  # noqa: E402, F403
-from lucid.ops import fft, linalg, special  # noqa: E402
+from lucid.ops import linalg, special  # noqa: E402
 from lucid.ops.device import default_device, device, set_default_device  # noqa: E402
 from lucid.ops.dtypes import (  # noqa: E402
     can_cast,
@@ -95,9 +95,10 @@ short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
 _PACKAGES = (
-    *("amp", "audio", "backends", "cuda", "data", "func", "models", "mps", "nn", "optim"),
-    *("recipes", "utils"),
+    *("amp", "audio", "backends", "cuda", "data", "fft", "func", "models", "mps", "nn"),
+    *("optim", "recipes", "signal", "utils"),
 )
+_WINDOWS = tuple(f"{w}_window" for w in ("bartlett", "blackman", "hamming", "hann", "kaiser"))
 _SERIALIZATION = ("load", "save")
 _AUTOCAST = ("autocast", "get_autocast_dtype", "is_autocast_enabled")
 
@@ -108,16 +109,25 @@ if TYPE_CHECKING:
         backends,
         cuda,
         data,
+        fft,
         func,
         models,
         mps,
         nn,
         optim,
         recipes,
+        signal,
         utils,
     )
     from lucid.amp import autocast, get_autocast_dtype, is_autocast_enabled
     from lucid.serialization import load, save
+    from lucid.signal.windows import (
+        bartlett_window,
+        blackman_window,
+        hamming_window,
+        hann_window,
+        kaiser_window,
+    )
 
 
 def __getattr__(name: str) -> Any:
@@ -127,8 +137,10 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("lucid.serialization"), name)
     if name in _AUTOCAST:
         return getattr(import_module("lucid.amp"), name)
+    if name in _WINDOWS:
+        return getattr(import_module("lucid.signal.windows"), name)
     raise AttributeError(f"module 'lucid' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PACKAGES, *_SERIALIZATION, *_AUTOCAST])
+    return sorted([*globals(), *_PACKAGES, *_SERIALIZATION, *_AUTOCAST, *_WINDOWS])

@@ -33,7 +33,8 @@ from lucid.audio.features import (
 from lucid.audio.io import AudioInfo, info, load, save
 from lucid.audio.mel import hz_to_mel, mel_filterbank, mel_to_hz
 from lucid.audio.resample import resample
-from lucid.audio.stft import hamming_window, hann_window, istft, stft
+from lucid.ops.stft import istft, stft
+from lucid.signal.windows import hamming_window, hann_window
 
 __all__ = [
     "MFCC",

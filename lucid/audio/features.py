@@ -12,8 +12,9 @@ import numpy as np
 
 from lucid import ops
 from lucid.audio.mel import mel_filterbank
-from lucid.audio.stft import frame_settings, hann_window, spectra
 from lucid.nn import Module
+from lucid.ops.stft import frame_settings, spectra
+from lucid.signal.windows import hann_window
 from lucid.tensor import Tensor
 
 

@@ -94,7 +94,10 @@ from lucid.ops.complex import (
     complex,
     conj,
     imag,
+    polar,
     real,
+    view_as_complex,
+    view_as_real,
 )
 from lucid.ops.copies import (
     alias_copy,
@@ -440,9 +443,8 @@ from lucid.ops.statistics import (
     var,
     var_mean,
 )
-from lucid.ops.where import (
-    where,
-)
+from lucid.ops.stft import istft, stft
+from lucid.ops.where import where
 
 # what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
 __all__ = [name for name, value in list(vars().items()) if callable(value)]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
+from lucid.ops.cut import unbind
+from lucid.ops.elementary import cos, sin
+from lucid.ops.join import stack
+from lucid.ops.math import mul
 from lucid.ops.op import op
-from lucid.ops.pairwise import atan2
 
 
 @mx.custom_function
@@ -47,17 +52,48 @@ def conj(z, /):
     return mx.conjugate(z), mx.conjugate
 
 
-@op(linear=True)
-def complex(re, im, /):
-    """re + i im, complex64.
+@op(broadcasts=True, linear=True)
+def _complex(re, im, /):
+    z = re.astype(mx.complex64) + im.astype(mx.complex64) * mx.array(1j)
+    return z, lambda g: (mx.real(g), mx.imag(g))
+
+
+def complex(real, imag):
+    """real + i imag, complex64.
 
     >>> import lucid
-    >>> lucid.ops.complex(lucid.ones(1), 2 * lucid.ones(1)).tolist()
+    >>> lucid.complex(lucid.ones(1), 2 * lucid.ones(1)).tolist()
     [(1+2j)]
     """
-    if re.shape != im.shape:
-        raise ValueError(f"expects parts of one shape, got {re.shape} and {im.shape}")
-    return re + im * mx.array(1j), lambda g: (mx.real(g), mx.imag(g))
+    if real.dtype != imag.dtype or not mx.issubdtype(real.dtype, mx.floating):
+        raise TypeError(
+            f"complex: expects parts of one floating point dtype, got {real.dtype} and {imag.dtype}"
+        )
+    return _complex(real, imag)
+
+
+def polar(abs, angle):
+    """abs * e^(i angle), complex64.
+
+    >>> import lucid
+    >>> lucid.polar(lucid.tensor([2.0]), lucid.tensor([0.0])).tolist()
+    [(2+0j)]
+    """
+    return complex(mul(abs, cos(angle)), mul(abs, sin(angle)))
+
+
+def view_as_real(input):
+    """The real and imaginary parts in a new last dimension of size 2."""
+    if input.dtype != mx.complex64:
+        raise TypeError(f"view_as_real expects a complex tensor, got {input.dtype}")
+    return stack([real(input), imag(input)], -1)
+
+
+def view_as_complex(input):
+    """Pairs of real and imaginary parts, in a last dimension of size 2, as complex numbers."""
+    if input.ndim == 0 or input.shape[-1] != 2:
+        raise ValueError(f"view_as_complex expects a last dimension of 2, got shape {input.shape}")
+    return complex(*unbind(input, -1))
 
 
 @op
@@ -82,6 +118,17 @@ def abs_power(z, /, power=2.0):
     return y, rule
 
 
-def angle(z):
-    """The angle of complex numbers in radians, from -pi to pi."""
-    return atan2(imag(z), real(z))
+@op
+def angle(x, /):
+    """The angle of complex numbers in radians, from -pi to pi; of negative numbers pi."""
+    if x.dtype != mx.complex64:
+        y = mx.where(x < 0, math.pi, mx.where(mx.isnan(x), math.nan, 0.0))
+        dtype = x.dtype if mx.issubdtype(x.dtype, mx.inexact) else mx.float32
+        return y.astype(dtype), lambda g: mx.zeros_like(x)
+
+    def rule(g):  # i z / |z|^2, and 0 at 0
+        square = mx.square(mx.real(x)) + mx.square(mx.imag(x))
+        zero = square == 0
+        return mx.where(zero, 0, g / mx.where(zero, 1, square)) * x * mx.array(1j)
+
+    return mx.arctan2(mx.imag(x), mx.real(x)), rule

@@ -1,62 +1,285 @@
-"""Fourier transforms of real signals along the last axis; MLX computes them in float32."""
+"""Fourier transforms, with the meaning that they have in `torch.fft`; MLX computes in complex64.
+
+All are made of three linear operations: complex to complex, real to half a spectrum, and back.
+`norm` says where the sum over n values is scaled: "backward" (the default): by 1/n in the inverse;
+"forward": by 1/n in the transform; "ortho": by 1/sqrt(n) in both.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import mlx.core as mx
 
-from lucid.ops.complex import scaled
+from lucid.ops.arrange import roll
+from lucid.ops.cast import astype
+from lucid.ops.complex import conj, scaled
+from lucid.ops.math import mul
 from lucid.ops.op import op
+from lucid.ops.pad import pad
+from lucid.ops.reduce import axes_of
 
 
 @op(linear=True)
-def rfft(x, /):
-    """X[k] = sum_t x[t] e^(-2 pi i k t / n) for k = 0 to n // 2.
+def _c2c(x, /, *, axes, inverse):
+    """The discrete Fourier transform over `axes`, or its inverse."""
+    n = math.prod(x.shape[a] for a in axes)
+    is_real = x.dtype != mx.complex64
+
+    def rule(g):
+        g = _transformed(g, axes, not inverse)
+        g = scaled(g, mx.array(1 / n if inverse else float(n))) if axes else g
+        return mx.real(g) if is_real else g
+
+    return _transformed(x, axes, inverse), rule
+
+
+def _transformed(x: mx.array, axes: tuple[int, ...], inverse: bool) -> mx.array:
+    x = x.astype(mx.complex64)
+    if x.size == 0 or not axes:
+        return x
+    return (mx.fft.ifftn if inverse else mx.fft.fftn)(x, axes=axes)
+
+
+@op(linear=True)
+def _r2c(x, /, *, axis):
+    """X[k] = sum_t x[t] e^(-2 pi i k t / n) for k = 0 to n // 2."""
+    n = x.shape[axis]
+    return _rfft(x, axis), lambda g: _irfft(scaled(g, n / _weights(n, g.ndim, axis)), n, axis)
+
+
+@op(linear=True)
+def _c2r(z, /, *, n, axis):
+    """The real signal of `n` samples of which z is half a spectrum.
+
+    The imaginary parts of z[0], and of z[n/2] for an even n, have no influence.
+    """
+    return _irfft(z, n, axis), lambda g: scaled(_rfft(g, axis), _weights(n, g.ndim, axis) / n)
+
+
+def _weights(n: int, ndim: int, axis: int) -> mx.array:
+    """How often a frequency occurs in the full spectrum: 2, but 1 for 0 and for n/2."""
+    k = mx.arange(n // 2 + 1)
+    weights = mx.where((k == 0) | (2 * k == n), 1.0, 2.0)
+    return weights.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+def _rfft(x: mx.array, axis: int) -> mx.array:
+    if x.size == 0:
+        shape = list(x.shape)
+        shape[axis] = shape[axis] // 2 + 1
+        return mx.zeros(shape, mx.complex64)
+    return mx.fft.rfft(x.astype(mx.float32), axis=axis)
+
+
+def _irfft(z: mx.array, n: int, axis: int) -> mx.array:
+    if z.size == 0:
+        shape = list(z.shape)
+        shape[axis] = n
+        return mx.zeros(shape)
+    return mx.fft.irfft(z.astype(mx.complex64), n, axis=axis)
+
+
+def _resized(name: str, x: Any, n: int | None, axis: int) -> Any:
+    """The first n values along an axis, followed by zeros where there are fewer."""
+    size = x.shape[axis]
+    n = size if n is None else n
+    if n < 1:
+        raise ValueError(f"{name}: expects at least one value along dim {axis}, got {n}")
+    return x if n == size else pad(x, [0, 0] * (x.ndim - 1 - axis) + [0, n - size])
+
+
+def _factor(norm: str | None, n: int, inverse: bool) -> float:
+    """What a result of MLX, which scales as "backward" says, is multiplied with."""
+    powers = {None: 0.0, "backward": 0.0, "ortho": 0.5, "forward": 1.0}
+    if norm not in powers:
+        raise ValueError(f'norm must be "backward", "ortho" or "forward", got {norm!r}')
+    return n ** (powers[norm] if inverse else -powers[norm])
+
+
+def _times(x: Any, factor: float) -> Any:
+    return x if factor == 1 else mul(x, factor)
+
+
+def _places(name: str, x: Any, s: Any, dim: Any) -> tuple[list[int | None], list[int]]:
+    """Sizes (None: as they are) and axes of a transform over several dimensions."""
+    if x.ndim == 0 and dim is not None:
+        raise IndexError(f"{name}: dim={dim} of a 0-dimensional tensor")
+    if dim is None:
+        dim = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
+    axes = list(axes_of(x.ndim, tuple(dim) if not isinstance(dim, int) else dim))
+    sizes: list[int | None] = (
+        [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
+    )
+    if len(sizes) != len(axes):
+        raise ValueError(f"{name}: s={s} has another length than dim={dim}")
+    return sizes, axes
+
+
+def _complex(name: str, x: Any, s: Any, dim: Any, norm: str | None, inverse: bool) -> Any:
+    sizes, axes = _places(name, x, s, dim)
+    for n, axis in zip(sizes, axes, strict=True):
+        x = _resized(name, x, n, axis)
+    count = math.prod(x.shape[a] for a in axes)
+    return _times(_c2c(x, axes=tuple(axes), inverse=inverse), _factor(norm, count, inverse))
+
+
+def _one(n: int | None) -> list[int] | None:
+    return None if n is None else [n]
+
+
+def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """X[k] = sum_t x[t] e^(-2 pi i k t / n) along `dim`, cut or padded with zeros to `n`.
+
+    >>> import lucid
+    >>> lucid.fft.fft(lucid.tensor([1.0, 2.0])).tolist()
+    [(3+0j), (-1+0j)]
+    """
+    return _complex("fft", input, _one(n), (dim,), norm, False)
+
+
+def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """The inverse of `fft`."""
+    return _complex("ifft", input, _one(n), (dim,), norm, True)
+
+
+def fftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
+    """`fft` over several dimensions, all by default, cut or padded to the sizes `s`."""
+    return _complex("fftn", input, s, dim, norm, False)
+
+
+def ifftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
+    """The inverse of `fftn`."""
+    return _complex("ifftn", input, s, dim, norm, True)
+
+
+def fft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`fftn` over two dimensions."""
+    return fftn(input, s, dim, norm)
+
+
+def ifft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`ifftn` over two dimensions."""
+    return ifftn(input, s, dim, norm)
+
+
+def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
+    """`fftn` of real numbers: the last dimension keeps the frequencies 0 to n // 2.
+
+    The others are their conjugates.
+    """
+    sizes, axes = _places("rfftn", input, s, dim)
+    if input.dtype == mx.complex64 or not axes:
+        raise ValueError(
+            f"rfft: expects a real signal and a dimension, got {input.dtype} of {input.shape}; "
+            "fft takes complex ones"
+        )
+    for n, axis in zip(sizes, axes, strict=True):
+        input = _resized("rfftn", input, n, axis)
+    count = math.prod(input.shape[a] for a in axes)
+    z = _r2c(input, axis=axes[-1])
+    z = _c2c(z, axes=tuple(axes[:-1]), inverse=False) if axes[1:] else z
+    return _times(z, _factor(norm, count, False))
+
+
+def irfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
+    """The inverse of `rfftn`; the last size is 2 (m - 1) for m frequencies unless told."""
+    sizes, axes = _places("irfftn", input, s, dim)
+    if not axes:
+        raise ValueError(f"irfftn: expects a dimension to transform, got shape {input.shape}")
+    last = 2 * (input.shape[axes[-1]] - 1) if sizes[-1] is None else sizes[-1]
+    if last < 1:
+        raise ValueError(f"irfftn: expects at least one sample along dim {axes[-1]}, got {last}")
+    sizes[-1] = last // 2 + 1
+    for n, axis in zip(sizes, axes, strict=True):
+        input = _resized("irfftn", input, n, axis)
+    z = _c2c(input, axes=tuple(axes[:-1]), inverse=True) if axes[1:] else input
+    count = last * math.prod(input.shape[a] for a in axes[:-1])
+    z = z if z.dtype == mx.complex64 else astype(z, mx.complex64)
+    return _times(_c2r(z, n=last, axis=axes[-1]), _factor(norm, count, True))
+
+
+def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """`fft` of real numbers: the frequencies 0 to n // 2, of which the others are conjugates.
 
     Shapes: (..., n) real -> (..., n // 2 + 1) complex64.
 
     >>> import lucid
-    >>> lucid.ops.rfft(lucid.tensor([1.0, 0.0, 0.0, 0.0])).tolist()
+    >>> lucid.fft.rfft(lucid.tensor([1.0, 0.0, 0.0, 0.0])).tolist()
     [(1+0j), (1+0j), (1+0j)]
     """
-    if x.dtype == mx.complex64 or x.ndim == 0 or x.shape[-1] == 0:
-        raise ValueError("expects a real signal of at least one sample on its last axis")
-    n = x.shape[-1]
-    return _rfft(x), lambda g: _irfft(scaled(g, n / _weights(n)), n)
+    return rfftn(input, _one(n), (dim,), norm)
 
 
-@op(linear=True)
-def irfft(z, /, *, n):
-    """The real signal of `n` samples whose `rfft` is `z`.
+def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """The real signal of `n` samples, 2 (m - 1) by default, of which m frequencies are given.
 
-    The imaginary parts of z[0], and of z[n/2] for an even n, have no influence.
-
-    Shapes: (..., n // 2 + 1) complex -> (..., n) float32.
+    The imaginary parts of the first, and of that of n/2 for an even n, have no influence.
 
     >>> import lucid
     >>> x = lucid.tensor([1.0, 2.0, 4.0])
-    >>> lucid.ops.irfft(lucid.ops.rfft(x), n=3)
+    >>> lucid.fft.irfft(lucid.fft.rfft(x), n=3)
     Tensor([1., 2., 4.], grad=None)
     """
-    if n < 1 or z.ndim == 0 or z.shape[-1] != n // 2 + 1:
-        raise ValueError(
-            f"{n} samples have {n // 2 + 1} frequencies, got a spectrum of shape {z.shape}"
-        )
-    return _irfft(z, n), lambda g: scaled(_rfft(g), _weights(n) / n)
+    return irfftn(input, _one(n), (dim,), norm)
 
 
-def _weights(n: int) -> mx.array:
-    """How often a frequency occurs in the full spectrum: 2, but 1 for 0 and for n/2."""
-    k = mx.arange(n // 2 + 1)
-    return mx.where((k == 0) | (2 * k == n), 1.0, 2.0)
+def rfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`rfftn` over two dimensions."""
+    return rfftn(input, s, dim, norm)
 
 
-def _rfft(x: mx.array) -> mx.array:
-    if x.size == 0:
-        return mx.zeros((*x.shape[:-1], x.shape[-1] // 2 + 1), mx.complex64)
-    return mx.fft.rfft(x.astype(mx.float32))
+def irfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`irfftn` over two dimensions."""
+    return irfftn(input, s, dim, norm)
 
 
-def _irfft(z: mx.array, n: int) -> mx.array:
-    if z.size == 0:
-        return mx.zeros((*z.shape[:-1], n))
-    return mx.fft.irfft(z.astype(mx.complex64), n)
+_OTHER = {None: "forward", "backward": "forward", "forward": "backward"}
+
+
+def hfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
+    """The real spectrum of a signal whose other half, in the last dimension, is conjugate."""
+    return irfftn(conj(input), s, dim, _OTHER.get(norm, norm))
+
+
+def ihfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
+    """The inverse of `hfftn`: half of the signal."""
+    return conj(rfftn(input, s, dim, _OTHER.get(norm, norm)))
+
+
+def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """The real spectrum, `n` values, of a signal whose other half is conjugate."""
+    return hfftn(input, _one(n), (dim,), norm)
+
+
+def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """The inverse of `hfft`: half of the signal."""
+    return ihfftn(input, _one(n), (dim,), norm)
+
+
+def hfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`hfftn` over two dimensions."""
+    return hfftn(input, s, dim, norm)
+
+
+def ihfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`ihfftn` over two dimensions."""
+    return ihfftn(input, s, dim, norm)
+
+
+def fftshift(input: Any, dim: Any = None) -> Any:
+    """Move the zero frequency to the middle of `dim`, of all dimensions by default.
+
+    >>> import lucid
+    >>> lucid.fft.fftshift(lucid.tensor([0, 1, 2, -2, -1])).tolist()
+    [-2, -1, 0, 1, 2]
+    """
+    axes = axes_of(input.ndim, dim)
+    return roll(input, [input.shape[a] // 2 for a in axes], list(axes))
+
+
+def ifftshift(input: Any, dim: Any = None) -> Any:
+    """Undo `fftshift`."""
+    axes = axes_of(input.ndim, dim)
+    return roll(input, [-(input.shape[a] // 2) for a in axes], list(axes))

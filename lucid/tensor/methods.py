@@ -312,6 +312,8 @@ class Methods(Operators):
     svd = ops.svd
     trace = ops.trace
     triangular_solve = ops.triangular_solve
+    stft = ops.stft
+    istft = ops.istft
     vdot = ops.vdot
     ger = ops.outer
     pinverse = ops.pinverse

@@ -36,8 +36,9 @@ def test_windows():
     np.testing.assert_allclose(hann_window(10, periodic=False).numpy(), np.hanning(10), atol=1e-7)
     np.testing.assert_allclose(hamming_window(9, False).numpy(), np.hamming(9), atol=1e-7)
     assert hann_window(1).tolist() == [1]
-    with pytest.raises(ValueError, match="at least one sample, got 0"):
-        hann_window(0)
+    assert hann_window(0).shape == (0,)
+    with pytest.raises(ValueError, match="0 samples or more, got -1"):
+        hann_window(-1)
 
 
 SETTINGS = [
@@ -121,8 +122,6 @@ def test_istft_refuses():
         istft(stft(lucid.ones(400), 16, 20), 16, 20)
     with pytest.raises(ValueError, match="length of at least 1, got 0"):
         istft(z, 64, 16, length=0)
-    with pytest.raises(ValueError, match="window as a constant"):
-        istft(z, 64, 16, window=lucid.ones(64, requires_grad=True))
 
 
 def test_wrong_types_are_named():

@@ -5,40 +5,26 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 
-from lucid import ops
-from lucid.tensor import Tensor
+from lucid.autograd.tape import Traced
+from lucid.ops.arrange import flip
+from lucid.ops.complex import conj, imag, real
+from lucid.ops.division import div
+from lucid.ops.fft import fft, ifft, irfft, rfft
+from lucid.ops.frame import frame, overlap_add
+from lucid.ops.join import cat, stack
+from lucid.ops.math import mul
+from lucid.ops.pad import pad
+from lucid.ops.shape import expand, transpose
 
 # torch.istft takes a window whose squares sum to less than this somewhere as not invertible
 _SILENT = 1e-11
 
 
-def hann_window(n: int, periodic: bool = True) -> Tensor:
-    """w[t] = (1 - cos(2 pi t / n)) / 2: periodic as in torch, or symmetric (n - 1 for n).
-
-    >>> hann_window(4)
-    Tensor([0. , 0.5, 1. , 0.5], grad=None)
-    """
-    return Tensor(_cosine_window(n, periodic, 0.5))
-
-
-def hamming_window(n: int, periodic: bool = True) -> Tensor:
-    """w[t] = 0.54 - 0.46 cos(2 pi t / n): periodic as in torch, or symmetric (n - 1 for n)."""
-    return Tensor(_cosine_window(n, periodic, 0.54))
-
-
-def _cosine_window(n: int, periodic: bool, level: float) -> np.ndarray:
-    if n < 1:
-        raise ValueError(f"a window needs at least one sample, got {n}")
-    if n == 1:
-        return np.ones(1, np.float32)
-    phase = 2 * np.pi * np.arange(n) / (n if periodic else n - 1)
-    return (level - (1 - level) * np.cos(phase)).astype(np.float32)
-
-
 def stft(
-    x: Tensor,
+    input: Any,
     n_fft: int,
     hop_length: int | None = None,
     win_length: int | None = None,
@@ -46,60 +32,68 @@ def stft(
     center: bool = True,
     pad_mode: str = "reflect",
     normalized: bool = False,
-    onesided: bool = True,
-    return_complex: bool = True,
-) -> Tensor:
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+) -> Any:
     """The spectra of overlapping, windowed frames: `torch.stft`.
 
     Args:
-        x: real, (..., L).
+        input: (..., L), real or complex.
         n_fft: samples in a frame.
         hop_length: samples between frames; n_fft // 4 by default.
         win_length: samples of the window, centred in the frame; n_fft by default.
         window: (win_length,), such as `hann_window(win_length)`; ones by default.
-        center: frame t is centred on sample t * hop_length, `x` being padded by n_fft // 2 at
+        center: frame t is centred on sample t * hop_length, `input` being padded by n_fft // 2 at
             either side; otherwise it starts there.
         pad_mode: "reflect", "constant" (zeros) or "replicate".
         normalized: divide by sqrt(n_fft).
-        onesided: only the frequencies 0 to n_fft // 2, the others being their conjugates.
+        onesided: only the frequencies 0 to n_fft // 2, the others being their conjugates: the
+            default for real input, and not to be had for complex.
         return_complex: False gives real and imaginary parts on a last axis of size 2.
 
     Shapes: (..., L) -> (..., F, T) complex64 with F = n_fft // 2 + 1 and, centred,
-    T = L // hop_length + 1. Computed in float32; differentiable in `x` and `window`.
+    T = L // hop_length + 1. Computed in float32; differentiable in `input` and `window`.
 
     Raises ValueError for sizes that do not fit.
 
     >>> import lucid
-    >>> stft(lucid.ones(2, 1000), 256, window=hann_window(256)).shape
+    >>> lucid.stft(lucid.ones(2, 1000), 256, window=lucid.hann_window(256)).shape
     (2, 129, 16)
     """
-    hop, window = frame_settings("stft", n_fft, hop_length, win_length, window, x)
-    z = spectra(x, n_fft, hop, window, center, pad_mode).transpose(-1, -2)
-    if normalized:
-        z = z * n_fft**-0.5
-    if not onesided:
-        mirrored = ops.conj(z[..., 1 : (n_fft + 1) // 2, :].flip(-2))
-        z = ops.cat([z, mirrored], dim=-2)
-    if return_complex:
-        return z
-    return ops.stack([ops.real(z), ops.imag(z)], dim=-1)
+    hop, window = frame_settings("stft", n_fft, hop_length, win_length, window, input)
+    is_complex = any(x is not None and x.dtype == mx.complex64 for x in (input, window))
+    onesided = not is_complex if onesided is None else onesided
+    if is_complex:
+        if onesided:
+            raise ValueError("stft: a complex signal or window has no onesided spectrum")
+        frames = frames_of(input, n_fft, hop, window, center, pad_mode)
+        z = transpose(fft(frames), -1, -2)
+    else:
+        z = transpose(spectra(input, n_fft, hop, window, center, pad_mode), -1, -2)
+        if not onesided:
+            z = cat([z, conj(flip(z[..., 1 : (n_fft + 1) // 2, :], -2))], dim=-2)
+    z = mul(z, n_fft**-0.5) if normalized else z
+    return z if return_complex in (None, True) else stack([real(z), imag(z)], dim=-1)
 
 
-def spectra(
-    x: Tensor, n_fft: int, hop: int, window: Tensor | None, center: bool, pad_mode: str
-) -> Tensor:
+def spectra(x: Any, n_fft: int, hop: int, window: Any, center: bool, pad_mode: str) -> Any:
     """(..., L) -> (..., T, F): the frames last but one, as the FFT and a mel matrix want them."""
+    return rfft(frames_of(x, n_fft, hop, window, center, pad_mode))
+
+
+def frames_of(x: Any, n_fft: int, hop: int, window: Any, center: bool, pad_mode: str) -> Any:
+    """(..., L) -> (..., T, n_fft): overlapping frames, windowed."""
     if center:
         x = _padded(x, n_fft // 2, pad_mode)
     if x.shape[-1] < n_fft:
         raise ValueError(
             f"stft: a signal of {x.shape[-1]} samples has no frame of n_fft={n_fft}; pad it"
         )
-    frames = ops.frame(x, size=n_fft, hop=hop)
-    return ops.rfft(frames if window is None else frames * window)
+    frames = frame(x, size=n_fft, hop=hop)
+    return frames if window is None else mul(frames, window)
 
 
-def _padded(x: Tensor, count: int, mode: str) -> Tensor:
+def _padded(x: Any, count: int, mode: str) -> Any:
     """`count` more samples at either end."""
     length = x.shape[-1]
     if mode == "reflect":
@@ -108,31 +102,32 @@ def _padded(x: Tensor, count: int, mode: str) -> Tensor:
                 f"stft: reflecting n_fft // 2 = {count} samples needs a signal longer than that, "
                 f'got {length}; use pad_mode="constant", or center=False'
             )
-        left, right = x[..., 1 : count + 1].flip(-1), x[..., length - count - 1 : -1].flip(-1)
+        left, right = flip(x[..., 1 : count + 1], -1), flip(x[..., length - count - 1 : -1], -1)
     elif mode == "replicate":
         shape = (*x.shape[:-1], count)
-        left, right = x[..., :1].expand(*shape), x[..., -1:].expand(*shape)
+        left, right = expand(x[..., :1], shape), expand(x[..., -1:], shape)
     elif mode == "constant":
-        left = right = Tensor.zeros(*x.shape[:-1], count, dtype=x.dtype, device=x.device)
+        return pad(x, (count, count))
     else:
         raise ValueError(
             f'stft: pad_mode must be "reflect", "replicate" or "constant", got {mode!r}'
         )
-    return ops.cat([left, x, right], dim=-1)
+    return cat([left, x, right], dim=-1)
 
 
 def istft(
-    z: Tensor,
+    input: Any,
     n_fft: int,
     hop_length: int | None = None,
     win_length: int | None = None,
     window: Any = None,
     center: bool = True,
     normalized: bool = False,
-    onesided: bool = True,
+    onesided: bool | None = None,
     length: int | None = None,
-) -> Tensor:
-    """The signal with the least squared distance to the spectra `z`: `torch.istft`.
+    return_complex: bool = False,
+) -> Any:
+    """The signal with the least squared distance to the spectra `input`: `torch.istft`.
 
     Frames are transformed back, windowed, added up, and divided by the sum of squared windows. With
     the settings of `stft` that undoes it. `length` cuts the result, or pads it with zeros; without
@@ -145,12 +140,18 @@ def istft(
 
     >>> import lucid
     >>> x = lucid.randn(1000)
-    >>> w = hann_window(256)
-    >>> back = istft(stft(x, 256, window=w), 256, window=w, length=1000)
+    >>> w = lucid.hann_window(256)
+    >>> back = lucid.istft(lucid.stft(x, 256, window=w), 256, window=w, length=1000)
     >>> bool((abs(back - x) < 1e-5).all())
     True
     """
-    hop, window = frame_settings("istft", n_fft, hop_length, win_length, window, z)
+    hop, window = frame_settings("istft", n_fft, hop_length, win_length, window, input)
+    if window is not None and window.dtype == mx.complex64:
+        raise TypeError("istft: expects a real window, got complex64")
+    z = input
+    onesided = (z.ndim < 2 or z.shape[-2] != n_fft) if onesided is None else onesided
+    if onesided and return_complex:
+        raise ValueError("istft: a onesided spectrum is that of a real signal")
     frequencies = n_fft // 2 + 1 if onesided else n_fft
     if z.ndim < 2 or z.shape[-2] != frequencies or z.shape[-1] == 0:
         raise ValueError(
@@ -159,27 +160,27 @@ def istft(
         )
     if length is not None and length < 1:
         raise ValueError(f"istft: expects a length of at least 1, got {length}")
-    if window is not None and window.requires_grad:
-        raise ValueError("istft: takes the window as a constant; pass window.detach()")
-    frames = ops.irfft(z[..., : n_fft // 2 + 1, :].transpose(-1, -2), n=n_fft)
-    if normalized:
-        frames = frames * n_fft**0.5
-    y = ops.overlap_add(frames if window is None else frames * window, hop=hop)
+    z = transpose(z, -1, -2)
+    frames = ifft(z) if return_complex else irfft(z[..., : n_fft // 2 + 1], n=n_fft)
+    frames = mul(frames, n_fft**0.5) if normalized else frames
+    y = overlap_add(frames if window is None else mul(frames, window), hop=hop)
     start = n_fft // 2 if center else 0
     end = min(y.shape[-1], start + length) if length is not None else y.shape[-1] - start
-    weights = np.ones(n_fft, np.float32) if window is None else window.numpy()
-    energy = _window_energy(weights.tobytes(), z.shape[-1], hop)[start:end]
+    weights = np.ones(n_fft) if window is None else window.numpy()
+    energy = _window_energy(weights.astype(np.float32).tobytes(), z.shape[-2], hop)[start:end]
     if not energy.size or energy.min() < _SILENT:
         raise ValueError(
             f"istft: with n_fft={n_fft} and hop_length={hop} the squared windows of "
-            f"{z.shape[-1]} frames sum to 0 somewhere within samples {start} to {end}, so the "
+            f"{z.shape[-2]} frames sum to 0 somewhere within samples {start} to {end}, so the "
             "signal is lost there; use a smaller hop_length, another window, or center=True"
         )
-    y = y[..., start:end] * Tensor(1 / energy, device=z.device)
+    if window is not None and window.requires_grad:
+        squares = expand(mul(window, window), (z.shape[-2], n_fft))
+        y = div(y[..., start:end], overlap_add(squares, hop=hop)[start:end])
+    else:
+        y = mul(y[..., start:end], z._wrap(mx.array(1 / energy, mx.float32), z._device))
     missing = 0 if length is None else length - y.shape[-1]
-    if missing <= 0:
-        return y
-    return ops.cat([y, Tensor.zeros(*y.shape[:-1], missing, device=y.device)], dim=-1)
+    return pad(y, (0, missing)) if missing > 0 else y
 
 
 @lru_cache(maxsize=16)
@@ -198,13 +199,13 @@ def frame_settings(
     hop_length: int | None,
     win_length: int | None,
     window: Any,
-    x: Tensor,
-) -> tuple[int, Tensor | None]:
+    x: Any,
+) -> tuple[int, Any]:
     """The hop, and the window as (n_fft,), or None where it is all ones."""
     hop = n_fft // 4 if hop_length is None else hop_length
     size = n_fft if win_length is None else win_length
-    if not isinstance(x, Tensor) or x.ndim == 0:
-        given = "a Tensor of shape ()" if isinstance(x, Tensor) else type(x).__name__
+    if not isinstance(x, Traced) or x.array.ndim == 0:
+        given = "a Tensor of shape ()" if isinstance(x, Traced) else type(x).__name__
         raise TypeError(f"{name}: expects a Tensor with a last axis of time, got {given}")
     if not all(isinstance(count, int | np.integer) for count in (n_fft, hop, size)):
         raise TypeError(
@@ -219,8 +220,8 @@ def frame_settings(
         if size == n_fft:
             return hop, None
         window = np.ones(size, np.float32)
-    if not isinstance(window, Tensor):
-        window = Tensor(window, device=x.device)
+    if not isinstance(window, Traced):
+        window = x._wrap(mx.array(np.asarray(window, np.float32)), x._device)
     if window.shape != (size,):
         raise ValueError(
             f"{name}: expects a window of shape ({size},), win_length, got {window.shape}"
@@ -228,5 +229,4 @@ def frame_settings(
     left = (n_fft - size) // 2
     if size == n_fft:
         return hop, window
-    sides = [Tensor.zeros(n, device=x.device) for n in (left, n_fft - size - left)]
-    return hop, ops.cat([sides[0], window, sides[1]])
+    return hop, pad(window, (left, n_fft - size - left))

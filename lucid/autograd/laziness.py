@@ -23,6 +23,7 @@ class _Recent(threading.local):  # MLX evaluates in the thread that recorded
     def __init__(self) -> None:
         self.tensors: list[weakref.ref] = []
         self.tracing = 0
+        self.changed: list[tuple[weakref.ref, dict[str, Any]]] = []
 
 
 _recent = _Recent()
@@ -59,6 +60,25 @@ def flush() -> None:
 def is_tracing() -> bool:
     """True while MLX traces a function: values cannot be read."""
     return _recent.tracing > 0
+
+
+def note_change(tensor: Any) -> None:
+    """`tensor` is about to be changed in place: remember, while MLX traces, what it is."""
+    if _recent.tracing:
+        _recent.changed.append((weakref.ref(tensor), dict(vars(tensor))))
+
+
+def undo_changes() -> bool:
+    """Give tensors that outlived a trace back what they were before it; true if there are any.
+
+    What a trace wrote into them was a placeholder.
+    """
+    changed, _recent.changed = _recent.changed, []
+    alive = [(t, before) for reference, before in changed if (t := reference()) is not None]
+    for tensor, before in reversed(alive):
+        vars(tensor).clear()
+        vars(tensor).update(before)
+    return bool(alive)
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.kernels import metal
+from lucid.kernels import batching, metal
+from lucid.kernels.batching import folded, folded_weight_grad
 from lucid.kernels.examples import Problem
-from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Shape, Table, choose
+from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Form, Shape, Table, choose
 
 
 def conv1d(
@@ -112,11 +113,12 @@ def _conv1d(
     shape = Shape(Cg, C_out // groups, K, length, **_steps(settings))
     problem = Problem(shape, N, L, settings["left"])
     return _affine(
-        _value(CONV1D, problem, x.dtype),
+        _value(CONV1D, problem, x.dtype, batching.conv1d),
         lambda g, x, w: (
             _conv_transpose1d(g, w, L, **settings),
             _weight_grad(x, g, K, **settings),
         ),
+        folded(_conv1d, length, settings),
         (N, C_out, length),
         x,
         w,
@@ -137,8 +139,9 @@ def _conv_transpose1d(
     shape = Shape(Cg, C_in // groups, K, L, **_steps(settings))
     problem = Problem(shape, N, length, settings["left"])
     return _affine(
-        _value(CONV_TRANSPOSE1D, problem, x.dtype),
+        _value(CONV_TRANSPOSE1D, problem, x.dtype, batching.conv_transpose1d),
         lambda g, x, w: (_conv1d(g, w, L, **settings), _weight_grad(g, x, K, **settings)),
+        folded(_conv_transpose1d, length, settings),
         (N, Cg * groups, length),
         x,
         w,
@@ -160,11 +163,12 @@ def _weight_grad(x: mx.array, g: mx.array, K: int, **settings: int) -> mx.array:
     shape = Shape(C_in // groups, C_out // groups, K, length, **_steps(settings))
     problem = Problem(shape, N, L, settings["left"])
     return _affine(
-        _value(WEIGHT_GRAD, problem, x.dtype),
+        _value(WEIGHT_GRAD, problem, x.dtype, batching.weight_grad),
         lambda v, x, g: (
             _conv_transpose1d(g, v, L, **settings),
             _conv1d(x, v, length, **settings),
         ),
+        folded_weight_grad(_weight_grad, K, settings),
         (C_out, C_in // groups, K),
         x,
         g,
@@ -215,8 +219,12 @@ def _steps(settings: dict[str, int]) -> dict[str, int]:
     return {name: settings[name] for name in ("stride", "dilation", "groups")}
 
 
-def _value(table: Table, problem: Problem, dtype: mx.Dtype) -> Callable[..., mx.array]:
+def _value(
+    table: Table, problem: Problem, dtype: mx.Dtype, mappable: Form
+) -> Callable[..., mx.array]:
     """The chosen form as a function of two arrays and perhaps a bias (C_out,)."""
+    if batching.is_mapping():
+        return problem.plain(table, mappable)
     form = choose(table, problem.shape, dtype)
     return problem.proven(table, form) if table.is_shader(form) else problem.plain(table, form)
 
@@ -224,13 +232,14 @@ def _value(table: Table, problem: Problem, dtype: mx.Dtype) -> Callable[..., mx.
 def _affine(
     value: Callable[..., mx.array],
     derivative: Callable[[mx.array, mx.array, mx.array], tuple[mx.array, mx.array]],
+    mapped: Callable,
     shape: tuple[int, int, int],
     a: mx.array,
     b: mx.array,
     bias: mx.array | None = None,
 ) -> mx.array:
-    """value(a, b, bias), bilinear in a and b, where `derivative` gives the gradients of the two; in
-    the precision that pays."""
+    """value(a, b, bias), bilinear in a and b, where `derivative` gives the gradients of the two and
+    `mapped` is the rule of `mx.vmap`; in the precision that pays."""
     empty = a.size == 0 or b.size == 0 or 0 in shape
     # On the CPU a half-precision matmul is a scalar loop; float32 around it is 30 times faster.
     on_cpu = mx.default_device() == mx.cpu and not metal.available()
@@ -250,6 +259,7 @@ def _affine(
         gradients = derivative(cotangent, *primals[:2])
         return gradients if bias is None else (*gradients, cotangent.sum((0, 2)))
 
+    function.vmap(mapped)
     y: Any = function(a, b) if bias is None else function(a, b, bias)  # MLX declares object
     return y
 

@@ -100,6 +100,7 @@ class _BatchNorm(_Tracking):
             self.eps,
         )  # fmt: skip
         if count is not None:
+            laziness.note_change(self.num_batches_tracked)
             self.num_batches_tracked.array = count
             laziness.settle([self.num_batches_tracked])
         return y

@@ -77,6 +77,7 @@ def _move(running: list[tuple[Tensor | None, mx.array]], momentum: Any) -> None:
     moved = [r for r, _ in running if r is not None]
     for r, new in running:
         if r is not None:
+            laziness.note_change(r)
             r.array = (r.array + momentum * (new.reshape(-1) - r.array)).astype(r.dtype)
     laziness.settle(moved)
 

@@ -6,6 +6,7 @@ import math
 
 import mlx.core as mx
 
+from lucid.kernels import batching
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 
@@ -71,6 +72,9 @@ def cut_frames(x: mx.array, size: int, hop: int, dilation: int, axis: int) -> mx
     count = (length - dilation * (size - 1) - 1) // hop + 1
     if x.size == 0:
         return mx.zeros((*batch, count, size, *rest), x.dtype)
+    if batching.is_mapping():  # MLX cannot map over as_strided
+        places = mx.arange(count)[:, None] * hop + mx.arange(size) * dilation
+        return mx.take(x, places, axis=axis)
     strides = [math.prod(x.shape[a + 1 :]) for a in range(x.ndim)]  # as_strided sees x in rows
     step = strides[axis]
     return mx.as_strided(

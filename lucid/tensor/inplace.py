@@ -56,6 +56,7 @@ class InPlace(Methods):
                     "use x = x + y instead of x += y, or x.float() first"
                 )
             result = ops.astype(result, dtype)
+        laziness.note_change(self)
         self.array, self._known = result.array, False
         laziness.watch(self)
         if result._node is not None:

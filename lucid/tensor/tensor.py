@@ -110,6 +110,7 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        laziness.note_change(self)
         self.array, self._known = value.array, False
 
     @property

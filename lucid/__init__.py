@@ -51,6 +51,7 @@ from lucid.ops.dtypes import (  # noqa: E402
     get_default_dtype,
     iinfo,
     promote_types,
+    result_type,
     set_default_dtype,
 )
 from lucid.random import (  # noqa: E402
@@ -87,7 +88,8 @@ from_numpy, from_dlpack = Tensor.from_numpy, Tensor.from_dlpack
 arange, linspace, logspace, eye = Tensor.arange, Tensor.linspace, Tensor.logspace, Tensor.eye
 tril_indices, triu_indices = Tensor.tril_indices, Tensor.triu_indices
 numel, is_floating_point, is_complex = Tensor.numel, Tensor.is_floating_point, Tensor.is_complex
-is_nonzero, zero_ = Tensor.is_nonzero, Tensor.zero_
+is_nonzero, is_signed, is_same_size = Tensor.is_nonzero, Tensor.is_signed, Tensor.is_same_size
+detach, zero_, get_default_device = Tensor.detach, Tensor.zero_, default_device
 Size = tuple
 # torch's names of the dtypes
 float, int, long, double, half = float32, int32, int64, float64, float16

@@ -109,6 +109,8 @@ from lucid.ops.copies import (
     permute_copy,
     resolve_conj,
     resolve_neg,
+    select_copy,
+    split_copy,
     split_with_sizes_copy,
     squeeze_copy,
     t_copy,
@@ -147,6 +149,7 @@ from lucid.ops.diagonal import (
     diagflat,
     diagonal,
     diagonal_scatter,
+    fill_diagonal,
     tril,
     triu,
 )
@@ -430,6 +433,7 @@ from lucid.ops.shape import (
     transpose,
     unflatten,
     unsqueeze,
+    view,
     view_as,
 )
 from lucid.ops.statistics import (

@@ -12,8 +12,8 @@ from lucid.ops.cast import clone
 from lucid.ops.cut import chunk, split, split_with_sizes, unbind
 from lucid.ops.diagonal import diagonal
 from lucid.ops.pad import pad
-from lucid.ops.part import as_strided, narrow
-from lucid.ops.shape import expand, permute, reshape, squeeze, t, transpose, unsqueeze
+from lucid.ops.part import as_strided, narrow, select
+from lucid.ops.shape import expand, permute, squeeze, t, transpose, unsqueeze, view
 
 alias_copy = clone
 as_strided_copy = as_strided
@@ -22,14 +22,15 @@ expand_copy = expand
 narrow_copy = narrow
 permute_copy = permute
 split_with_sizes_copy = split_with_sizes
+select_copy = select
+split_copy = split
 squeeze_copy = squeeze
 t_copy = t
 transpose_copy = transpose
 unbind_copy = unbind
 unsqueeze_copy = unsqueeze
-view_copy = reshape
+view_copy = view
 unsafe_chunk = chunk
-unsafe_split = split
 unsafe_split_with_sizes = split_with_sizes
 
 
@@ -39,6 +40,11 @@ def constant_pad_nd(input: Any, pad: Any, value: float = 0) -> Any:
 
 
 _pad = pad  # whose name is that of its argument
+
+
+def unsafe_split(input: Any, split_size: Any, dim: int = 0) -> tuple[Any, ...]:
+    """`split`, whose first argument torch names differently."""
+    return split(input, split_size, dim)
 
 
 def resolve_conj(input: Any) -> Any:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
+from lucid.ops.cast import constant_like
 from lucid.ops.entries import put, take
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
-from lucid.ops.shape import flatten, movedim, reshape
+from lucid.ops.shape import expand, flatten, movedim, reshape
 
 
 def diagonal(input, offset=0, dim1=0, dim2=1):
@@ -66,6 +68,23 @@ def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     filled = put(moved, src, index=places, axis=moved.ndim - 1)
     shape = (*moved.shape[:-1], *(input.shape[d] for d in dims))
     return movedim(reshape(filled, shape), (-2, -1), dims)
+
+
+def fill_diagonal(input, fill_value, wrap=False):
+    """`input`, a matrix or a cube of any dimensions, with a number on its main diagonal.
+
+    Args:
+        wrap: of a tall matrix, the diagonal goes on below, after a row without.
+    """
+    if input.ndim < 2 or (input.ndim > 2 and len(set(input.shape)) > 1):
+        raise ValueError(
+            f"fill_diagonal expects a matrix, or all dimensions equal, got shape {input.shape}"
+        )
+    step = sum(math.prod(input.shape[i + 1 :]) for i in range(input.ndim))
+    places = np.arange(0, input.numel(), step)[: None if wrap else min(input.shape)]
+    index = mx.array(places.astype(np.int64), mx.int64)
+    value = expand(constant_like(fill_value, input), index.shape)
+    return reshape(put(flatten(input), value, index=index, axis=0), input.shape)
 
 
 def _unrolled(x: Any, offset: int, dim1: int, dim2: int) -> tuple[Any, mx.array]:

@@ -9,6 +9,9 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lucid.autograd.tape import Traced
+from lucid.ops import promotion
+
 _PYTHON = {int: mx.int64, bool: mx.bool_, complex: mx.complex64}
 _ALIASES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64",
             "int": "int32", "short": "int16", "bool": "bool_", "cfloat": "complex64"}  # fmt: skip
@@ -78,6 +81,17 @@ def promote_types(type1: Any, type2: Any) -> mx.Dtype:
     """
     a, b = dtype_of(type1), dtype_of(type2)
     return mx.result_type(mx.zeros((), a), mx.zeros((), b)) if a != b else a
+
+
+def result_type(tensor1: Any, tensor2: Any) -> mx.Dtype:
+    """The dtype that arithmetic gives two tensors or numbers.
+
+    >>> import lucid
+    >>> lucid.result_type(lucid.arange(2), 1.0) == lucid.float32
+    True
+    """
+    values = [x.array if isinstance(x, Traced) else x for x in (tensor1, tensor2)]
+    return promotion.result_type(values)
 
 
 def can_cast(from_: Any, to: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd.tape import Traced, sum_to
+from lucid.ops.dtypes import dtype_of, name_of
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 
@@ -79,6 +80,29 @@ def unflatten(input, dim, sizes):
         raise ValueError(f"unflatten cannot make {tuple(parts)} of a dimension of size {whole}")
     parts = [whole // known if n == -1 else n for n in parts]
     return reshape(input, (*input.shape[:axis], *parts, *input.shape[axis + 1 :]))
+
+
+def view(input, *shape, size=None, dtype=None):
+    """`input` in another shape; or, of a dtype, its bytes read as numbers of that.
+
+    >>> import lucid
+    >>> lucid.tensor([1.0]).view(lucid.int32).tolist()
+    [1065353216]
+    """
+    if dtype is None and len(shape) == 1 and isinstance(shape[0], mx.Dtype | str):
+        dtype = shape[0]
+    if dtype is not None:
+        return _reinterpret(input, dtype=dtype_of(dtype))
+    return reshape(input, sizes(shape, size))
+
+
+@op
+def _reinterpret(x, /, *, dtype):
+    if x.dtype.size != dtype.size:
+        last = x.shape[-1] * x.dtype.size if x.ndim else x.dtype.size
+        if not x.ndim or last % dtype.size:
+            raise ValueError(f"the bytes of shape {x.shape} cannot be read as {name_of(dtype)}")
+    return mx.view(x, dtype), None
 
 
 def view_as(input, other):
@@ -250,6 +274,6 @@ def sum_to_size(x, /, *shape, size=None):
     target, before = sizes(shape, size), x.shape
     if tuple(mx.broadcast_shapes(target, before)) != before:
         raise ValueError(f"size {target} does not broadcast to the shape {before}")
-    if not mx.issubdtype(x.dtype, mx.inexact):
+    if not mx.issubdtype(x.dtype, mx.inexact) and (target != before or x.ndim == 0):
         x = x.astype(mx.int64)
     return sum_to(x, target), lambda g: mx.broadcast_to(g, before)

@@ -28,12 +28,17 @@ def _converter(dtype: mx.Dtype, remark: str = "") -> Any:
 class Conversion(Traced):
     """Methods that convert. Those of dtype and device let gradients pass."""
 
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array of their own; bfloat16 comes as float32."""
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values as a NumPy array of their own; bfloat16 comes as float32.
+
+        torch needs `force` for tensors that require grad or lie on a GPU; here none does.
+        """
         array = self.array
         return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a Tensor cannot be a NumPy array without a copy: it is immutable")
         values = self.numpy()
         return values if dtype is None else values.astype(dtype)
 
@@ -134,6 +139,14 @@ class Conversion(Traced):
     def cpu(self, memory_format: Any = None) -> Any:
         """On the CPU."""
         return ops.to_device(self, "cpu")
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Any:
+        """Refused: there is no CUDA here; the message says what to write."""
+        return ops.to_device(self, "cuda")
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """Itself: CPU and GPU share their memory."""
+        return self
 
     def contiguous(self, memory_format: Any = None) -> Any:
         """Itself: MLX arranges memory on its own."""

@@ -208,6 +208,7 @@ class InPlace(Methods):
         return self
 
     fill_ = in_place(ops.fill)
+    fill_diagonal_ = in_place(ops.fill_diagonal)
     masked_scatter_ = in_place(ops.masked_scatter)
     scatter_ = in_place(ops.scatter)
     scatter_add_ = in_place(ops.scatter_add)

@@ -197,7 +197,7 @@ class Methods(Operators):
     corrcoef = ops.corrcoef
 
     reshape = ops.reshape
-    view = ops.reshape
+    view = ops.view
     reshape_as = ops.reshape_as
     view_as = ops.view_as
     flatten = ops.flatten
@@ -278,6 +278,7 @@ class Methods(Operators):
     narrow_copy = ops.narrow_copy
     unsafe_chunk = ops.unsafe_chunk
     unsafe_split = ops.unsafe_split
+    unsafe_split_with_sizes = ops.unsafe_split_with_sizes
     masked_select = ops.masked_select
     masked_scatter = ops.masked_scatter
     nonzero = ops.nonzero

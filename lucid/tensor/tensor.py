@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -146,6 +147,8 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
         """The number of dimensions."""
         return self.array.ndim
 
+    nelement, ndimension = numel, dim
+
     def element_size(self) -> int:
         """Bytes per element."""
         return self.array.itemsize
@@ -170,6 +173,23 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
         """True: a program sees no memory layout."""
         return True
 
+    def is_same_size(self, other: Tensor) -> bool:
+        """Whether the shapes are equal."""
+        return self.shape == other.shape
+
+    def stride(self, dim: int | None = None) -> Any:
+        """What the strides of the elements in row-major order are; or that of one dimension."""
+        strides = [math.prod(self.shape[i + 1 :]) for i in range(self.ndim)]
+        return tuple(strides) if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """0: no tensor lies in the middle of another one's memory."""
+        return 0
+
+    is_cpu = property(lambda self: self._device == "cpu", doc="Whether it lies on the CPU.")
+    is_mps = property(lambda self: self._device == "gpu", doc="Whether it lies on Apple's GPU.")
+    is_cuda = property(lambda self: False, doc="False: there is no CUDA here.")
+    is_sparse = property(lambda self: False, doc="False: there are no sparse tensors here.")
     itemsize = property(lambda self: self.array.itemsize, doc="Bytes per element.")
 
     def __len__(self) -> int:

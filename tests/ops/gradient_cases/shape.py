@@ -34,3 +34,5 @@ CASES = {
     "unfold": (lambda x: x.unfold(0, 2, 1), (4, 2)),
     "unsqueeze": (lambda x: x.unsqueeze(-1), (2, 3)),
 }
+
+NO_DERIVATIVE = {"reinterpret"}

@@ -29,9 +29,14 @@ def is_readable(index: Any) -> bool:
     """True where looking at the values waits for no GPU, or debugging says to look all the same."""
     if laziness.is_tracing():
         return False
+    return is_debugging() or not lies_on_gpu(index) or (isinstance(index, Traced) and index._known)
+
+
+def lies_on_gpu(index: Any) -> bool:
+    """Whether a GPU may still be computing the values."""
     if isinstance(index, Traced):
-        return index._device == "cpu" or index._known or is_debugging()
-    return not isinstance(index, mx.array) or default_device() == "cpu" or is_debugging()
+        return index._device == "gpu"
+    return isinstance(index, mx.array) and default_device() == "gpu"
 
 
 def checked(name: str, index: Any, n: int, axis: int, *, wraps: bool = True) -> mx.array:

@@ -103,10 +103,7 @@ def can_cast(from_: Any, to: Any) -> bool:
     >>> lucid.can_cast(lucid.float64, lucid.float32), lucid.can_cast(lucid.float32, lucid.int64)
     (True, False)
     """
-    source, target = dtype_of(from_), dtype_of(to)
-    if mx.issubdtype(target, mx.unsignedinteger) and mx.issubdtype(source, mx.signedinteger):
-        return False
-    return _kind(source) <= _kind(target)
+    return _kind(dtype_of(from_)) <= _kind(dtype_of(to))
 
 
 def _kind(dtype: mx.Dtype) -> int:

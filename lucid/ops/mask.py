@@ -10,8 +10,8 @@ from lucid.autograd.tape import Traced
 from lucid.ops.bounds import is_readable
 from lucid.ops.cast import check_dtype, constant_like
 from lucid.ops.entries import take
-from lucid.ops.index import getitem
-from lucid.ops.shape import broadcast_tensors, expand, flatten
+from lucid.ops.index import getitem, setitem
+from lucid.ops.shape import broadcast_tensors, flatten
 from lucid.ops.where import where
 
 
@@ -37,7 +37,7 @@ def fill(input, value):
     value = constant_like(value, input)
     if value.ndim:
         raise ValueError(f"fill expects a number or a 0-dimensional value, got {value.shape}")
-    return expand(value, input.shape)
+    return setitem(input, ..., value)
 
 
 def masked_select(input, mask):

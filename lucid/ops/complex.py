@@ -96,34 +96,6 @@ def view_as_complex(input):
     return complex(*unbind(input, -1))
 
 
-@op(linear=True)
-def view_as_real(z, /):
-    """The real and the imaginary parts, in a new last dimension of size 2.
-
-    >>> import lucid
-    >>> lucid.view_as_real(lucid.tensor([1 + 2j])).tolist()
-    [[1.0, 2.0]]
-    """
-    if z.dtype != mx.complex64:
-        raise TypeError(f"view_as_real expects a complex tensor, got {z.dtype}")
-    return mx.stack([mx.real(z), mx.imag(z)], axis=-1), _joined
-
-
-@op(linear=True)
-def view_as_complex(x, /):
-    """Complex numbers of the pairs in the last dimension, float32 and of size 2."""
-    if x.dtype != mx.float32 or x.shape[-1:] != (2,):
-        raise ValueError(
-            f"view_as_complex expects float32 with a last dimension of 2, got {x.dtype} of shape "
-            f"{x.shape}"
-        )
-    return _joined(x), lambda g: mx.stack([mx.real(g), mx.imag(g)], axis=-1)
-
-
-def _joined(pairs: mx.array) -> mx.array:
-    return pairs[..., 0] + pairs[..., 1] * mx.array(1j)
-
-
 @op
 def abs_power(z, /, power=2.0):
     """|z|**power for a power above 0; its gradient at 0 is 0, also where the slope is infinite.

@@ -23,6 +23,4 @@ CASES = {
         (3,),
         (3,),
     ),
-    "view_as_complex": (lambda x: lucid.view_as_complex(x.float()).abs(), (3, 2)),
-    "view_as_real": (lambda x, y: lucid.view_as_real(lucid.ops.complex(x, y)), (3,), (3,)),
 }

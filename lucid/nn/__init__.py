@@ -146,6 +146,7 @@ from lucid.nn.resampling import (
 )
 from lucid.nn.rotary import RotaryEmbedding
 from lucid.nn.separable import SeparableConv1d
+from lucid.nn.similarity import CosineSimilarity, PairwiseDistance
 from lucid.nn.transformer import (
     Transformer,
     TransformerDecoder,

@@ -110,7 +110,7 @@ from lucid.nn.resampling import (
     upsample_nearest,
 )
 from lucid.nn.rotary import apply_rotary
-from lucid.nn.similarity import cosine_similarity, pairwise_distance
+from lucid.nn.similarity import cosine_similarity, pairwise_distance, pdist
 from lucid.ops import pad, sigmoid, tanh
 from lucid.ops.activation import (
     gelu,

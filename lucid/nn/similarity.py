@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lucid import ops
+from lucid.nn.module import Module
 from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
@@ -30,3 +33,49 @@ def pairwise_distance(
 ) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dimension."""
     return ops.norm(x1 - x2 + eps, p, dim=-1, keepdim=keepdim)
+
+
+@autocasts
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norms of the differences of all pairs of rows: (0, 1), (0, 2), ..., (1, 2), ...
+
+    Shapes: input (N, M) -> (N*(N-1)/2,).
+
+    >>> import lucid
+    >>> lucid.nn.functional.pdist(lucid.tensor([[0.0], [1.0], [3.0]]))
+    Tensor([1., 3., 2.], grad=None)
+    """
+    if input.ndim != 2:
+        raise ValueError(f"pdist expects x of shape (N, M), got {input.shape}")
+    if p < 0:
+        raise ValueError(f"pdist: p must be at least 0, got {p}")
+    first, second = np.triu_indices(input.shape[0], 1)
+    return ops.norm(input[first] - input[second], p, dim=-1)
+
+
+class CosineSimilarity(Module):
+    """`nn.functional.cosine_similarity` with fixed settings."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return cosine_similarity(x1, x2, self.dim, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, eps={self.eps}"
+
+
+class PairwiseDistance(Module):
+    """`nn.functional.pairwise_distance` with fixed settings."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        super().__init__()
+        self.p, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"

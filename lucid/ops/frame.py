@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import mlx.core as mx
 
@@ -92,18 +93,32 @@ def add_frames(frames: mx.array, hop: int, dilation: int, axis: int) -> mx.array
     batch, rest = frames.shape[:axis], frames.shape[axis + 2 :]
     count, size = frames.shape[axis : axis + 2]
     rows, width = math.prod(batch), math.prod(rest)
+    length = (count - 1) * hop + dilation * (size - 1) + 1
     frames = frames.reshape(rows, count, size, width)
-    if dilation > 1:  # zeros between the elements
-        apart = mx.pad(frames[..., None, :], [(0, 0)] * 3 + [(0, dilation - 1), (0, 0)])
-        frames = apart.reshape(rows, count, size * dilation, width)
-        size = dilation * (size - 1) + 1
-        frames = frames[:, :, :size]
+    if dilation > 1:
+        y = add_strided([frames[:, :, k] for k in range(size)], 1, length, hop, dilation)
+        return y.reshape(*batch, length, *rest)
     blocks = -(-size // hop)
-    frames = mx.pad(frames, [(0, 0), (0, 0), (0, blocks * hop - size), (0, 0)])
+    if size < blocks * hop:
+        frames = mx.pad(frames, [(0, 0), (0, 0), (0, blocks * hop - size), (0, 0)])
     frames = frames.reshape(rows, count, blocks, hop * width)
-    total = mx.zeros((rows, count + blocks - 1, hop * width), frames.dtype)
-    for j in range(blocks):
-        total = total + mx.pad(frames[:, :, j], [(0, 0), (j, blocks - 1 - j), (0, 0)])
-    length = (count - 1) * hop + size
-    total = total.reshape(rows, (count + blocks - 1) * hop, width)[:, :length]
-    return total.reshape(*batch, length, *rest)
+    y = add_strided([frames[:, :, j] for j in range(blocks)], 1, count + blocks - 1, 1, 1)
+    y = y.reshape(rows, (count + blocks - 1) * hop, width)
+    return y[:, :length].reshape(*batch, length, *rest)
+
+
+def add_strided(
+    parts: Sequence[mx.array], axis: int, length: int, hop: int, dilation: int
+) -> mx.array:
+    """Element t of parts[k] added at t*hop + k*dilation of zeros along `axis`."""
+    first, count = parts[0], parts[0].shape[axis]
+    if (len(parts), length, hop) == (1, count, 1):
+        return first
+    y = mx.zeros((*first.shape[:axis], length, *first.shape[axis + 1 :]), first.dtype)
+    phases = set()  # parts of different phases never meet
+    for k, part in enumerate(parts):
+        start = k * dilation
+        key = (slice(None),) * axis + (slice(start, start + (count - 1) * hop + 1, hop),)
+        y[key] = y[key] + part if start % hop in phases else part
+        phases.add(start % hop)
+    return y

@@ -15,6 +15,7 @@ import numpy as np
 from lucid.ops.arrange import repeat_interleave
 from lucid.ops.entries import take
 from lucid.ops.math import add, mul
+from lucid.ops.shape import transpose
 
 Taps = list[tuple[np.ndarray, np.ndarray | None]]  # indices, and weights unless all are 1
 
@@ -73,8 +74,8 @@ def _places(size: int, out: int, scale: float | None, number: Any, align_corners
     t = np.arange(out).astype(number)
     if align_corners:
         return t * (number(size - 1) / number(out - 1) if out > 1 else number(0))
-    half = number(0.5)
-    return _step(size, out, scale, number) * (t + half) - half
+    step = np.float64(_step(size, out, scale, number))  # rounded once, as a fused multiply-add
+    return (step * (t + 0.5) - 0.5).astype(number)
 
 
 MODES: dict[str, Callable[..., Taps]] = {
@@ -99,16 +100,14 @@ def resampled(x: Any, mode: str, out: list[int], scales: list[Any], **settings: 
 def _summed(x: Any, axis: int, taps: Taps) -> Any:
     index, weights = taps[0]
     times, rest = divmod(len(index), x.shape[axis])
-    if weights is None:
-        if not rest and (index == np.arange(len(index)) // times).all():
-            return x if times == 1 else repeat_interleave(x, times, axis)
-        return take(x, index=mx.array(index), axis=axis)
+    if weights is None and not rest and (index == np.arange(len(index)) // times).all():
+        return x if times == 1 else repeat_interleave(x, times, axis)
+    rows = transpose(x, axis, 0)  # whole rows are picked much faster than single elements
     y = None
     for index, weights in taps:
-        shares = mx.array(np.asarray(weights)).astype(x.dtype)
-        part = mul(
-            take(x, index=mx.array(index), axis=axis),
-            shares.reshape(-1, *[1] * (x.ndim - axis - 1)),
-        )
+        part = take(rows, index=mx.array(index), axis=0)
+        if weights is not None:
+            shares = mx.array(np.asarray(weights)).astype(x.dtype)
+            part = mul(part, shares.reshape(-1, *[1] * (x.ndim - 1)))
         y = part if y is None else add(y, part)
-    return y
+    return transpose(y, axis, 0)

@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.kernels.memory import check_size
-from lucid.ops.frame import add_frames
+from lucid.ops.frame import add_strided
 from lucid.ops.gather import take_along_dim
 from lucid.ops.linalg.product import matmul
 from lucid.ops.op import op
@@ -34,9 +34,8 @@ def _slices(x: mx.array, K: int, s: int, p: int, d: int, count: int, fill: Any) 
 
 def _unsliced(parts: list[mx.array], L: int, s: int, p: int, d: int) -> mx.array:
     """The transpose of pad and slice: every part added where its slice came from."""
-    y = add_frames(mx.stack(parts, axis=-1), s, d, parts[0].ndim - 1)
-    missing = max(0, p + L - y.shape[-1])
-    return mx.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, missing)])[..., p : p + L]
+    reach = s * (parts[0].shape[-1] - 1) + d * (len(parts) - 1) + 1
+    return add_strided(parts, parts[0].ndim - 1, max(reach, p + L), s, d)[..., p : p + L]
 
 
 # Largest -----------------------------------------------------------------------------------------

@@ -27,6 +27,22 @@ def test_whole_channels():
     assert nn.Dropout1d(0.5)(lucid.ones(30, 7)).shape == (30, 7)
 
 
+def test_channels_of_images():
+    y = nn.Dropout2d(0.5)(lucid.ones(20, 30, 2, 3)).numpy()
+    kept = y[:, :, :1, :1] != 0
+    np.testing.assert_array_equal(y != 0, np.broadcast_to(kept, y.shape))
+
+
+def test_alpha_dropout_keeps_mean_and_variance():
+    lucid.manual_seed(0)
+    x = lucid.randn(100, 200)
+    for layer in (nn.AlphaDropout(0.3), nn.FeatureAlphaDropout(0.3)):
+        y = layer(x.unsqueeze(-1)).numpy()
+        assert abs(y.mean()) < 0.04  # 20,000 draws: five standard errors
+        assert abs(y.std() - 1) < 0.05
+        assert 0.28 < (y == y.min()).mean() < 0.32  # the value that stands for dropped ones
+
+
 def test_the_seed_decides():
     layer, x, seen = nn.Dropout(0.5), lucid.ones(50), []
     for _ in range(2):

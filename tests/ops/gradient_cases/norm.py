@@ -26,6 +26,8 @@ CASES = {
     "layer_norm": (lambda x, w, b: layer_norm(x, w, b, ndim=1, eps=1e-5), (2, 4), (4,), (4,)),
     "local_response_norm": (lambda x: F.local_response_norm(x, 2, 0.5), (2, 3, 2)),
     "normalize": (F.normalize, (2, 3)),
+    "pairwise_distance": (F.pairwise_distance, (2, 3), (2, 3)),
+    "pdist": (F.pdist, (3, 2)),
     "rms_norm": (lambda x, w: rms_norm(x, w, ndim=2, eps=1e-5), (2, 2, 3), (2, 3)),
     "rms_norm without weight": (lambda x: F.rms_norm(x, (3,), eps=1e-5), (2, 3)),
 }

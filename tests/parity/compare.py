@@ -3,7 +3,7 @@
 Values: `torch.testing.assert_close` with its default tolerances (float32: rtol 1.3e-6, atol 1e-5;
 bfloat16: rtol 1.6e-2, atol 1e-5; complex64 as float32), or the wider ones that torch's own tests
 state for the op. Where rounding adds up, torch's is as arbitrary as ours: results (or gradients)
-also pass that lie at most five times as far from torch's in the next wider dtype as torch's own
+also pass that lie at most three times as far from torch's in the next wider dtype as torch's own
 do, relative to the largest element and taken over all results of the sample.
 """
 

@@ -19,10 +19,7 @@ from .compare import (
 from .convert import Unsupported, tensors, to_lucid
 from .sample import Sample
 
-
-# Rounding scatters: over all gradients of nn.Transformer in bfloat16 ours err by 1.7 % (rms, of the
-# largest element), torch's by 1.6 %, yet one element in a sample errs four times as far as torch's.
-SCATTER = 5
+SCATTER = 3  # so many times as far from the truth as torch, by rounding alone
 
 
 class Comparison:

@@ -63,6 +63,13 @@ RULES = [
         when=lambda sample: sample.input.ndim == 1,
     ),
     Rule(
+        "bfloat16 gradients through an encoder and decoder of width 4 are mostly rounding (rms, of "
+        "the largest element: ours 1.7 %, torch's 1.6 %)",
+        entries=r"nn\.Transformer",
+        cases=("gradients",),
+        dtypes=("bfloat16",),
+    ),
+    Rule(
         "errors about memory that tensors share: arrays share none",
         cases=("errors",),
         message="unsupported operation: (some elements|more than one element)",
@@ -126,7 +133,9 @@ RULES = [
 ]
 
 # Not called by keyword: operators, and where torch documents other names than it takes.
-NO_KEYWORDS = re.compile(r"__\w+__|tensor_split|[hvd]split")
+NO_KEYWORDS = re.compile(
+    r"__\w+__|tensor_split|[hvd]split|linalg\.\w+|cholesky_solve|matrix_exp|unsafe_split"
+)
 
 # Of equal elements torch may choose any: where the indices differ, they select equal elements.
 TIES = re.compile("sort|argsort|msort|topk|kthvalue|median|nanmedian|mode")

@@ -85,13 +85,14 @@ def walk(info, dtype: torch.dtype) -> Result:
 
 
 def _walk_one(result: Result, info, dtype, training: bool, sample: Any, label: str) -> None:
-    left_out = exceptions.reason(result.entry, "forward", result.dtype, sample.constructor_input)
+    built = sample.constructor_input
+    left_out = exceptions.reason(result.entry, "forward", result.dtype, built)
     if left_out or sample.forward_input is None:
         result.excluded[left_out or "no input is given"] += 1
         return
 
     def compare() -> Comparison:
-        module = info.module_cls(*sample.constructor_input.args, **sample.constructor_input.kwargs)
+        module = info.module_cls(*built.args, **built.kwargs)
         module.to(dtype).train(training)
         if info.is_lazy:
             Sample(sample.forward_input.args, sample.forward_input.kwargs).torch_call(module)
@@ -102,10 +103,14 @@ def _walk_one(result: Result, info, dtype, training: bool, sample: Any, label: s
     comparison = made(result, compare)
     if comparison is None:
         return
-    label = f"{label} {sample.constructor_input.args} {sample.constructor_input.kwargs}"[:160]
+    label = f"{label} {built.args} {built.kwargs}"[:160]
     label += f" {comparison.sample}"
     if result.attempt("forward", label, comparison.forward) and comparison.differentiable():
-        result.attempt("gradients", label, comparison.gradients)
+        left_out = exceptions.reason(result.entry, "gradients", result.dtype, built)
+        if left_out:
+            result.excluded[left_out] += 1
+        else:
+            result.attempt("gradients", label, comparison.gradients)
 
 
 def _errors(result: Result, info, dtype: torch.dtype) -> None:

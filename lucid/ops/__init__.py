@@ -50,9 +50,6 @@ from lucid.ops.arrange import (
     rot90,
     tile,
 )
-from lucid.ops.bessel import (
-    i0,
-)
 from lucid.ops.bitwise import (
     bitwise_and,
     bitwise_left_shift,
@@ -317,6 +314,9 @@ from lucid.ops.math import (
     rsub,
     sub,
 )
+from lucid.ops.modified_bessel import (
+    i0,
+)
 from lucid.ops.nan import (
     nanmean,
     nansum,
@@ -388,6 +388,7 @@ from lucid.ops.rounding import (
     ceil,
     floor,
     frac,
+    frexp,
     nan_to_num,
     round,
     sgn,
@@ -447,8 +448,13 @@ from lucid.ops.statistics import (
     var,
     var_mean,
 )
-from lucid.ops.stft import istft, stft
-from lucid.ops.where import where
+from lucid.ops.stft import (
+    istft,
+    stft,
+)
+from lucid.ops.where import (
+    where,
+)
 
 # what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
 __all__ = [name for name, value in list(vars().items()) if callable(value)]

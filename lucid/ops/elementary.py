@@ -91,6 +91,7 @@ def rsqrt(x, /):
 @holomorphic
 def square(x, /):
     """x * x."""
+    x = x.astype(mx.int64) if x.dtype == mx.bool_ else x
     return mx.square(x), lambda g: g * (2 * x)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
@@ -61,6 +62,15 @@ def _to_circle(x: mx.array) -> mx.array:
     return (x - mx.round(x)) * math.pi
 
 
+def _cotangent(x: mx.array) -> mx.array:
+    """cot(pi x), with full precision near its zeros too."""
+    r = x - mx.round(x)
+    near = mx.abs(r) < 0.25
+    pole = 1 / mx.tan(math.pi * mx.where(near, r, 0.25))
+    zero = mx.sign(r) * mx.tan(math.pi * (0.5 - mx.abs(r)))
+    return mx.where(near, pole, zero)
+
+
 def _is_pole(x: mx.array) -> mx.array:
     return (x <= 0) & (x == mx.floor(x))
 
@@ -106,15 +116,14 @@ def _psi(x: mx.array) -> mx.array:
     terms = [-b / (2 * k) for k, b in enumerate(_BERNOULLI, 1)]
     square = mx.square(1 / y)
     total = total + mx.log(y) - 0.5 / y + square * polynomial(terms, square)
-    reflected = total - math.pi / mx.tan(_to_circle(mx.where(safe < 0, safe, 0.5)))
+    reflected = total - math.pi * _cotangent(mx.where(safe < 0, safe, 0.5))
     value = mx.where(safe < 0, reflected, total)
     at_pole = mx.where(x == 0, -mx.reciprocal(x), math.nan)
     return mx.where(pole, at_pole, value)
 
 
-def _hurwitz(s: float, x: mx.array) -> mx.array:
-    """The sum over k >= 0 of (x + k)**-s for x > 0 and s > 1 (Euler and Maclaurin)."""
-    shift = _LARGE + int(min(s, 100))
+def _hurwitz(s: Any, x: mx.array, shift: int) -> mx.array:
+    """The sum over k >= 0 of (x + k)**-s for s > 1 and x + shift large (Euler and Maclaurin)."""
     total = mx.zeros_like(x)
     for k in range(shift):
         total = total + mx.power(x + k, -s)
@@ -122,7 +131,7 @@ def _hurwitz(s: float, x: mx.array) -> mx.array:
     rise, terms = s, []
     for k, b in enumerate(_BERNOULLI, 1):
         terms.append(b / math.factorial(2 * k) * rise)
-        rise *= (s + 2 * k - 1) * (s + 2 * k)
+        rise = rise * (s + 2 * k - 1) * (s + 2 * k)
     tail = a / (s - 1) + 0.5 + polynomial(terms, mx.square(1 / a)) / a
     return total + mx.power(a, -s) * tail
 
@@ -147,8 +156,10 @@ def _polygamma(n: int):
         pole = _is_pole(x)
         safe = mx.where(pole, mx.ones_like(x), x)
         negative = safe < 0
-        positive = math.factorial(n) * _hurwitz(n + 1, mx.where(negative, 1 - safe, safe))
-        cotangent = 1 / mx.tan(_to_circle(mx.where(negative, safe, 0.5)))
+        positive = math.factorial(n) * _hurwitz(
+            n + 1, mx.where(negative, 1 - safe, safe), _LARGE + n
+        )
+        cotangent = _cotangent(mx.where(negative, safe, 0.5))
         wave = math.pi ** (n + 1) * polynomial(_cotangent_derivative(n), cotangent)
         y = mx.where(negative, -positive - wave, sign * positive)
         return mx.where(pole, sign * math.inf, y)
@@ -206,3 +217,28 @@ def mvlgamma(x, /, p):
     constant = p * (p - 1) / 4 * math.log(math.pi)
     y = mx.sum(_lgamma(parts), axis=-1) + constant
     return y, lambda g: g * mx.sum(_polygamma(0)(parts), axis=-1)
+
+
+@op(broadcasts=True)
+@rounded_once
+def zeta(x, q, /):
+    """The Hurwitz zeta function, the sum over k >= 0 of (q + k)**-x, for x > 1.
+
+    Where q is negative, x must be whole, else it is NaN; it evaluates q to know how many terms it
+    adds. There is no gradient in x, as in torch.
+
+    >>> import lucid
+    >>> lucid.special.zeta(lucid.tensor([2.0]), 1)  # pi**2 / 6
+    Tensor([1.6449], grad=None)
+    """
+    lowest = mx.min(q).item() if q.size else 0.0
+    shift = 2 * _LARGE + math.ceil(max(-lowest, 0)) if math.isfinite(lowest) else 2 * _LARGE
+
+    def value(s: mx.array) -> mx.array:
+        pole = (s == 1) | _is_pole(q)
+        possible = (s > 1) & ((q > 0) | (s == mx.floor(s)))
+        start = mx.where(possible & ~pole, q, mx.ones_like(q))
+        y = _hurwitz(mx.where(possible & ~pole, s, 2.0), start, shift)
+        return mx.where(s < 1, math.nan, mx.where(pole, math.inf, mx.where(possible, y, math.nan)))
+
+    return value(x), lambda g: (None, -g * x * value(x + 1))

@@ -40,11 +40,13 @@ def mul(x, y, /):
 
 
 @op(broadcasts=True)
-def pow(x, y, /):
-    """x ** y, elementwise.
+def pow(input, exponent, /):
+    """input ** exponent, elementwise.
 
-    Gradients as in torch: that in x is 0 where y is 0, that in y is 0 where x is 0 and y >= 0.
+    Gradients as in torch: that in the base is 0 where the exponent is 0, that in the exponent is
+    0 where the base is 0 and the exponent >= 0.
     """
+    x, y = input, exponent
     if isinstance(y, int) and y < 0 and not mx.issubdtype(x.dtype, mx.inexact):
         raise ValueError(f"integers to the negative power {y} are not integers; use x.float()")
     z = _integer_power(x, y) if _is_integer(y) and _is_integer(x) else mx.power(x, y)
@@ -56,8 +58,7 @@ def pow(x, y, /):
         )
     if y in (0, 1, 2):
         return z, lambda g: ((mx.zeros_like(g), g, g * (2 * conjugate(base)))[int(y)], None)
-    exponent = mx.array(y, z.dtype)
-    return z, lambda g: (precise.power_in_base(g, base, exponent), None)
+    return z, lambda g: (precise.power_in_base(g, base, mx.array(y, z.dtype)), None)
 
 
 def _is_integer(x: Any) -> bool:

@@ -23,7 +23,7 @@ class Ranked(NamedTuple):
     indices: Any
 
 
-def max(input, dim=None, keepdim=False):
+def max(input, dim=None, keepdim=False, *, other=None):
     """The largest value of all; with `dim`, (values, indices) along it; with a tensor, `maximum`.
 
     >>> import lucid
@@ -34,20 +34,20 @@ def max(input, dim=None, keepdim=False):
     >>> indices.tolist()
     [1, 0]
     """
-    if isinstance(dim, Traced):
-        return maximum(input, dim)
+    if other is not None or isinstance(dim, Traced):
+        return maximum(input, dim if other is None else other)
     return amax(input) if dim is None else _along(argmax, input, dim, keepdim)
 
 
-def min(input, dim=None, keepdim=False):
+def min(input, dim=None, keepdim=False, *, other=None):
     """The smallest value of all; with `dim`, (values, indices) along it; with a tensor, `minimum`.
 
     >>> import lucid
     >>> lucid.tensor([3.0, 1.0, 2.0]).min().item()
     1.0
     """
-    if isinstance(dim, Traced):
-        return minimum(input, dim)
+    if other is not None or isinstance(dim, Traced):
+        return minimum(input, dim if other is None else other)
     return amin(input) if dim is None else _along(argmin, input, dim, keepdim)
 
 
@@ -162,9 +162,9 @@ def kthvalue(input, k, dim=-1, keepdim=False):
 
 @op
 def searchsorted(
-    sorted_sequence, values, /, *, out_int32=False, right=False, side=None, sorter=None
+    sorted_sequence, input, /, *, out_int32=False, right=False, side=None, sorter=None
 ):
-    """Where `values` belong in sequences in ascending order along the last dimension.
+    """Where `input` belongs in sequences in ascending order along the last dimension.
 
     Args:
         out_int32: indices in int32 instead of int64.
@@ -183,7 +183,7 @@ def searchsorted(
     if side == "left" and right:
         raise ValueError('side="left" and right=True contradict each other')
     x = sorted_sequence if sorter is None else _arranged(sorted_sequence, sorter.array)
-    y = values if isinstance(values, mx.array) else mx.array(values, x.dtype)
+    y = input if isinstance(input, mx.array) else mx.array(input, x.dtype)
     if x.ndim == 0:
         raise ValueError("searchsorted expects a sequence of at least one dimension")
     if x.ndim > 1 and x.shape[:-1] != y.shape[:-1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 
@@ -100,3 +101,45 @@ def nan_to_num(x, /, nan=0.0, posinf=None, neginf=None):
     for infinity, given, limit in (("inf", posinf, limits.max), ("-inf", neginf, limits.min)):
         y = mx.where(x == float(infinity), mx.array(limit if given is None else given, x.dtype), y)
     return y, lambda g: mx.where(mx.isfinite(x), g, mx.zeros_like(g))
+
+
+class Parts(NamedTuple):
+    """mantissa * 2**exponent."""
+
+    mantissa: Any
+    exponent: Any
+
+
+def frexp(input):
+    """(mantissa, exponent): input is mantissa * 2**exponent with 1/2 <= |mantissa| < 1, or 0.
+
+    >>> import lucid
+    >>> mantissa, exponent = lucid.frexp(lucid.tensor([6.0]))
+    >>> mantissa.item(), exponent.item()
+    (0.75, 3)
+    """
+    return Parts(*_frexp(input))
+
+
+@op
+def _frexp(x, /):
+    if not mx.issubdtype(x.dtype, mx.floating):
+        raise TypeError(f"frexp expects a floating point tensor, got {x.dtype}")
+    wide = x if x.dtype == mx.float64 else x.astype(mx.float32)
+    regular = mx.isfinite(wide) & (wide != 0)
+    size = mx.where(regular, mx.abs(wide), 0.5)
+    guess = mx.floor(mx.log2(size)) + 1  # right, or off by one next to powers of 2
+    scaled = _times_power_of_two(size, -guess)
+    exponent = guess + (scaled >= 1) - (scaled < 0.5)
+    mantissa = mx.where(regular, _times_power_of_two(wide, -exponent), wide).astype(x.dtype)
+
+    def rule(g, _):
+        return mx.where(regular, _times_power_of_two(g.astype(wide.dtype), -exponent), 0)
+
+    return (mantissa, mx.where(regular, exponent, 0).astype(mx.int32)), rule
+
+
+def _times_power_of_two(x: mx.array, n: mx.array) -> mx.array:
+    """x * 2**n in two steps, as 2**n alone may overflow."""
+    half = mx.floor(n / 2)
+    return x * mx.power(2.0, half) * mx.power(2.0, n - half)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import mlx.core as mx
 
 
-def polynomial(coefficients: Sequence[float], x: mx.array) -> mx.array:
-    """c[0] + c[1] x + c[2] x**2 + ..., by Horner's rule."""
-    y = mx.full(x.shape, coefficients[-1], x.dtype)
+def polynomial(coefficients: Sequence[Any], x: mx.array) -> mx.array:
+    """c[0] + c[1] x + c[2] x**2 + ..., numbers or arrays, by Horner's rule."""
+    y = coefficients[-1] + mx.zeros_like(x)
     for c in coefficients[-2::-1]:
         y = y * x + c
     return y

@@ -1,19 +1,53 @@
 """`lucid.special`, as `torch.special`: most of it under the names that SciPy uses."""
 
 from lucid.ops.activation import log_softmax, softmax
-from lucid.ops.bessel import i0, i0e, i1, i1e
+from lucid.ops.bessel import bessel_j0, bessel_j1, bessel_y0, bessel_y1, spherical_bessel_j0
 from lucid.ops.elementary import exp2, expm1, log1p, logit, sinc
 from lucid.ops.elementary import sigmoid as expit
 from lucid.ops.error_function import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri
-from lucid.ops.gamma import digamma, polygamma
+from lucid.ops.gamma import digamma, polygamma, zeta
 from lucid.ops.gamma import digamma as psi
 from lucid.ops.gamma import lgamma as gammaln
 from lucid.ops.gamma import mvlgamma as multigammaln
+from lucid.ops.modified_bessel import (
+    i0,
+    i0e,
+    i1,
+    i1e,
+    modified_bessel_k0,
+    modified_bessel_k1,
+    scaled_modified_bessel_k0,
+    scaled_modified_bessel_k1,
+)
+from lucid.ops.modified_bessel import i0 as modified_bessel_i0
+from lucid.ops.modified_bessel import i1 as modified_bessel_i1
 from lucid.ops.pairwise import entr, xlog1py, xlogy
+from lucid.ops.polynomial import (
+    chebyshev_polynomial_t,
+    chebyshev_polynomial_u,
+    chebyshev_polynomial_v,
+    chebyshev_polynomial_w,
+    hermite_polynomial_h,
+    hermite_polynomial_he,
+    laguerre_polynomial_l,
+    legendre_polynomial_p,
+    shifted_chebyshev_polynomial_t,
+    shifted_chebyshev_polynomial_u,
+    shifted_chebyshev_polynomial_v,
+    shifted_chebyshev_polynomial_w,
+)
 from lucid.ops.reduce import logsumexp
 from lucid.ops.rounding import round
 
 __all__ = [
+    "bessel_j0",
+    "bessel_j1",
+    "bessel_y0",
+    "bessel_y1",
+    "chebyshev_polynomial_t",
+    "chebyshev_polynomial_u",
+    "chebyshev_polynomial_v",
+    "chebyshev_polynomial_w",
     "digamma",
     "entr",
     "erf",
@@ -24,23 +58,39 @@ __all__ = [
     "expit",
     "expm1",
     "gammaln",
+    "hermite_polynomial_h",
+    "hermite_polynomial_he",
     "i0",
     "i0e",
     "i1",
     "i1e",
+    "laguerre_polynomial_l",
+    "legendre_polynomial_p",
     "log1p",
     "log_ndtr",
     "log_softmax",
     "logit",
     "logsumexp",
+    "modified_bessel_i0",
+    "modified_bessel_i1",
+    "modified_bessel_k0",
+    "modified_bessel_k1",
     "multigammaln",
     "ndtr",
     "ndtri",
     "polygamma",
     "psi",
     "round",
+    "scaled_modified_bessel_k0",
+    "scaled_modified_bessel_k1",
+    "shifted_chebyshev_polynomial_t",
+    "shifted_chebyshev_polynomial_u",
+    "shifted_chebyshev_polynomial_v",
+    "shifted_chebyshev_polynomial_w",
     "sinc",
     "softmax",
+    "spherical_bessel_j0",
     "xlog1py",
     "xlogy",
+    "zeta",
 ]

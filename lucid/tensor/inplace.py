@@ -15,6 +15,7 @@ import mlx.core as mx
 from lucid import ops
 from lucid.autograd import laziness
 from lucid.autograd.mode import recording
+from lucid.ops.promotion import rank
 from lucid.ops.shape import sizes
 from lucid.tensor.methods import Methods
 
@@ -34,6 +35,18 @@ def in_place(function: Callable, *, reshapes: bool = False) -> Any:
     return method
 
 
+def _real_abs(x: Any) -> Any:
+    if x.dtype == mx.complex64:
+        raise TypeError("|z| is real and cannot be kept in complex64; use z = z.abs()")
+    return ops.abs(x)
+
+
+def _float_power_of_float64(x: Any, exponent: Any) -> Any:
+    if x.dtype != mx.float64:
+        raise TypeError(f"float_power gives float64, which {x.dtype} cannot keep; use x.pow_()")
+    return ops.float_power(x, exponent)
+
+
 class InPlace(Methods):
     """Assignment to parts, `+=` and its kind, and torch's methods with an underscore."""
 
@@ -50,7 +63,7 @@ class InPlace(Methods):
                 f"an in-place operation cannot change the shape from {shape} to {result.shape}"
             )
         if result.dtype != dtype:
-            if mx.issubdtype(result.dtype, mx.inexact) and not mx.issubdtype(dtype, mx.inexact):
+            if rank(result.dtype) > rank(dtype):
                 raise TypeError(
                     f"an in-place operation cannot keep a result of {result.dtype} in {dtype}; "
                     "use x = x + y instead of x += y, or x.float() first"
@@ -69,8 +82,8 @@ class InPlace(Methods):
     def __setitem__(self, key: Any, value: Any) -> None:
         self._rebind(ops.setitem(self, key, value))
 
-    abs_ = in_place(ops.abs)
-    absolute_ = in_place(ops.absolute)
+    abs_ = in_place(_real_abs)
+    absolute_ = abs_
     acos_ = in_place(ops.acos)
     acosh_ = in_place(ops.acosh)
     addbmm_ = in_place(ops.addbmm)
@@ -122,7 +135,7 @@ class InPlace(Methods):
     exp2_ = in_place(ops.exp2)
     expm1_ = in_place(ops.expm1)
     fix_ = in_place(ops.fix)
-    float_power_ = in_place(ops.float_power)
+    float_power_ = in_place(_float_power_of_float64)
     floor_ = in_place(ops.floor)
     floor_divide_ = in_place(ops.floor_divide)
     fmod_ = in_place(ops.fmod)

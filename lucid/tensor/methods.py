@@ -115,6 +115,7 @@ class Methods(Operators):
     trunc = ops.trunc
     fix = ops.trunc
     frac = ops.frac
+    frexp = ops.frexp
     sign = ops.sign
     sgn = ops.sgn
     signbit = ops.signbit

@@ -58,6 +58,8 @@ class Operators(Traced):
     def __rtruediv__(self, other: Any) -> Any:
         return ops.div(other, self)
 
+    __rdiv__ = __rtruediv__
+
     def __rfloordiv__(self, other: Any) -> Any:
         return ops.floor_divide(other, self)
 

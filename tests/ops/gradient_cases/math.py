@@ -19,6 +19,7 @@ CASES = {
     "fmax": (lucid.fmax, MIXED, (3,)),
     "fmin": (lucid.fmin, MIXED, (1,)),
     "fmod": (lucid.fmod, MIXED, (3,)),
+    "frexp": (lambda x: lucid.frexp(x).mantissa, MIXED),
     "frac": (lucid.frac, MIXED),
     "hypot": (lucid.hypot, MIXED, (3,)),
     "ldexp": (lucid.ldexp, MIXED, (3,)),
@@ -56,6 +57,7 @@ CASES = {
     "mul": (lambda x, y: x * y, (2, 3), (3,)),
     "nan_to_num": (lucid.nan_to_num, MIXED),
     "neg": (lambda x: -x, (3,)),
+    "nextafter": (lucid.nextafter, MIXED, (3,)),
     "pow": (lambda x, y: x**y, (2, 3), (3,)),
     "pow exponent": (lambda x: 2**x, MIXED),
     "pow number": (lambda x: x**3, MIXED),
@@ -78,6 +80,6 @@ NO_DERIVATIVE = {
     *("eq", "ne", "lt", "le", "gt", "ge", "isclose", "isnan", "isinf", "isfinite", "floor_divide"),
     *("logical_and", "logical_or", "logical_xor", "logical_not"),
     *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"),
-    *("bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm", "heaviside", "nextafter"),
+    *("bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm", "heaviside"),
     *("isposinf", "isneginf", "isreal", "signbit"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -97,10 +98,13 @@ def _minimum(a: Point, b: Point, low: float, high: float) -> float:
     """Where the cubic through two points and their slopes is least, within [low, high]."""
     if a.t > b.t:
         a, b = b, a
-    mean = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
-    square = mean**2 - a.slope * b.slope
-    if not square >= 0:
-        return (low + high) / 2
-    root = square**0.5
-    t = b.t - (b.t - a.t) * (b.slope + root - mean) / (b.slope - a.slope + 2 * root)
-    return min(max(t, low), high)
+    t = math.nan
+    if a.t < b.t:
+        mean = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
+        square = mean * mean - a.slope * b.slope
+        root = math.sqrt(square) if square >= 0 else math.nan
+        bottom = b.slope - a.slope + 2 * root
+        if bottom != 0:
+            t = b.t - (b.t - a.t) * (b.slope + root - mean) / bottom
+    # no minimum, or values that are not finite
+    return min(max(t, low), high) if math.isfinite(t) else (low + high) / 2

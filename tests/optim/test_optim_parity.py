@@ -131,6 +131,11 @@ def test_groups_missing_gradients_and_changed_rates(name, double):
         a.step()
         b.step()
     check(theirs, ours, 1e-12)
+    for t, o in zip(theirs, ours, strict=True):
+        for key, expected in a.state[t].items():
+            found = b.state[o][key]
+            found = found.numpy() if isinstance(found, lucid.Tensor) else found
+            np.testing.assert_allclose(found, expected.numpy(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])

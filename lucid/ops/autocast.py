@@ -19,7 +19,7 @@ WIDEST = "widest"  # in the widest dtype among the inputs
 _LISTS = {
     # products of matrices and convolutions: all the time goes there
     LOW: """
-        addbmm addmm addmv addr attention baddbmm bmm chain_matmul conv1d conv2d
+        addbmm addmm addmv addr baddbmm bmm chain_matmul conv1d conv2d
         conv_transpose1d conv_transpose2d einsum linear matmul mm multi_dot mv prelu recurrent
         scaled_dot_product_attention separable_conv1d vecdot
     """,

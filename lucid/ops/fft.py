@@ -13,6 +13,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.ops.arrange import roll
+from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
 from lucid.ops.complex import conj, scaled
 from lucid.ops.math import mul
@@ -129,6 +130,7 @@ def _one(n: int | None) -> list[int] | None:
     return None if n is None else [n]
 
 
+@autocasts
 def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """X[k] = sum_t x[t] e^(-2 pi i k t / n) along `dim`, cut or padded with zeros to `n`.
 
@@ -139,31 +141,37 @@ def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None
     return _complex("fft", input, _one(n), (dim,), norm, False)
 
 
+@autocasts
 def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """The inverse of `fft`."""
     return _complex("ifft", input, _one(n), (dim,), norm, True)
 
 
+@autocasts
 def fftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
     """`fft` over several dimensions, all by default, cut or padded to the sizes `s`."""
     return _complex("fftn", input, s, dim, norm, False)
 
 
+@autocasts
 def ifftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
     """The inverse of `fftn`."""
     return _complex("ifftn", input, s, dim, norm, True)
 
 
+@autocasts
 def fft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """`fftn` over two dimensions."""
     return fftn(input, s, dim, norm)
 
 
+@autocasts
 def ifft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """`ifftn` over two dimensions."""
     return ifftn(input, s, dim, norm)
 
 
+@autocasts
 def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
     """`fftn` of real numbers: the last dimension keeps the frequencies 0 to n // 2.
 
@@ -183,6 +191,7 @@ def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -
     return _times(z, _factor(norm, count, False))
 
 
+@autocasts
 def irfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
     """The inverse of `rfftn`; the last size is 2 (m - 1) for m frequencies unless told."""
     sizes, axes = _places("irfftn", input, s, dim)
@@ -200,6 +209,7 @@ def irfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) 
     return _times(_c2r(z, n=last, axis=axes[-1]), _factor(norm, count, True))
 
 
+@autocasts
 def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """`fft` of real numbers: the frequencies 0 to n // 2, of which the others are conjugates.
 
@@ -212,6 +222,7 @@ def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = Non
     return rfftn(input, _one(n), (dim,), norm)
 
 
+@autocasts
 def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """The real signal of `n` samples, 2 (m - 1) by default, of which m frequencies are given.
 
@@ -225,11 +236,13 @@ def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = No
     return irfftn(input, _one(n), (dim,), norm)
 
 
+@autocasts
 def rfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """`rfftn` over two dimensions."""
     return rfftn(input, s, dim, norm)
 
 
+@autocasts
 def irfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """`irfftn` over two dimensions."""
     return irfftn(input, s, dim, norm)
@@ -248,11 +261,13 @@ def ihfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) 
     return conj(rfftn(input, s, dim, _OTHER.get(norm, norm)))
 
 
+@autocasts
 def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """The real spectrum, `n` values, of a signal whose other half is conjugate."""
     return hfftn(input, _one(n), (dim,), norm)
 
 
+@autocasts
 def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """The inverse of `hfft`: half of the signal."""
     return ihfftn(input, _one(n), (dim,), norm)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lucid.autograd.tape import Traced
 from lucid.ops.arrange import flip
+from lucid.ops.autocast import autocasts
 from lucid.ops.complex import conj, imag, real
 from lucid.ops.division import div
 from lucid.ops.fft import fft, ifft, irfft, rfft
@@ -23,6 +24,7 @@ from lucid.ops.shape import expand, transpose
 _SILENT = 1e-11
 
 
+@autocasts
 def stft(
     input: Any,
     n_fft: int,
@@ -115,6 +117,7 @@ def _padded(x: Any, count: int, mode: str) -> Any:
     return cat([left, x, right], dim=-1)
 
 
+@autocasts
 def istft(
     input: Any,
     n_fft: int,

@@ -21,6 +21,7 @@ import mlx.core as mx
 from lucid import ops
 from lucid.autograd import enable_grad, is_grad_enabled, laziness, no_grad
 from lucid.autograd.tape import Edge, Node, alias, next_order, outside, specification, walk
+from lucid.func.repair import repaired
 from lucid.func.tree import flatten, spread
 from lucid.kernels import batching
 from lucid.ops import keys
@@ -182,7 +183,7 @@ def _traced(function: Function, xs: Sequence[Tensor], batched: Sequence[bool]) -
         return [y.array for y in ys]
 
     try:
-        with laziness.tracing(), batching.mapping():
+        with laziness.tracing(), batching.mapping(), repaired():
             axes = tuple(0 if b else None for b in batched)
             arrays = mx.vmap(on_arrays, in_axes=axes)(*[x.array for x in xs])
     finally:

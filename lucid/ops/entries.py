@@ -5,11 +5,8 @@ Whoever calls them has checked the indices.
 
 from __future__ import annotations
 
-from typing import Any
-
 import mlx.core as mx
 
-from lucid.kernels import batching
 from lucid.ops.device import on_device
 from lucid.ops.op import op
 
@@ -34,20 +31,14 @@ def put_slice(x, value, /, *, key):
     y, shape = mx.array(x), value.shape
     if value.size == 0:
         return y, lambda g: (g, mx.zeros(shape, g.dtype))
-    _write(y, key, value)
+    y[key] = value
 
     def rule(g):
         rest = mx.array(g)
-        _write(rest, key, mx.zeros(shape, g.dtype))
+        rest[key] = mx.zeros(shape, g.dtype)
         return rest, g[key]
 
     return y, rule
-
-
-def _write(y: mx.array, key: Any, value: mx.array) -> None:
-    """y[key] = value. Mapped over y alone, MLX 0.32.4 would write into the first y only, so there
-    the value is made to depend on y."""
-    y[key] = mx.where(mx.array(True), value, y[key]) if batching.is_mapping() else value
 
 
 @op(linear=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPTS = {"keyword_spotter": 2e-3, "denoiser": 2e-3}
+SCRIPTS = ("keyword_spotter", "vocoder", "denoiser")
 
 
 def ported(source):
@@ -50,6 +50,6 @@ def test_it_trains_as_in_pytorch(name, tmp_path):
     pytest.importorskip("torch")
     theirs, expected = run(name, source_of(name), tmp_path)
     ours, score = run(name, ported(source_of(name)), tmp_path)
-    # float32 sums in another order; the steps of an optimizer make more of the difference
-    np.testing.assert_allclose(ours, theirs, rtol=SCRIPTS[name], atol=1e-4)
-    assert score == pytest.approx(expected, rel=0.02)
+    # sums of float32 in another order; 8 to 24 steps of an optimizer in between
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    assert score == pytest.approx(expected, rel=1e-4)

@@ -102,6 +102,14 @@ _PACKAGES = (
 )
 _WINDOWS = tuple(f"{w}_window" for w in ("bartlett", "blackman", "hamming", "hann", "kaiser"))
 _SERIALIZATION = ("load", "save")
+# functions that torch has under the same signature here and in nn.functional
+_FUNCTIONAL = (
+    *("adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "bilinear", "celu_"),
+    *("channel_shuffle", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"),
+    *("cosine_similarity", "dropout", "feature_alpha_dropout", "group_norm", "layer_norm"),
+    *("max_pool1d", "max_pool1d_with_indices", "max_pool2d", "pairwise_distance", "pdist"),
+    *("pixel_shuffle", "pixel_unshuffle", "relu_", "rms_norm", "rrelu_", "selu_", "threshold_"),
+)
 _AUTOCAST = ("autocast", "get_autocast_dtype", "is_autocast_enabled")
 
 if TYPE_CHECKING:
@@ -122,6 +130,35 @@ if TYPE_CHECKING:
         utils,
     )
     from lucid.amp import autocast, get_autocast_dtype, is_autocast_enabled
+    from lucid.nn.functional import (
+        adaptive_avg_pool1d,
+        alpha_dropout,
+        avg_pool1d,
+        bilinear,
+        celu_,
+        channel_shuffle,
+        conv1d,
+        conv2d,
+        conv_transpose1d,
+        conv_transpose2d,
+        cosine_similarity,
+        dropout,
+        feature_alpha_dropout,
+        group_norm,
+        layer_norm,
+        max_pool1d,
+        max_pool1d_with_indices,
+        max_pool2d,
+        pairwise_distance,
+        pdist,
+        pixel_shuffle,
+        pixel_unshuffle,
+        relu_,
+        rms_norm,
+        rrelu_,
+        selu_,
+        threshold_,
+    )
     from lucid.serialization import load, save
     from lucid.signal.windows import (
         bartlett_window,
@@ -135,6 +172,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return import_module(f"lucid.{name}")
+    if name in _FUNCTIONAL:
+        return getattr(import_module("lucid.nn.functional"), name)
     if name in _SERIALIZATION:
         return getattr(import_module("lucid.serialization"), name)
     if name in _AUTOCAST:
@@ -145,4 +184,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PACKAGES, *_SERIALIZATION, *_AUTOCAST, *_WINDOWS])
+    return sorted([*globals(), *_PACKAGES, *_FUNCTIONAL, *_SERIALIZATION, *_AUTOCAST, *_WINDOWS])

@@ -23,3 +23,9 @@ def test_heavy_packages_load_on_first_use():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'lucid' has no attribute 'nope'"):
         _ = lucid.nope
+
+
+def test_functions_that_torch_has_twice():
+    for name in lucid._FUNCTIONAL:
+        assert getattr(lucid, name) is getattr(lucid.nn.functional, name)
+    assert "conv1d" in dir(lucid)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lucid.autograd.tape import Traced
 from lucid.ops.device import resolve
-from lucid.ops.dtypes import dtype_of
+from lucid.ops.dtypes import dtype_of, name_of
 from lucid.ops.op import op
 
 
@@ -59,8 +59,8 @@ def to_device(x: Any, device: Any) -> Any:
 
 
 @op(linear=True)
-def clone(x, /):
-    """A tensor of its own with the same values."""
+def clone(x, /, *, memory_format=None):
+    """A tensor of its own with the same values. A program sees no memory format here."""
     return x, lambda g: g
 
 
@@ -87,14 +87,16 @@ def constant(value: Any, like: Any) -> Any:
 
 def _check_real(is_complex: bool, x: Any) -> None:
     if is_complex and x.dtype != mx.complex64:
-        raise TypeError(f"a complex value cannot become {x.dtype}; use x.to(lucid.complex64) first")
+        raise TypeError(
+            f"a complex value cannot be {name_of(x.dtype)}; use x.to(lucid.complex64) first"
+        )
 
 
 def check_dtype(name: str, what: str, value: Any, x: Any) -> None:
     """Refuse a `value` that is not a Tensor of the dtype of x."""
-    got = getattr(value, "dtype", type(value).__name__)
-    if not isinstance(value, Traced) or got != x.dtype:
+    if not isinstance(value, Traced) or value.array.dtype != x.dtype:
+        got = name_of(value.array.dtype) if isinstance(value, Traced) else type(value).__name__
         raise TypeError(
-            f"{name} expects its {what} as a Tensor of dtype {x.dtype}, that of the input, got "
-            f"{got}; convert it first, e.g. with {what}.to(input.dtype)"
+            f"{name} expects its {what} as a Tensor of dtype {name_of(x.dtype)}, that of the "
+            f"input, got {got}; convert it first, e.g. with {what}.to(input.dtype)"
         )

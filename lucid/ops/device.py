@@ -45,8 +45,18 @@ class device(str):
 
     index = None  # type: ignore[assignment]
 
+    def __enter__(self) -> device:
+        """New tensors lie there until the block ends."""
+        _outer.append(_default)
+        set_default_device(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        set_default_device(_outer.pop())
+
 
 DEVICES = {name: device(name) for name in ("cpu", "gpu")}
+_outer: list[str] = []  # the defaults around the blocks that we are in
 _NOTHING: AbstractContextManager = nullcontext()
 _KINDS = {"cpu": mx.cpu, "gpu": mx.gpu}
 _default = "gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu"

@@ -272,7 +272,8 @@ def sum_to_size(x, /, *shape, size=None):
     Tensor([[2., 2., 2.]], grad=None)
     """
     target, before = sizes(shape, size), x.shape
-    if tuple(mx.broadcast_shapes(target, before)) != before:
+    own = before[len(before) - len(target) :]
+    if len(target) > len(before) or any(n not in (1, b) for n, b in zip(target, own, strict=True)):
         raise ValueError(f"size {target} does not broadcast to the shape {before}")
     if not mx.issubdtype(x.dtype, mx.inexact) and (target != before or x.ndim == 0):
         x = x.astype(mx.int64)

@@ -128,6 +128,9 @@ def test_devices():
     assert lucid.device(x.device) == x.device == pickle.loads(pickle.dumps(x.device))
     assert x.to(lucid.device("cpu")) is x
     assert lucid.zeros(1, device=lucid.device("cpu")).device == "cpu"
+    with lucid.device("cpu") as place, lucid.device("cpu"):
+        assert lucid.default_device() == place == "cpu"
+    assert lucid.default_device() == "cpu"
 
 
 @pytest.mark.parametrize(

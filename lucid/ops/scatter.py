@@ -82,6 +82,9 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
         reduce: "sum", "prod", "mean", "amax" or "amin".
         include_self: the value of `input` takes part.
 
+    Equal extremes share the gradient. The second derivative of a product is 0 where it has zeros,
+    as in torch.
+
     >>> import lucid
     >>> x, src = lucid.tensor([1.0, 9.0]), lucid.tensor([2.0, 4.0])
     >>> x.scatter_reduce(0, lucid.tensor([0, 0]), src, "amax")

@@ -154,9 +154,9 @@ class Conv1d(Convolution):
             bias, device, dtype,
         )  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return convolve(
-            "Conv1d", x, self.weight, self.bias, stride=self.stride, sides=self._sides,
+            "Conv1d", input, self.weight, self.bias, stride=self.stride, sides=self._sides,
             dilation=self.dilation, groups=self.groups, mode=self.padding_mode,
         )  # fmt: skip
 
@@ -232,13 +232,13 @@ class ConvTranspose1d(Convolution):
             bias, device, dtype,
         )  # fmt: skip
 
-    def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """Upsample; `output_size` (an int or a shape) picks one of the reachable lengths."""
         extra = self.output_padding
-        if output_size is not None and isinstance(x, Tensor) and x.ndim:
-            extra = self._extra(x, output_size)
+        if output_size is not None and isinstance(input, Tensor) and input.ndim:
+            extra = self._extra(input, output_size)
         return transpose_convolve(
-            "ConvTranspose1d", x, self.weight, self.bias, stride=self.stride,
+            "ConvTranspose1d", input, self.weight, self.bias, stride=self.stride,
             padding=self.padding, output_padding=extra, dilation=self.dilation,
             groups=self.groups,
         )  # fmt: skip
@@ -310,9 +310,9 @@ class DepthSeparableConv1d(Module):
         )
         self.pointwise = Conv1d(in_channels, out_channels, 1, **new)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = separable(x, self.depthwise, self.pointwise)
-        return self.pointwise(self.depthwise(x)) if y is None else y
+    def forward(self, input: Tensor) -> Tensor:
+        y = separable(input, self.depthwise, self.pointwise)
+        return self.pointwise(self.depthwise(input)) if y is None else y
 
 
 def separable(

@@ -75,8 +75,6 @@ def _unless_nan(choose: Callable, keeps: Callable, x, y):
 @op(broadcasts=True)
 def heaviside(x, values, /):
     """0 where x is negative, 1 where it is positive, and `values` where it is 0."""
-    if x.dtype != values.dtype:
-        raise TypeError(f"heaviside expects one dtype, got {x.dtype} and {values.dtype}")
     step = (x > 0).astype(x.dtype)
     return mx.where(x == 0, values, mx.where(mx.isnan(x), x, step)), None
 

@@ -111,15 +111,15 @@ class Formula(Optimizer):
             update for i, group in enumerate(self.param_groups) for update in self._plan(i, group)
         ]
         changed = []
-        for p, array, state in updates:
+        for p, array, count, kept in updates:
             p.array = array
-            self.state[p] = state
-            changed += [p, *(t for t in state.values() if isinstance(t, Tensor))]
+            self.state[p] = {**count, **kept}
+            changed += [p, *kept.values()]
         laziness.settle(changed)
         return loss
 
-    def _plan(self, index: int, group: dict[str, Any]) -> list[tuple[Tensor, mx.array, dict]]:
-        """The new value and state of every parameter of a group; nothing is changed yet."""
+    def _plan(self, index: int, group: dict[str, Any]) -> list[tuple[Tensor, mx.array, dict, dict]]:
+        """New value, counts and state of every parameter of a group; nothing is changed yet."""
         updates = []
         known: dict[Any, tuple[dict, Arrays]] = {}  # most parameters share their numbers
         for position, p in enumerate(group["params"]):
@@ -133,19 +133,21 @@ class Formula(Optimizer):
                 )
             with on_device(p._device):
                 dtype = _precision(p)
-                old = self._state(group, p, dtype)
-                count = {k: v for k, v in old.items() if type(v) is not Tensor}
+                count: dict[str, Any] = {}
+                arrays: Arrays = {}
+                for name, value in self._state(group, p, dtype).items():
+                    if type(value) is Tensor:
+                        arrays[name] = value.array
+                    else:
+                        count[name] = value
                 key = (dtype, p._device, *count.values())
                 if key not in known:
                     known[key] = self._counted(group, count, dtype)
                 count, numbers = known[key]
-                arrays = {k: t.array for k, t in old.items() if type(t) is Tensor}
                 array, arrays = self._compiled(p.array, gradient, arrays, numbers)
                 array = _constrained(p, array)
-            state: dict[str, Any] = dict(count)
-            for k, a in arrays.items():
-                state[k] = p._wrap(a, p._device)
-            updates.append((p, array, state))
+            kept = {name: p._wrap(a, p._device) for name, a in arrays.items()}
+            updates.append((p, array, count, kept))
         return updates
 
     def _counted(

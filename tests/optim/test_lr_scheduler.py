@@ -199,6 +199,28 @@ def test_a_step_before_the_optimizers_is_warned_of():
     scheduler.step()  # once
 
 
+class Ported(schedules._LRScheduler):
+    """A schedule as people write them for torch."""
+
+    def __init__(self, optimizer, warmup_steps=3, last_epoch=-1):
+        self.warmup_steps = warmup_steps
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self):
+        if not self._get_lr_called_within_step:
+            raise AssertionError
+        factor = min(1.0, (self.last_epoch + 1) / self.warmup_steps)
+        return [base * factor for base in self.base_lrs]
+
+
+def test_a_schedule_brought_along_from_torch():
+    scheduler = Ported(sgd(lr=3.0))
+    assert [scheduler.get_last_lr(), *(r for r, _ in advance(scheduler, 0, 3))] == [
+        [1.0], [2.0], [3.0], [3.0]
+    ]  # fmt: skip
+    assert scheduler.state_dict()["warmup_steps"] == 3
+
+
 def test_the_peak_of_noam():
     optimizer = sgd(lr=0.01 * (64 * 10) ** 0.5)
     scheduler = schedules.NoamLR(optimizer, d_model=64, warmup_steps=10)

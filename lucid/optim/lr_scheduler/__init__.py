@@ -18,3 +18,6 @@ from lucid.optim.lr_scheduler.restarts import CosineAnnealingWarmRestarts
 from lucid.optim.lr_scheduler.scheduler import LRScheduler
 from lucid.optim.lr_scheduler.sequential import ChainedScheduler, SequentialLR
 from lucid.optim.lr_scheduler.warmup import NoamLR, WarmupHoldDecay
+
+# the name of the base that many schedules written for torch derive from
+_LRScheduler = LRScheduler

@@ -27,6 +27,7 @@ class LRScheduler:
     """
 
     _unsaved: tuple[str, ...] = ("optimizer",)
+    _get_lr_called_within_step = True  # schedules written for torch ask, to warn
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = check_optimizer(self, optimizer)

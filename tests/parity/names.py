@@ -61,13 +61,15 @@ def is_adapter(function) -> bool:
 
 @functools.cache
 def named(name: str) -> Callable | None:
-    """`lucid.<name>`, else `lucid.Tensor.<name>`."""
+    """`lucid.<name>`, else the method of that name, else the in-place method (`uniform_`)."""
     if name in NO_NAME:
         return None
     function = _attribute(lucid, name)
     if _is_function(function):
         return function
-    method = _attribute(lucid.Tensor, name) if "." not in name else None
+    if "." in name:
+        return None
+    method = getattr(lucid.Tensor, name, None) or getattr(lucid.Tensor, f"{name}_", None)
     if isinstance(method, property):
         return method.fget
     return method if _is_function(method) else None

@@ -70,6 +70,52 @@ def test_torchs_own_inputs(name, args, kwargs, policy):
     assert y.dtype == (lucid.float16 if policy == LOW else lucid.float32)
 
 
+# What torch's lists for the CPU and for CUDA agree on
+LAYERS = {
+    "Conv1d": (lambda nn: nn.Conv1d(4, 3, 3), (2, 4, 9)),
+    "ConvTranspose1d": (lambda nn: nn.ConvTranspose1d(4, 3, 3, stride=2), (2, 4, 9)),
+    "Conv2d": (lambda nn: nn.Conv2d(4, 3, (3, 1)), (2, 4, 9, 5)),
+    "Linear": (lambda nn: nn.Linear(4, 3), (2, 9, 4)),
+    "BatchNorm1d": (lambda nn: nn.BatchNorm1d(4), (2, 4, 9)),
+    "InstanceNorm1d": (lambda nn: nn.InstanceNorm1d(4), (2, 4, 9)),
+    "LSTM": (lambda nn: nn.LSTM(4, 3), (5, 2, 4)),
+    "MultiheadAttention": (lambda nn: nn.MultiheadAttention(4, 2), (5, 2, 4)),
+    "GELU": (lambda nn: nn.GELU(), (2, 4)),
+    "SiLU": (lambda nn: nn.SiLU(), (2, 4)),
+    "ELU": (lambda nn: nn.ELU(), (2, 4)),
+    "Tanh": (lambda nn: nn.Tanh(), (2, 4)),
+    "Sigmoid": (lambda nn: nn.Sigmoid(), (2, 4)),
+    "LeakyReLU": (lambda nn: nn.LeakyReLU(), (2, 4)),
+    "PReLU": (lambda nn: nn.PReLU(), (2, 4)),
+    "AvgPool1d": (lambda nn: nn.AvgPool1d(2), (2, 4, 8)),
+    "MaxPool1d": (lambda nn: nn.MaxPool1d(2), (2, 4, 8)),
+    "MSELoss": (lambda nn: nn.MSELoss(), (2, 4)),
+    "L1Loss": (lambda nn: nn.L1Loss(), (2, 4)),
+    "SmoothL1Loss": (lambda nn: nn.SmoothL1Loss(), (2, 4)),
+}
+
+
+@pytest.mark.parametrize("given", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_give_torchs_dtypes_and_values(name, given):
+    make, shape = LAYERS[name]
+    a, b = make(torch.nn), make(lucid.nn).to("cpu")
+    b.load_state_dict({k: v.numpy() for k, v in a.state_dict().items()})
+    rng = np.random.default_rng(0)
+    several = 3 if name == "MultiheadAttention" else 2 if "Loss" in name else 1
+    values = [rng.standard_normal(shape).astype("float32") for _ in range(several)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        x = a(*(torch.tensor(v).to(getattr(torch, given)) for v in values))
+    with lucid.autocast("cpu", dtype=lucid.bfloat16):
+        y = b(*(lucid.tensor(v, device="cpu").to(getattr(lucid, given)) for v in values))
+    x, y = (v[0] if isinstance(v, tuple) else v for v in (x, y))
+    assert str(y.dtype).split(".")[-1] == str(x.dtype).split(".")[-1]
+    # bfloat16 has 8 bits; a recurrence rounds at every step
+    np.testing.assert_allclose(
+        y.detach().float().numpy(), x.detach().float().numpy(), rtol=2e-2, atol=2e-2
+    )
+
+
 def test_every_listed_function_is_under_autocast():
     """A function of a listed name is an operation, or carries the decorator."""
     missing = []

@@ -40,16 +40,7 @@ from lucid.ops.aliases import (
     trapz,
     true_divide,
 )
-from lucid.ops.arrange import (
-    flip,
-    fliplr,
-    flipud,
-    repeat,
-    repeat_interleave,
-    roll,
-    rot90,
-    tile,
-)
+from lucid.ops.arrange import flip, fliplr, flipud, repeat, repeat_interleave, roll, rot90, tile
 from lucid.ops.bitwise import (
     bitwise_and,
     bitwise_left_shift,
@@ -58,11 +49,7 @@ from lucid.ops.bitwise import (
     bitwise_right_shift,
     bitwise_xor,
 )
-from lucid.ops.cast import (
-    astype,
-    clone,
-    to_device,
-)
+from lucid.ops.cast import astype, clone, to_device
 from lucid.ops.compare import (
     allclose,
     eq,
@@ -150,23 +137,9 @@ from lucid.ops.diagonal import (
     tril,
     triu,
 )
-from lucid.ops.distance import (
-    cdist,
-    dist,
-    norm,
-    renorm,
-)
-from lucid.ops.division import (
-    div,
-    floor_divide,
-    fmod,
-    gcd,
-    lcm,
-    remainder,
-)
-from lucid.ops.einsum import (
-    einsum,
-)
+from lucid.ops.distance import cdist, dist, norm, renorm
+from lucid.ops.division import div, floor_divide, fmod, gcd, lcm, remainder
+from lucid.ops.einsum import einsum
 from lucid.ops.elementary import (
     acos,
     acosh,
@@ -197,36 +170,13 @@ from lucid.ops.elementary import (
     tan,
     tanh,
 )
-from lucid.ops.error_function import (
-    erf,
-    erfc,
-    erfinv,
-)
-from lucid.ops.fft import (
-    irfft,
-    rfft,
-)
-from lucid.ops.frame import (
-    frame,
-    overlap_add,
-)
-from lucid.ops.gamma import (
-    digamma,
-    lgamma,
-    mvlgamma,
-    polygamma,
-)
-from lucid.ops.gather import (
-    gather,
-    index_select,
-    take,
-    take_along_dim,
-)
-from lucid.ops.index import (
-    getitem,
-    index_put,
-    setitem,
-)
+from lucid.ops.error_function import erf, erfc, erfinv
+from lucid.ops.fft import irfft, rfft
+from lucid.ops.frame import frame, overlap_add
+from lucid.ops.gamma import digamma, lgamma, mvlgamma, polygamma
+from lucid.ops.gather import gather, index_select, take, take_along_dim
+from lucid.ops.incomplete_gamma import igamma, igammac
+from lucid.ops.index import getitem, index_put, setitem
 from lucid.ops.join import (
     block_diag,
     cartesian_prod,
@@ -242,23 +192,10 @@ from lucid.ops.join import (
     stack,
     vstack,
 )
-from lucid.ops.linalg.decomposition import (
-    cholesky,
-)
-from lucid.ops.linalg.decomposition import (
-    old_qr as qr,
-)
-from lucid.ops.linalg.decomposition import (
-    old_svd as svd,
-)
-from lucid.ops.linalg.matrix import (
-    det,
-    logdet,
-    matrix_exp,
-    matrix_power,
-    slogdet,
-    trace,
-)
+from lucid.ops.linalg.decomposition import cholesky
+from lucid.ops.linalg.decomposition import old_qr as qr
+from lucid.ops.linalg.decomposition import old_svd as svd
+from lucid.ops.linalg.matrix import det, logdet, matrix_exp, matrix_power, slogdet, trace
 from lucid.ops.linalg.product import (
     addbmm,
     addmm,
@@ -279,23 +216,10 @@ from lucid.ops.linalg.product import (
     tensordot,
     vdot,
 )
-from lucid.ops.linalg.solve import (
-    cholesky_inverse,
-    cholesky_solve,
-    triangular_solve,
-)
-from lucid.ops.linalg.solve import (
-    inv as inverse,
-)
-from lucid.ops.linalg.solve import (
-    pinv as pinverse,
-)
-from lucid.ops.mask import (
-    fill,
-    masked_fill,
-    masked_scatter,
-    masked_select,
-)
+from lucid.ops.linalg.solve import cholesky_inverse, cholesky_solve, triangular_solve
+from lucid.ops.linalg.solve import inv as inverse
+from lucid.ops.linalg.solve import pinv as pinverse
+from lucid.ops.mask import fill, masked_fill, masked_scatter, masked_select
 from lucid.ops.math import (
     abs,
     add,
@@ -314,18 +238,9 @@ from lucid.ops.math import (
     rsub,
     sub,
 )
-from lucid.ops.modified_bessel import (
-    i0,
-)
-from lucid.ops.nan import (
-    nanmean,
-    nansum,
-)
-from lucid.ops.nonzero import (
-    argwhere,
-    nonzero,
-    nonzero_static,
-)
+from lucid.ops.modified_bessel import i0
+from lucid.ops.nan import nanmean, nansum
+from lucid.ops.nonzero import argwhere, nonzero, nonzero_static
 from lucid.ops.order import (
     argmax,
     argmin,
@@ -339,9 +254,7 @@ from lucid.ops.order import (
     sort,
     topk,
 )
-from lucid.ops.pad import (
-    pad,
-)
+from lucid.ops.pad import pad
 from lucid.ops.pairwise import (
     atan2,
     copysign,
@@ -365,13 +278,7 @@ from lucid.ops.part import (
     unfold_copy,
     unravel_index,
 )
-from lucid.ops.quantile import (
-    median,
-    mode,
-    nanmedian,
-    nanquantile,
-    quantile,
-)
+from lucid.ops.quantile import median, mode, nanmedian, nanquantile, quantile
 from lucid.ops.reduce import (
     all,
     amax,
@@ -384,17 +291,7 @@ from lucid.ops.reduce import (
     prod,
     sum,
 )
-from lucid.ops.rounding import (
-    ceil,
-    floor,
-    frac,
-    frexp,
-    nan_to_num,
-    round,
-    sgn,
-    sign,
-    trunc,
-)
+from lucid.ops.rounding import ceil, floor, frac, frexp, nan_to_num, round, sgn, sign, trunc
 from lucid.ops.scatter import (
     index_add,
     index_copy,
@@ -405,11 +302,7 @@ from lucid.ops.scatter import (
     scatter_add,
     scatter_reduce,
 )
-from lucid.ops.sets import (
-    isin,
-    unique,
-    unique_consecutive,
-)
+from lucid.ops.sets import isin, unique, unique_consecutive
 from lucid.ops.shape import (
     atleast_1d,
     atleast_2d,
@@ -448,13 +341,8 @@ from lucid.ops.statistics import (
     var,
     var_mean,
 )
-from lucid.ops.stft import (
-    istft,
-    stft,
-)
-from lucid.ops.where import (
-    where,
-)
+from lucid.ops.stft import istft, stft
+from lucid.ops.where import where
 
 # what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
 __all__ = [name for name, value in list(vars().items()) if callable(value)]

@@ -167,7 +167,7 @@ def _polygamma(n: int):
     return with_derivative(value, lambda x: _polygamma(n + 1)(x))
 
 
-_lgamma: Callable = with_derivative(_log_gamma, lambda x: _polygamma(0)(x))
+log_gamma: Callable = with_derivative(_log_gamma, lambda x: _polygamma(0)(x))
 
 
 @op
@@ -179,7 +179,7 @@ def lgamma(x, /):
     >>> lucid.lgamma(lucid.tensor([1.0, 3.0, 5.0]))  # 0!, 2! and 4!
     Tensor([0.    , 0.6931, 3.1781], grad=None)
     """
-    return _lgamma(x), lambda g: g * _polygamma(0)(x)
+    return log_gamma(x), lambda g: g * _polygamma(0)(x)
 
 
 @op
@@ -215,7 +215,7 @@ def mvlgamma(x, /, p):
         raise ValueError(f"mvlgamma expects a dimension p >= 1, got {p}")
     parts = x[..., None] - 0.5 * mx.arange(p).astype(x.dtype)
     constant = p * (p - 1) / 4 * math.log(math.pi)
-    y = mx.sum(_lgamma(parts), axis=-1) + constant
+    y = mx.sum(log_gamma(parts), axis=-1) + constant
     return y, lambda g: g * mx.sum(_polygamma(0)(parts), axis=-1)
 
 

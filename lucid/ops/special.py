@@ -9,6 +9,8 @@ from lucid.ops.gamma import digamma, polygamma, zeta
 from lucid.ops.gamma import digamma as psi
 from lucid.ops.gamma import lgamma as gammaln
 from lucid.ops.gamma import mvlgamma as multigammaln
+from lucid.ops.incomplete_gamma import igamma as gammainc
+from lucid.ops.incomplete_gamma import igammac as gammaincc
 from lucid.ops.modified_bessel import (
     i0,
     i0e,
@@ -57,6 +59,8 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
     "gammaln",
     "hermite_polynomial_h",
     "hermite_polynomial_he",

@@ -105,6 +105,8 @@ class Methods(Operators):
         return ops.polygamma(n, self)
 
     i0 = ops.i0
+    igamma = ops.igamma
+    igammac = ops.igammac
     relu = ops.relu
     softmax = ops.softmax
     log_softmax = ops.log_softmax

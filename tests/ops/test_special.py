@@ -86,6 +86,22 @@ def test_half_precision_is_rounded_once(dtype):
         assert wide.to(dtype).tolist() == function(x).tolist()
 
 
+@pytest.mark.parametrize("dtype", [lucid.float64, lucid.float32])
+def test_incomplete_gamma(dtype):
+    # in float32 the exponent a log(x) - x - log(gamma(a)) cancels: 100 times its rounding
+    rtol = 1e-12 if dtype == lucid.float64 else 3e-5
+    a, x = np.meshgrid([0.1, 1, 2.5, 9, 50], [1e-3, 0.3, 1, 2.6, 8, 12, 45, 80])
+    p, q = (
+        f(lucid.tensor(a, dtype=dtype), lucid.tensor(x, dtype=dtype)).numpy()
+        for f in (special.gammainc, special.gammaincc)
+    )
+    tiny = 1e-300 if dtype == lucid.float64 else 1e-37
+    np.testing.assert_allclose(p, scipy.special.gammainc(a, x), rtol=rtol, atol=tiny)
+    np.testing.assert_allclose(q, scipy.special.gammaincc(a, x), rtol=rtol, atol=tiny)
+    edges = special.gammainc(lucid.tensor([0.0, 1, 1, -1, 0]), lucid.tensor([1, 0, np.inf, 1, 0]))
+    np.testing.assert_array_equal(edges.numpy(), [1, 0, 1, np.nan, np.nan])
+
+
 def test_values_at_the_edges():
     def at(function, *values):
         return function(lucid.tensor(values)).tolist()

@@ -31,6 +31,8 @@ CASES = {
     "i0e": (special.i0e, WIDE),
     "i1": (special.i1, MIXED),
     "i1e": (special.i1e, WIDE),
+    "igamma": (lambda x: special.gammainc(1.5, x), (3,)),
+    "igammac": (lambda x: special.gammaincc(0.7, x), (3,)),
     "lgamma": (special.gammaln, WIDE),
     "log_ndtr": (special.log_ndtr, WIDE),
     "mvlgamma": (lambda x: special.multigammaln(x + 1, 3), (3,)),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import mlx.core as mx
+
 from lucid import ops
 from lucid.nn import init
 from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
+from lucid.ops.affine import affine
 from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
@@ -34,12 +37,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear expects x of shape (..., {weight.shape[-1]}), got {input.shape}; the "
             "features come last"
         )
-    several = input.ndim > 2  # as rows of one matrix: the weight's gradient is then one product
-    count = math.prod(input.shape[:-1])
-    rows = ops.reshape(input, count, input.shape[-1]) if several else input
-    y = ops.matmul(rows, ops.transpose(weight, 0, 1))
-    y = y if bias is None else y + bias
-    return ops.reshape(y, *input.shape[:-1], weight.shape[0]) if several else y
+    if all(t is None or mx.issubdtype(t.dtype, mx.inexact) for t in (input, weight, bias)):
+        return affine(input, weight, bias)
+    y = ops.matmul(input, ops.transpose(weight, 0, 1))
+    return y if bias is None else y + bias
 
 
 class Linear(Module):

@@ -16,6 +16,7 @@ from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
 from lucid.nn.recurrent_cell import plain_mode, run
 from lucid.nn.utils.rnn import PackedSequence, padded, repacked
+from lucid.ops.autocast import active
 from lucid.ops.recurrent import CELLS
 from lucid.tensor import Tensor
 
@@ -129,6 +130,7 @@ class RNNBase(Module):
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
         self._check_input(input, (2, 3))
+        self._check_dtype(input)
         batched = input.ndim == 3
         if not batched:
             input, hx = ops.unsqueeze(input, 1), _each(hx, lambda h: ops.unsqueeze(h, 1))
@@ -141,6 +143,7 @@ class RNNBase(Module):
 
     def _packed(self, input: PackedSequence, hx: Any) -> Any:
         self._check_input(input.data, (2,))
+        self._check_dtype(input.data)
         x, present = padded(input)
         order, back = input.sorted_indices, input.unsorted_indices
         if hx is not None and order is not None:
@@ -179,6 +182,14 @@ class RNNBase(Module):
             raise ValueError(
                 f"{name} expects an input of shape {shape} or (L, {self.input_size}), with at "
                 f"least one step, got {x.shape}"
+            )
+
+    def _check_dtype(self, x: Tensor) -> None:
+        dtype = self.weight_hh_l0.dtype
+        if x.dtype != dtype and active.get() is None:  # autocast converts both
+            raise TypeError(
+                f"{type(self).__name__}: the input is of {x.dtype}, the weights are of {dtype}; "
+                "convert the input with x.to(...), or the layer with layer.to(...)"
             )
 
     def _start(self, x: Tensor, hx: Any, batched: bool) -> tuple[Tensor, ...]:

@@ -1,9 +1,12 @@
 """Recurrent layers: what they refuse, dropout, long sequences."""
 
+import mlx.core as mx
+import numpy as np
 import pytest
 
 import lucid
 from lucid import nn
+from lucid.ops import recurrent
 
 rnn = nn.utils.rnn
 
@@ -54,6 +57,10 @@ def test_inputs_are_checked():
         layer(lucid.zeros(3, 2, 4), (lucid.zeros(1, 3, 8), lucid.zeros(1, 3, 8)))
     with pytest.raises(TypeError, match="floating point Tensor"):
         layer(lucid.zeros(3, 2, 4).long())
+    with pytest.raises(
+        TypeError, match=r"input is of .*float64, the weights are of .*float32; conv"
+    ):
+        layer(lucid.zeros(3, 2, 4).double())
     with pytest.raises(ValueError, match=r"input of shape \(N, 4\) or \(4,\), got \(2, 5\)"):
         nn.GRUCell(4, 8)(lucid.zeros(2, 5))
     with pytest.raises(ValueError, match=r"hidden state of 1 x \(2, 8\), got \[\(2, 4\)\]"):
@@ -76,3 +83,11 @@ def test_lengths_are_checked():
     assert packed.double().data.dtype == lucid.float64
     with pytest.raises(ValueError, match="at least one sequence"):
         rnn.pad_sequence([])
+
+
+def test_tanh_is_right_everywhere():
+    x = lucid.linspace(-20, 20, 100001).array
+    y = np.array(recurrent._tanh(x))
+    np.testing.assert_allclose(y, np.tanh(np.array(x, dtype=np.float64)), rtol=4e-7)
+    special = np.array(recurrent._tanh(mx.array([np.inf, -np.inf, np.nan, 0.0])))
+    np.testing.assert_allclose(special, [1, -1, np.nan, 0], rtol=4e-7)

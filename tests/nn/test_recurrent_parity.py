@@ -172,3 +172,20 @@ def test_half_precision_is_computed_in_float32(kind):
     y = ours(x)[0]
     assert y.dtype == x.dtype
     np.testing.assert_allclose(y.float().numpy(), exact(x.float())[0].detach().numpy(), atol=2**-7)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_single_precision(kind):
+    """float32 runs in fused steps, with a tanh of our own on the CPU."""
+    ours, theirs = both(kind, (C, H), {})
+    ours.float(), theirs.float()
+    x = np.random.default_rng(0).normal(scale=5, size=(40, N, C)).astype(np.float32)
+    mine, other = lucid.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y, z = ours(mine)[0], theirs(other)[0]
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), atol=2e-6)
+    (y**2).sum().backward()
+    (z**2).sum().backward()
+    np.testing.assert_allclose(mine.grad.numpy(), other.grad.numpy(), atol=1e-5)
+    for name, p in ours.named_parameters():
+        expected = dict(theirs.named_parameters())[name].grad.numpy()
+        np.testing.assert_allclose(p.grad.numpy(), expected, rtol=1e-4, atol=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,21 @@ class Dataset:
 
     def __add__(self, other: Any) -> ConcatDataset:
         return ConcatDataset([self, other])
+
+
+class IterableDataset:
+    """Items one after the other, such as from a stream. Subclasses write `__iter__`.
+
+    >>> class Countdown(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([3, 2, 1])
+    >>> from lucid.data import DataLoader
+    >>> [batch.tolist() for batch in DataLoader(Countdown(), batch_size=2)]
+    [[3, 2], [1]]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} needs an __iter__")
 
 
 def draw(dataset: Any, index: int, rng: np.random.Generator) -> Any:
@@ -203,9 +218,9 @@ def random_split(
     ]
 
 
-def fresh_seed() -> int:
-    """A seed from Lucid's random stream, so that `lucid.manual_seed` governs it."""
-    return int(random.randint(0, 2**31 - 1, (1,)).item())
+def fresh_seed(generator: random.Generator | None = None) -> int:
+    """A seed from a generator or from lucid's stream, so that `lucid.manual_seed` governs it."""
+    return int(random.randint(0, 2**31 - 1, (1,), generator=generator).item())
 
 
 def _checked(index: int, length: int) -> int:

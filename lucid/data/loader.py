@@ -14,15 +14,17 @@ import numpy as np
 from lucid.autograd import laziness
 from lucid.autograd.mode import no_grad
 from lucid.data.collate import default_collate, evaluate
-from lucid.data.dataset import draw, fresh_seed, item_rng
-from lucid.ops.keys import branch
+from lucid.data.dataset import IterableDataset, draw, fresh_seed, item_rng
+from lucid.data.sampler import batched
+from lucid.ops.keys import Generator, branch
 
 
 class DataLoader:
     """Iterates over `dataset` in batches.
 
     Args:
-        dataset: `len(dataset)` and `dataset[index]`; see `Dataset` for random items.
+        dataset: `len(dataset)` and `dataset[index]`; see `Dataset` for random items. Or an
+            `IterableDataset`, whose items are read one after the other by the calling thread.
         batch_size: items in a batch; the last one of an epoch is smaller unless `drop_last`.
         shuffle: a new order every epoch.
         sampler: an iterable of indices instead of 0 to len - 1.
@@ -32,8 +34,11 @@ class DataLoader:
         collate_fn: makes a batch of a list of items; `default_collate` unless given.
         drop_last: leave out a last batch that is not full.
         prefetch_factor: batches that each worker prepares ahead.
-        seed: of the order and of the items' generators; drawn from `lucid.manual_seed`'s stream
-            unless given.
+        worker_init_fn: called with its number in each worker that starts.
+        generator: what the seed is drawn from, instead of `lucid.manual_seed`'s stream.
+        seed: of the order and of the items' generators, instead of one that is drawn.
+        pin_memory, timeout, persistent_workers: taken for torch's sake, without effect: memory is
+            shared with the GPU, and threads start in no time.
 
     Workers are threads: NumPy, file reading and decoding run beside the training step, no process
     is forked, and nothing needs to be picklable. What they hand over is evaluated, and outside any
@@ -61,16 +66,29 @@ class DataLoader:
         batch_sampler: Iterable[list[int]] | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[list[Any]], Any] | None = None,
-        *,
+        pin_memory: bool = False,
         drop_last: bool = False,
-        prefetch_factor: int = 2,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        *,
+        generator: Generator | None = None,
+        prefetch_factor: int | None = 2,
+        persistent_workers: bool = False,
         seed: int | None = None,
     ) -> None:
-        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        self._streams = isinstance(dataset, IterableDataset)
+        indexed = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+        if not indexed and not self._streams:
             raise TypeError(
-                "DataLoader: expects a dataset with __len__ and __getitem__, got "
-                f"{type(dataset).__name__}"
+                "DataLoader: expects a dataset with __len__ and __getitem__, or an "
+                f"IterableDataset, got {type(dataset).__name__}"
             )
+        if self._streams and (shuffle or sampler is not None or batch_sampler is not None):
+            raise ValueError(
+                "DataLoader: the items of an IterableDataset come in its own order; leave out "
+                "shuffle, sampler and batch_sampler"
+            )
+        prefetch_factor = 2 if prefetch_factor is None else prefetch_factor
         _check_int("batch_size", batch_size, 1)
         _check_int("num_workers", num_workers, 0)
         _check_int("prefetch_factor", prefetch_factor, 1)
@@ -92,13 +110,18 @@ class DataLoader:
         self.collate_fn = default_collate if collate_fn is None else collate_fn
         self.drop_last = drop_last
         self.prefetch_factor = prefetch_factor
-        self.seed = fresh_seed() if seed is None else int(seed)
+        self.worker_init_fn = worker_init_fn
+        self.seed = fresh_seed(generator) if seed is None else int(seed)
         self.set_epoch(0)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
+        if self._streams and not hasattr(self.dataset, "__len__"):
+            raise TypeError(
+                f"DataLoader: {type(self.dataset).__name__} has no length; iterate over the loader"
+            )
         items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
         return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
 
@@ -137,8 +160,8 @@ class DataLoader:
             yield batch
         self._reached = (epoch + 1, 0)
 
-    def _batches(self, epoch: int) -> Iterator[list[int]]:
-        """The indices of each batch."""
+    def _batches(self, epoch: int) -> Iterator[list[Any]]:
+        """The indices of each batch; of an IterableDataset, its items."""
         for sampler in (self.sampler, self.batch_sampler):
             announce = getattr(sampler, "set_epoch", None)
             if announce is not None:
@@ -146,14 +169,15 @@ class DataLoader:
         if self.batch_sampler is not None:
             yield from self.batch_sampler
             return
+        if self._streams:
+            items = map(evaluate, self.dataset)  # here: a worker cannot compute what another began
+            yield from batched(items, self.batch_size, self.drop_last)
+            return
         order: Iterable[int] = range(len(self.dataset)) if self.sampler is None else self.sampler
         if self.shuffle:
             sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
             order = np.random.default_rng(sequence).permutation(len(self.dataset)).tolist()
-        indices = iter(order)
-        while batch := list(itertools.islice(indices, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield batch
+        yield from batched(order, self.batch_size, self.drop_last)
 
     def _fetch_here(
         self, epoch: int, numbered: Iterator[tuple[int, list[int]]]
@@ -167,7 +191,9 @@ class DataLoader:
         """Keep `num_workers * prefetch_factor` batches in the making, hand them over in order."""
         laziness.flush()  # the dataset may hold Tensors that are not computed yet
         stop = threading.Event()
-        pool = ThreadPoolExecutor(self.num_workers, thread_name_prefix="lucid-data")
+        pool = ThreadPoolExecutor(
+            self.num_workers, thread_name_prefix="lucid-data", initializer=self._initializer()
+        )
         pending: deque[tuple[int, Future[Any]]] = deque()
         try:
             while True:
@@ -182,14 +208,20 @@ class DataLoader:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _batch(self, epoch: int, indices: list[int], stop: threading.Event) -> Any:
+    def _initializer(self) -> Callable[[], None] | None:
+        if self.worker_init_fn is None:
+            return None
+        function, numbers = self.worker_init_fn, itertools.count()
+        return lambda: function(next(numbers))
+
+    def _batch(self, epoch: int, indices: list[Any], stop: threading.Event) -> Any:
         """Read and collate the items at `indices`; give up between two items once `stop` is set."""
         with no_grad():
             return self._read(epoch, indices, stop)
 
-    def _read(self, epoch: int, indices: list[int], stop: threading.Event) -> Any:
-        items = []
-        for index in indices:
+    def _read(self, epoch: int, indices: list[Any], stop: threading.Event) -> Any:
+        items = indices if self._streams else []
+        for index in () if self._streams else indices:
             if stop.is_set():
                 return None  # nobody waits for it
             try:
@@ -205,14 +237,15 @@ class DataLoader:
             return evaluate(self.collate_fn(items))
         except Exception as error:
             raise RuntimeError(
-                f"DataLoader: collating the items {_brief(indices)} raised "
+                f"DataLoader: collating {self._named(indices)} raised "
                 f"{type(error).__name__}: {error}"
             ) from error
 
-
-def _brief(indices: list[int]) -> str:
-    shown = ", ".join(str(index) for index in indices[:8])
-    return f"[{shown}{', ...' if len(indices) > 8 else ''}]"
+    def _named(self, indices: list[Any]) -> str:
+        if self._streams:
+            return f"{len(indices)} items"
+        shown = ", ".join(str(index) for index in indices[:8])
+        return f"the items [{shown}{', ...' if len(indices) > 8 else ''}]"
 
 
 def _check_int(name: str, value: Any, low: int) -> None:

@@ -272,7 +272,7 @@ def test_exit_with_an_unfinished_iterator_is_clean():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"dataset": 3}, TypeError, "dataset with __len__ and __getitem__, got int"),
+        ({"dataset": 3}, TypeError, "or an IterableDataset, got int"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2.0}, TypeError, "batch_size must be an int, got 2.0"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0, got -1"),

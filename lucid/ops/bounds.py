@@ -56,9 +56,10 @@ def checked(name: str, index: Any, n: int, axis: int, *, wraps: bool = True) -> 
     lowest = -n if wraps else 0
     wide = mx.int32 if n <= 1 << 31 else mx.int64
     if n == 0 or is_readable(index):
-        low, high = (int(k) for k in np.array(mx.stack([mx.min(array), mx.max(array)])))
-        if low < lowest or high >= n:
-            raise _out_of_range(name, array, lowest, n, axis)
+        values = np.array(array, copy=False)  # no work for a GPU, which would have to be waited for
+        low = int(values.min())
+        if low < lowest or int(values.max()) >= n:
+            raise _out_of_range(name, values, lowest, n, axis)
         array = array.astype(wide)
         return mx.where(array < 0, array + n, array) if low < 0 else array
     array = mx.clip(array.astype(mx.int64), lowest, n - 1).astype(wide)
@@ -81,11 +82,10 @@ def integers(index: Any) -> mx.array:
     return index
 
 
-def _out_of_range(name: str, index: mx.array, low: int, n: int, axis: int) -> IndexError:
-    values = np.array(index)
-    bad = (values < low) | (values >= n)
-    place = tuple(int(p[0]) for p in np.nonzero(bad)) if values.ndim else ()
+def _out_of_range(name: str, index: np.ndarray, low: int, n: int, axis: int) -> IndexError:
+    bad = (index < low) | (index >= n)
+    place = tuple(int(p[0]) for p in np.nonzero(bad)) if index.ndim else ()
     at = f" (at position {place[0] if len(place) == 1 else place} of the index)" if place else ""
     return IndexError(
-        f"{name}: index {values[place]} is out of range for dimension {axis} of size {n}{at}"
+        f"{name}: index {index[place]} is out of range for dimension {axis} of size {n}{at}"
     )

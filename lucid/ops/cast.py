@@ -54,7 +54,7 @@ def to_device(x: Any, device: Any) -> Any:
     if place == x._device:
         return x
     moved = clone(x)
-    moved._device = place
+    moved._device, moved._known = place, x._known
     return moved
 
 

@@ -10,15 +10,20 @@ import numpy as np
 from lucid import ops
 from lucid.autograd.tape import Traced
 from lucid.ops.device import is_device, on_device
-from lucid.ops.dtypes import name_of
+from lucid.ops.dtypes import dtype_of, name_of
 from lucid.tensor.data import bits, from_bits
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    """x in another dtype; itself where it has that one, as in torch."""
+    return x if dtype_of(dtype) == x.array.dtype else ops.astype(x, dtype)
 
 
 def _converter(dtype: mx.Dtype, remark: str = "") -> Any:
     """The method that gives a tensor in `dtype`."""
 
     def method(self: Conversion, memory_format: Any = None) -> Any:
-        return ops.astype(self, dtype)
+        return _converted(self, dtype)
 
     method.__name__ = name_of(dtype)
     method.__doc__ = f"In {name_of(dtype)}{', ' * bool(remark)}{remark}."
@@ -122,7 +127,7 @@ class Conversion(Traced):
                 device = a
             elif a is not None and not isinstance(a, bool):
                 dtype = a
-        tensor = self if dtype is None else ops.astype(self, dtype)
+        tensor = self if dtype is None else _converted(self, dtype)
         tensor = tensor if device is None else ops.to_device(tensor, device)
         return ops.clone(tensor) if tensor is self and (copy or flags[1:] == [True]) else tensor
 
@@ -130,11 +135,11 @@ class Conversion(Traced):
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """In another dtype; without one, the name of its own."""
-        return name_of(self.array.dtype) if dtype is None else ops.astype(self, dtype)
+        return name_of(self.array.dtype) if dtype is None else _converted(self, dtype)
 
     def type_as(self, other: Traced) -> Any:
         """In the dtype of `other`."""
-        return ops.astype(self, other.array.dtype)
+        return _converted(self, other.array.dtype)
 
     def cpu(self, memory_format: Any = None) -> Any:
         """On the CPU."""

@@ -80,6 +80,12 @@ def test_an_index_from_python_is_checked_wherever_it_lies(on_gpu, name):
         X[[MANY]]
 
 
+def test_an_index_from_python_stays_known_where_nothing_changes(on_gpu):
+    index = lucid.tensor([MANY]).to("cpu").long()
+    with pytest.raises(IndexError, match=f"index {MANY} is out of range"):
+        FLAT[index]
+
+
 def test_an_index_that_was_written_to_is_no_longer_from_python(on_gpu):
     index = lucid.tensor([0])
     index += MANY

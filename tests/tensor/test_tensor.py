@@ -235,6 +235,12 @@ def test_conversion_keeps_the_graph():
     assert x.long().dtype == x.type(int).dtype == lucid.int64
 
 
+def test_conversion_to_what_it_is_gives_itself():
+    x = lucid.ones(2)
+    assert x.float() is x.to(lucid.float32) is x.type_as(x) is x.to("cpu") is x
+    assert x.to(lucid.float32, copy=True) is not x
+
+
 def test_float64_only_where_asked_for():
     x = lucid.ones(3)
     for y in (x * 2.5, x + np.float64(1), x.mean(), x / 3, x**0.5, x * np.ones(3)):

@@ -15,6 +15,7 @@ def put(x, key, value):
 
 
 CASES = {
+    "fill": (lambda x, y: x.fill(y[0]), (2, 3), (1,)),
     "gather": (lambda x: x.gather(1, INDEX), (2, 3)),
     "getitem": (lambda x: x[1:, ::-2], (2, 3)),
     "getitem array": (lambda x: x[:, [0, 2, 0]], (2, 3)),

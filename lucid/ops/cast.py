@@ -69,6 +69,8 @@ def constant_like(value: Any, x: Any) -> Any:
     if isinstance(value, Traced):
         _check_real(value.array.dtype == mx.complex64, x)
         return value if value.array.dtype == x.dtype else astype(value, x.dtype)
+    if type(value) is float and mx.issubdtype(x.dtype, mx.floating):  # the common case, quickly
+        return x._wrap(mx.array(value, x.dtype), x._device)
     array = value if isinstance(value, mx.array) else np.asarray(value)
     if isinstance(array, np.ndarray) and array.dtype.kind not in "biufc":
         raise TypeError(f"expected numbers, got {type(value).__name__}: {value!r:.60}")

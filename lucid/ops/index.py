@@ -32,7 +32,9 @@ def getitem(x, key):
     the result never shares memory with x: assigning to it leaves x as it was.
 
     Raises:
-        IndexError: an index out of range, or a mask of the wrong shape.
+        IndexError: an index out of range, or a mask of the wrong shape. An index tensor that a
+            GPU is still computing is limited to the range instead, here as in all operations that
+            take one; inside `lucid.debug()` it is checked too.
 
     >>> import lucid
     >>> x = lucid.arange(6).reshape(2, 3)

@@ -280,37 +280,36 @@ def _extreme(x, values, /, *, index, largest):
 @op
 def _multiplied(x, values, /, *, index):
     """1-D x times all the values that `index` sends to each place."""
-    product = _product(index)
 
     def rule(g):
-        return mx.vjp(product, [x, values], [g])[1]
+        return mx.vjp(lambda *a: _product(*a, index), [x, values], [g])[1]
 
-    return (product(x, values), rule) if values.size else (x, lambda g: (g, mx.zeros_like(values)))
+    if not values.size:
+        return x, lambda g: (g, mx.zeros_like(values))
+    return _product(x, values, index), rule
 
 
-def _product(index: mx.array) -> Any:
-    """The function of `_multiplied`, with a derivative: MLX has none of a scattered product.
+@mx.custom_function
+def _product(x, values, index):
+    """The value of `_multiplied`, with a derivative: MLX has none of a scattered product."""
+    return scattered(x, values, index, 0, "multiply")
 
-    A value's slope is the product of the others. Where one of them is 0 that cannot be had by
-    dividing: a single zero's is the product of what is not 0, and two make all the others 0.
+
+@_product.vjp
+def _product_vjp(primals, g, _):
+    """A value's slope is the product of the others.
+
+    Where one of them is 0 that cannot be had by dividing: a single zero's slope is the product of
+    what is not 0, and two zeros make the slopes of all the others 0.
     """
+    x, values, index = primals
+    none, some = (x == 0), (values == 0)
+    zeros = scattered(none.astype(mx.int32), some.astype(mx.int32), index, 0, "add")
+    rest = _product(mx.where(none, 1, x), mx.where(some, 1, values), index)  # of what is not 0
 
-    @mx.custom_function
-    def product(x, values):
-        return scattered(x, values, index, 0, "multiply")
+    def slope(v, is_zero, zeros, rest, g):
+        others = zeros - is_zero.astype(zeros.dtype)
+        return mx.where(others == 0, g * rest / mx.where(is_zero, 1, v), 0)
 
-    @product.vjp
-    def pull(primals, g, _):
-        x, values = primals
-        none, some = (x == 0), (values == 0)
-        zeros = scattered(none.astype(mx.int32), some.astype(mx.int32), index, 0, "add")
-        rest = product(mx.where(none, 1, x), mx.where(some, 1, values))  # of those that are not 0
-
-        def slope(v, is_zero, zeros, rest, g):
-            others = zeros - is_zero.astype(zeros.dtype)
-            return mx.where(others == 0, g * rest / mx.where(is_zero, 1, v), 0)
-
-        at = [mx.take(a, index) for a in (zeros, rest, g)]
-        return slope(x, none, zeros, rest, g), slope(values, some, *at)
-
-    return product
+    at = [mx.take(a, index) for a in (zeros, rest, g)]
+    return slope(x, none, zeros, rest, g), slope(values, some, *at), mx.zeros_like(index)

@@ -33,3 +33,16 @@ def test_gradients(name, own, include_self):
         found.append([t.detach().numpy() for t in (y, x.grad, src.grad)])
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_a_product_under_vmap():
+    x, src, index = lucid.tensor(TIED * 2), lucid.tensor(SRC * 2), lucid.tensor(INDEX * 2)
+
+    def total(x, src, index):
+        return x.scatter_reduce(0, index, src, "prod").sum()
+
+    ours = lucid.func.vmap(lucid.func.grad(total, argnums=(0, 1)))(x, src, index)
+    theirs = [torch.tensor(TIED[0], requires_grad=True), torch.tensor(SRC[0], requires_grad=True)]
+    total(*theirs, torch.tensor(INDEX[0])).backward()
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a.numpy(), np.stack([b.grad.numpy()] * 2), rtol=1e-6)

@@ -49,7 +49,8 @@ class Sampling(Creation):
         """
         shape = shape_of(size)  # drawn in float32: MLX has no more
         dtype = get_default_dtype() if dtype is None else dtype
-        make = lambda: _normal(shape, generator)  # noqa: E731
+        wanted = mx.float32 if dtype is None else dtype_of(dtype)
+        make = lambda: _normal(shape, wanted, generator)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 
     @classmethod
@@ -181,15 +182,18 @@ class Sampling(Creation):
 
     def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
         """Become normal random numbers."""
-        self._floating("normal_")
+        if self.array.dtype != mx.complex64:
+            self._floating("normal_")
         _require(std >= 0, f"normal_ expects std >= 0, got {std}")
-        return self._filled(lambda: _normal(self.array.shape, generator) * std + mean)
+        shape, dtype = self.array.shape, self.array.dtype
+        return self._filled(lambda: _normal(shape, dtype, generator) * std + mean)
 
     def log_normal_(self, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
         """Become e to the power of normal random numbers of this mean and std."""
         self._floating("log_normal_")
         _require(std > 0, f"log_normal_ expects std > 0, got {std}")
-        return self._filled(lambda: mx.exp(_normal(self.array.shape, generator) * std + mean))
+        shape = self.array.shape
+        return self._filled(lambda: mx.exp(_normal(shape, mx.float32, generator) * std + mean))
 
     def uniform_(
         self, from_: float = 0, to: float = 1, *, generator: Any = None, **also: Any
@@ -265,16 +269,25 @@ def _largest(dtype: mx.Dtype) -> int:
     return 1 if dtype == mx.bool_ else int(mx.iinfo(dtype).max)
 
 
-def _normal(shape: tuple[int, ...], generator: Any) -> mx.array:
-    key = next_key(generator)
-    return mx.zeros(shape) if 0 in shape else mx.random.normal(shape, key=key)
-
-
-def _uniform(shape: tuple[int, ...], dtype: mx.Dtype, generator: Any) -> mx.array:
-    """Numbers on [0, 1), in float32, with as many bits as `dtype` keeps."""
+def _normal(shape: tuple[int, ...], dtype: mx.Dtype, generator: Any) -> mx.array:
+    """Numbers of mean 0 and variance 1, in float32 or, where wanted, complex64."""
     key = next_key(generator)
     if 0 in shape:
         return mx.zeros(shape)
+    if dtype != mx.complex64:
+        return mx.random.normal(shape, key=key)
+    re, im = mx.random.normal((2, *shape), scale=0.5**0.5, key=key)
+    return re + im * mx.array(1j)
+
+
+def _uniform(shape: tuple[int, ...], dtype: mx.Dtype, generator: Any) -> mx.array:
+    """Numbers on [0, 1), with as many bits as `dtype` keeps; complex, of both parts."""
+    key = next_key(generator)
+    if 0 in shape:
+        return mx.zeros(shape)
+    if dtype == mx.complex64:
+        re, im = mx.random.uniform(shape=(2, *shape), key=key)
+        return re + im * mx.array(1j)
     values = mx.random.uniform(shape=shape, key=key)
     if dtype not in _DIGITS:
         return values

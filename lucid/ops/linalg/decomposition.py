@@ -51,22 +51,22 @@ def _cholesky(A, /, *, upper):
     return spectral.cholesky_op(primitive.adjoint(A) if upper else A)
 
 
-def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
+def cholesky_ex(input: Any, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
     """`cholesky` and, per matrix, 0 or the order of the first minor that is not positive."""
-    check.squares("cholesky", A)
-    lower = _cholesky(A, upper=upper)
+    check.squares("cholesky", input)
+    lower = _cholesky(input, upper=upper)
     info = check.first(~(mx.real(diagonal(lower.array)) > 0))
     if check_errors:
         check.succeeded("cholesky", info, check.NOT_POSITIVE)
     factor = adjoint(lower) if upper else lower
-    return CholeskyInfo(factor, A._wrap(info, A.device))
+    return CholeskyInfo(factor, input._wrap(info, input.device))
 
 
 @autocasts
-def cholesky(A: Any, upper: bool = False) -> Any:
-    """The lower triangular L with A = L L^H, or U = L^H.
+def cholesky(input: Any, upper: bool = False) -> Any:
+    """The lower triangular L with `input` = L L^H, or U = L^H.
 
-    Only one triangle of A is read: that which is asked for.
+    Only one triangle of `input` is read: that which is asked for.
 
     Raises:
         LinAlgError: a matrix that is not positive definite.
@@ -75,7 +75,7 @@ def cholesky(A: Any, upper: bool = False) -> Any:
     >>> lucid.linalg.cholesky(lucid.tensor([[4.0, 2.0], [2.0, 5.0]])).tolist()
     [[2.0, 0.0], [1.0, 2.0]]
     """
-    return cholesky_ex(A, upper=upper, check_errors=True).L
+    return cholesky_ex(input, upper=upper, check_errors=True).L
 
 
 @op
@@ -156,7 +156,7 @@ def _eigh(A, /, *, upper):
 
 
 @autocasts
-def eigh(A: Any, UPLO: str = "L") -> Eigen:
+def eigh(input: Any, UPLO: str = "L") -> Eigen:
     """Eigenvalues, ascending, and orthonormal eigenvectors of Hermitian matrices.
 
     Only one triangle is read: the lower, or with UPLO="U" the upper one. The derivatives of the
@@ -166,16 +166,16 @@ def eigh(A: Any, UPLO: str = "L") -> Eigen:
     >>> lucid.linalg.eigh(lucid.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues.tolist()
     [1.0, 3.0]
     """
-    check.squares("eigh", A)
+    check.squares("eigh", input)
     if UPLO.upper() not in ("L", "U"):
         raise ValueError(f'eigh: UPLO must be "L" or "U", got {UPLO!r}')
-    check.finite("eigh", A)
-    return Eigen(*_eigh(A, upper=UPLO.upper() == "U"))
+    check.finite("eigh", input)
+    return Eigen(*_eigh(input, upper=UPLO.upper() == "U"))
 
 
-def eigvalsh(A: Any, UPLO: str = "L") -> Any:
+def eigvalsh(input: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of Hermitian matrices, ascending."""
-    return eigh(A, UPLO).eigenvalues
+    return eigh(input, UPLO).eigenvalues
 
 
 @op
@@ -183,21 +183,21 @@ def _eig(A, /):
     return spectral.eig_op(A)
 
 
-def eig(A: Any) -> Eigen:
+def eig(input: Any) -> Eigen:
     """Eigenvalues and eigenvectors, complex64, of square matrices.
 
     >>> import lucid
     >>> lucid.linalg.eigvals(lucid.tensor([[0.0, -1.0], [1.0, 0.0]])).tolist()
     [1j, -1j]
     """
-    check.squares("eig", A)
-    check.finite("eig", A)
-    return Eigen(*_eig(A))
+    check.squares("eig", input)
+    check.finite("eig", input)
+    return Eigen(*_eig(input))
 
 
-def eigvals(A: Any) -> Any:
+def eigvals(input: Any) -> Any:
     """The eigenvalues of square matrices, complex64."""
-    return eig(A).eigenvalues
+    return eig(input).eigenvalues
 
 
 @op

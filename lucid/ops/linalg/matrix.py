@@ -79,13 +79,15 @@ def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) 
     return diagonal(A, offset, dim1, dim2)
 
 
-def matrix_power(A: Any, n: int) -> Any:
+def matrix_power(input: Any, n: int) -> Any:
     """A times itself, n factors; of the inverse for a negative n."""
-    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
-        raise ValueError(f"matrix_power: expects square matrices (..., n, n), got shape {A.shape}")
+    if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
+        raise ValueError(
+            f"matrix_power: expects square matrices (..., n, n), got shape {input.shape}"
+        )
     if n == 0:
-        return add(identity_like(A), mul(A, 0))
-    factor, result = (A, None) if n > 0 else (inv(A), None)
+        return add(identity_like(input), mul(input, 0))
+    factor, result = (input, None) if n > 0 else (inv(input), None)
     bits = abs(n)
     while bits:
         if bits & 1:
@@ -98,22 +100,24 @@ def matrix_power(A: Any, n: int) -> Any:
 _TERMS = 18  # of the Taylor series: 1 / 18! is below the precision of float64
 
 
-def matrix_exp(A: Any) -> Any:
+def matrix_exp(input: Any) -> Any:
     """The sum of A^k / k!, by scaling and squaring (Higham, "Functions of Matrices", 2008).
 
     >>> import lucid
     >>> lucid.linalg.matrix_exp(lucid.zeros(2, 2)).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
-        raise ValueError(f"matrix_exp: expects square matrices (..., n, n), got shape {A.shape}")
-    if not mx.issubdtype(A.dtype, mx.inexact):
-        raise TypeError(f"matrix_exp: expects floating point matrices, got {A.dtype}")
-    if A.dtype in (mx.float16, mx.bfloat16):
-        return astype(matrix_exp(astype(A, mx.float32)), A.dtype)
-    squarings = _squarings(A.array)
-    one = identity_like(A)
-    X = mul(A, 0.5**squarings)
+    if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
+        raise ValueError(
+            f"matrix_exp: expects square matrices (..., n, n), got shape {input.shape}"
+        )
+    if not mx.issubdtype(input.dtype, mx.inexact):
+        raise TypeError(f"matrix_exp: expects floating point matrices, got {input.dtype}")
+    if input.dtype in (mx.float16, mx.bfloat16):
+        return astype(matrix_exp(astype(input, mx.float32)), input.dtype)
+    squarings = _squarings(input.array)
+    one = identity_like(input)
+    X = mul(input, 0.5**squarings)
     result = one
     for k in range(_TERMS, 0, -1):
         result = add(one, mul(matmul(X, result), 1 / k))

@@ -29,7 +29,7 @@ def _inexact(name: str, x: Any, dtype: Any) -> Any:
 
 @autocasts
 def vector_norm(
-    x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    input: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
     """(sum |x|**ord)**(1/ord) over `dim`, all dimensions by default.
 
@@ -41,13 +41,13 @@ def vector_norm(
     """
     if isinstance(ord, str | complex):
         raise ValueError(f"vector_norm: ord must be a number, got {ord!r}")
-    x = _inexact("vector_norm", x, dtype)
+    x = _inexact("vector_norm", input, dtype)
     return p_norm(x, ord, dim, keepdim)
 
 
 @autocasts
 def matrix_norm(
-    A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+    input: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
     """The norm of matrices, which lie in two dimensions.
 
@@ -60,17 +60,17 @@ def matrix_norm(
     >>> lucid.linalg.matrix_norm(lucid.tensor([[1.0, 2.0], [3.0, -4.0]]), 1).item()
     6.0
     """
-    A = _inexact("matrix_norm", A, dtype)
-    rows, columns = _matrix_dims(A, dim)
+    input = _inexact("matrix_norm", input, dtype)
+    rows, columns = _matrix_dims(input, dim)
     if ord == "fro":
-        return p_norm(A, 2, (rows, columns), keepdim)
+        return p_norm(input, 2, (rows, columns), keepdim)
     if ord in ("nuc", 2, -2):
-        values = svdvals(movedim(A, (rows, columns), (-2, -1)))
+        values = svdvals(movedim(input, (rows, columns), (-2, -1)))
         least = {"nuc": sum, 2: amax, -2: amin}[ord](values, -1)
         return _kept(least, sorted((rows, columns))) if keepdim else least
     if ord in (1, -1, math.inf, -math.inf):
         over, along = (rows, columns) if ord in (1, -1) else (columns, rows)
-        sums = sum(abs(A), over, keepdim=True)
+        sums = sum(abs(input), over, keepdim=True)
         result = (amax if ord > 0 else amin)(sums, along, keepdim=True)
         return result if keepdim else result.squeeze((rows, columns))
     raise ValueError(f'matrix_norm: ord is "fro", "nuc", 1, 2, inf or a negative, got {ord!r}')
@@ -91,33 +91,37 @@ def _kept(x: Any, axes: list[int]) -> Any:
 
 @autocasts
 def norm(
-    A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    input: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
     """`vector_norm`, or `matrix_norm` for two dims, or for a matrix and an ord.
 
     Without an ord it is the root of the sum of squares of all numbers.
     """
-    two = (isinstance(dim, tuple | list) and len(dim) == 2) or (dim is None and A.ndim == 2)
+    two = (isinstance(dim, tuple | list) and len(dim) == 2) or (dim is None and input.ndim == 2)
     if ord is not None and (isinstance(ord, str) or two):
-        if dim is None and A.ndim != 2:
-            raise ValueError(f"norm: ord={ord!r} needs a matrix or two dims, got shape {A.shape}")
-        return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
-    if ord is not None and dim is None and A.ndim != 1:
-        raise ValueError(f"norm: ord={ord} without dim expects 1 or 2 dimensions, got {A.shape}")
-    return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+        if dim is None and input.ndim != 2:
+            raise ValueError(
+                f"norm: ord={ord!r} needs a matrix or two dims, got shape {input.shape}"
+            )
+        return matrix_norm(input, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    if ord is not None and dim is None and input.ndim != 1:
+        raise ValueError(
+            f"norm: ord={ord} without dim expects 1 or 2 dimensions, got {input.shape}"
+        )
+    return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
-def cond(A: Any, p: Any = None) -> Any:
+def cond(input: Any, p: Any = None) -> Any:
     """The condition number |A| |A^-1| in the norm `p` of `matrix_norm`; 2 by default.
 
     >>> import lucid
     >>> lucid.linalg.cond(lucid.tensor([[1.0, 0.0], [0.0, 4.0]])).item()
     4.0
     """
-    check.matrices("cond", A)
+    check.matrices("cond", input)
     if p in (None, 2, -2):
-        values = svdvals(A)
+        values = svdvals(input)
         largest, smallest = values[..., 0], values[..., -1]
         return div(smallest, largest) if p == -2 else div(largest, smallest)
-    check.squares("cond", A)
-    return mul(matrix_norm(A, p), matrix_norm(inv(A), p))
+    check.squares("cond", input)
+    return mul(matrix_norm(input, p), matrix_norm(inv(input), p))

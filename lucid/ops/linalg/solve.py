@@ -123,19 +123,19 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
 
 
 def solve_triangular(
-    A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
+    input: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Any:
-    """`solve` for a triangular A, of which the other triangle is not read.
+    """`solve` for a triangular `input`, of which the other triangle is not read.
 
     Args:
-        upper: A is upper triangular.
+        upper: input is upper triangular.
         unitriangular: its diagonal is taken as ones.
     """
-    check.squares("solve_triangular", A)
+    check.squares("solve_triangular", input)
     cut, k = (triu, 1) if upper else (tril, -1)
-    A = add(cut(A, k), identity_like(A)) if unitriangular else cut(A)
-    check.matrices("solve_triangular", A, B)
-    return _solved("solve_triangular", A, B, left)
+    input = add(cut(input, k), identity_like(input)) if unitriangular else cut(input)
+    check.matrices("solve_triangular", input, B)
+    return _solved("solve_triangular", input, B, left)
 
 
 def triangular_solve(
@@ -149,11 +149,11 @@ def triangular_solve(
     return Triangular(X, A)
 
 
-def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
-    """X with A X = input, where A = L L^H, or U^H U with `upper`."""
-    check.matrices("cholesky_solve", input, L)
-    check.squares("cholesky_solve", L)
-    L = adjoint(triu(L)) if upper else tril(L)
+def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Any:
+    """X with A X = input, where A = L L^H, or U^H U with `upper`, for the factor `input2`."""
+    check.matrices("cholesky_solve", input, input2)
+    check.squares("cholesky_solve", input2)
+    L = adjoint(triu(input2)) if upper else tril(input2)
     half = _solved("cholesky_solve", L, input, True)
     return _solved("cholesky_solve", adjoint(L), half, True)
 
@@ -191,13 +191,13 @@ def _cutoff(A: Any, S: mx.array, atol: Any, rtol: Any) -> mx.array:
 
 @autocasts
 def pinv(
-    A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    input: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
     """The pseudo-inverse (Moore and Penrose), by singular values.
 
     Args:
         rcond: another name of `rtol`.
-        hermitian: A is taken to be Hermitian: only its lower triangle is read.
+        hermitian: input is taken to be Hermitian: only its lower triangle is read.
         atol, rtol: singular values up to max(atol, rtol * the largest) count as 0; rtol is
             max(n, m) * eps where neither is given.
 
@@ -205,55 +205,59 @@ def pinv(
     >>> lucid.linalg.pinv(lucid.tensor([[2.0, 0.0], [0.0, 0.0]])).tolist()
     [[0.5, 0.0], [0.0, 0.0]]
     """
-    S = _sizes("pinv", A, hermitian)
-    cutoff = _cutoff(A, S, atol, rcond if rtol is None else rtol)
-    return _pinv(A, A._wrap(cutoff, A.device), hermitian=hermitian)
+    S = _sizes("pinv", input, hermitian)
+    cutoff = _cutoff(input, S, atol, rcond if rtol is None else rtol)
+    return _pinv(input, input._wrap(cutoff, input.device), hermitian=hermitian)
 
 
 def matrix_rank(
-    A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    input: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
     """How many singular values are above max(atol, rtol * the largest), see `pinv`; `tol` is an
     absolute bound."""
-    S = _sizes("matrix_rank", A, hermitian)
-    bound = _cutoff(A, S, tol if atol is None else atol, rtol if tol is None else 0.0)
+    S = _sizes("matrix_rank", input, hermitian)
+    bound = _cutoff(input, S, tol if atol is None else atol, rtol if tol is None else 0.0)
     if S.size == 0:
         counted = mx.zeros(mx.broadcast_shapes(S.shape[:-1], bound.shape), mx.int64)
     else:
         counted = mx.sum(bound[..., None] < S, axis=-1)
-    return A._wrap(counted.astype(mx.int64), A.device)
+    return input._wrap(counted.astype(mx.int64), input.device)
 
 
 @autocasts
-def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
-    """The X with the least |A X - B|, by the pseudo-inverse of A.
+def lstsq(
+    input: Any, b: Any, rcond: float | None = None, *, driver: str | None = None
+) -> LeastSquares:
+    """The X with the least |input X - b|, by the pseudo-inverse of input.
 
     Args:
+        b: (..., n, k), or one vector per matrix.
         rcond: singular values up to this part of the largest count as 0.
-        driver: "gelsd" and "gelss" ask for the singular values, "gelsy" (the default) for the rank
-            too; accepted as torch does.
+        driver: what is asked for besides: "gels" the residuals; "gelsy" (the default) the rank;
+            "gelsd" and "gelss" the singular values too.
 
     Returns:
-        (solution, residuals, rank, singular_values); residuals are empty unless A has more rows
-        than columns and full rank.
+        (solution, residuals, rank, singular_values); residuals are empty unless input has more
+        rows than columns and full rank.
     """
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise ValueError(f"lstsq: driver is gels, gelsy, gelsd or gelss, got {driver!r}")
-    vector = _is_vector(A, B) and B.ndim < A.ndim
-    b = unsqueeze(B, -1) if vector else B
-    check.matrices("lstsq", A, b)
-    if A.shape[-2] != b.shape[-2]:
-        raise ValueError(f"lstsq: A of {A.shape} and B of {B.shape} differ in rows")
-    X = matmul(pinv(A, rcond), b)
-    rank = matrix_rank(A, rtol=rcond)
-    none = flatten(svdvals(A))[:0]  # what was not asked for
-    full = A.shape[-2] > A.shape[-1] and (
-        driver == "gels" or bool(mx.all(rank.array == A.shape[-1]).item())
+    vector = b.ndim < input.ndim and _is_vector(input, b)
+    B = unsqueeze(b, -1) if vector else b
+    check.matrices("lstsq", input, B)
+    n, m = input.shape[-2:]
+    if n != B.shape[-2]:
+        raise ValueError(f"lstsq: input of {input.shape} and b of {b.shape} differ in rows")
+    X = matmul(pinv(input, rcond), B)
+    rank = matrix_rank(input, rtol=rcond)
+    none = flatten(svdvals(input))[:0]  # what was not asked for
+    full = driver == "gels" or bool(mx.all(rank.array == m).item())
+    return LeastSquares(
+        squeeze(X, -1) if vector else X,
+        _squares(sub(matmul(input, X), B)) if n > m and full and driver != "gelsy" else none,
+        astype(none, mx.int64) if driver == "gels" else rank,
+        svdvals(input) if driver in ("gelsd", "gelss") else none,
     )
-    left = _squares(sub(matmul(A, X), b)) if full and driver != "gelsy" else none
-    values = svdvals(A) if driver in ("gelsd", "gelss") else none
-    ranks = astype(none, mx.int64) if driver == "gels" else rank
-    return LeastSquares(squeeze(X, -1) if vector else X, left, ranks, values)
 
 
 def _squares(x: Any) -> Any:

@@ -211,10 +211,16 @@ pseudo_inverse, pseudo_inverse_op = closed(_pseudo_inverse, _pull_pseudo_inverse
 
 def _hermitian_inverse(x: mx.array, cutoff: mx.array) -> mx.array:
     """The pseudo-inverse of a Hermitian matrix, of which the lower triangle is read."""
-    w, v = _eigh(x)
-    kept = mx.abs(w) > cutoff[..., None]
-    scale = mx.where(kept, 1 / mx.where(kept, w, 1), 0).astype(x.dtype)
-    return product(v * scale[..., None, :], adjoint(v))
+
+    @_by_reals
+    def inverse(x: mx.array) -> mx.array:
+        w, v = _eigh(x)
+        kept = mx.abs(w) > cutoff[..., None]
+        scale = mx.where(kept, 1 / mx.where(kept, w, 1), 0).astype(x.dtype)
+        return product(v * scale[..., None, :], adjoint(v))
+
+    lower = mx.tril(x, -1)
+    return inverse(lower + adjoint(lower) + diagonal_matrix(mx.real(diagonal(x)).astype(x.dtype)))
 
 
 hermitian_inverse, hermitian_inverse_op = closed(_hermitian_inverse, _pull_pseudo_inverse)

@@ -196,6 +196,9 @@ from lucid.ops.linalg.decomposition import cholesky
 from lucid.ops.linalg.decomposition import old_qr as qr
 from lucid.ops.linalg.decomposition import old_svd as svd
 from lucid.ops.linalg.matrix import det, logdet, matrix_exp, matrix_power, slogdet, trace
+from lucid.ops.linalg.packed import geqrf, lu_unpack, ormqr
+from lucid.ops.linalg.packed import old_lu as lu
+from lucid.ops.linalg.packed import old_lu_solve as lu_solve
 from lucid.ops.linalg.product import (
     addbmm,
     addmm,

@@ -12,12 +12,15 @@ from lucid.ops.shape import permute, reshape
 
 
 @autocasts
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: Any, *operands: Any) -> Any:
     """The sum of products that `equation` describes, e.g. "nct,oc->not".
 
     A letter that the output lacks is summed over; a letter twice in one term takes the diagonal;
     "..." stands for dimensions that broadcast. Without "->" the output has the letters that
     occur once, in alphabetical order.
+
+    Dimensions may also be numbered, in a list after each operand and one for the output:
+    `einsum(x, [0, 1], y, [1, 2], [0, 2])`.
 
     Raises:
         ValueError: an equation that does not fit the operands.
@@ -26,6 +29,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     >>> lucid.einsum("ij,jk->ik", lucid.ones(2, 3), lucid.ones(3, 4)).shape
     (2, 4)
     """
+    if not isinstance(equation, str):
+        equation, operands = _written((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], tuple | list):
         operands = tuple(operands[0])
     terms, output = _parse(equation, operands)
@@ -44,6 +49,29 @@ def einsum(equation: str, *operands: Any) -> Any:
         x, term = _product((x, term), _diagonal(operands[i], terms[i]), later)
     x, term = _summed(x, term, set(output))
     return permute(x, [term.index(c) for c in output]) if term != output else x
+
+
+def _written(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands of a call with numbered dimensions."""
+    operands, lists = arguments[:-1:2], arguments[1::2]
+
+    def term(numbers: Any) -> str:
+        if not isinstance(numbers, tuple | list) or not all(
+            n is ... or (isinstance(n, int) and 0 <= n < 52) for n in numbers
+        ):
+            raise ValueError(
+                "einsum: expects an equation, or after each operand a list of dimensions numbered "
+                f"from 0 to 51, got {numbers!r:.60}"
+            )
+        return "".join("..." if n is ... else (_UPPER + _UPPER.lower())[n] for n in numbers)
+
+    equation = ",".join(term(numbers) for numbers in lists[: len(operands)])
+    if len(arguments) % 2:
+        equation += "->" + term(arguments[-1])
+    return equation, operands
+
+
+_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _name(letter: str) -> str:

@@ -316,6 +316,10 @@ class Methods(Operators):
     svd = ops.svd
     trace = ops.trace
     triangular_solve = ops.triangular_solve
+    lu = ops.lu
+    lu_solve = ops.lu_solve
+    geqrf = ops.geqrf
+    ormqr = ops.ormqr
     stft = ops.stft
     istft = ops.istft
     vdot = ops.vdot

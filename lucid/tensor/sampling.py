@@ -202,6 +202,8 @@ class Sampling(Creation):
         low, high = also.pop("from", from_), to
         if also:
             raise TypeError(f"uniform_ takes from, to and generator, got {sorted(also)}")
+        if self.array.dtype == mx.complex64:  # each part of its own
+            return self._filled(lambda: self._between(generator) * (high - low) + low * (1 + 1j))
         self._floating("uniform_")
         _require(low <= high, f"uniform_ expects from <= to, got from={low} and to={high}")
         return self._filled(lambda: self._between(generator) * (high - low) + low)

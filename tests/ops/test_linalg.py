@@ -12,6 +12,8 @@ RNG = np.random.default_rng(0)
 SQUARE = RNG.standard_normal((4, 4)).astype(np.float32)
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
 
+SINGULAR_32 = lucid.tensor(SINGULAR)
+
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8])
 @pytest.mark.parametrize(
@@ -109,6 +111,11 @@ def test_matrix_exp_where_values_cannot_be_read():
         (lambda L: L.eigh(lucid.ones(2, 2), "X"), "ValueError", "got 'X'"),
         (lambda L: L.solve(lucid.ones(2, 2), lucid.ones(3, 1)), "ValueError", "cannot solve"),
         (lambda L: L.lu(lucid.eye(2), pivot=False), "NotImplementedError", "pivot=True"),
+        (lambda L: L.lu_factor(SINGULAR_32, pivot=False), "NotImplementedError", "pivot=True"),
+        (lambda L: lucid.lu(SINGULAR_32), "LinAlgError", "pivot 2 is 0"),
+        (lambda L: lucid.lu_unpack(lucid.eye(2), lucid.ones(2)), "TypeError", "int32 pivots"),
+        (lambda L: L.householder_product(lucid.ones(2, 3), lucid.ones(2)), "ValueError", "n >= m"),
+        (lambda L: lucid.ormqr(lucid.eye(2), lucid.ones(2), lucid.eye(3)), "ValueError", "not fit"),
         (lambda L: L.matrix_norm(lucid.eye(2), 3), "ValueError", "got 3"),
         (lambda L: L.multi_dot([lucid.eye(2)]), "ValueError", "at least 2 tensors, got 1"),
         (lambda L: lucid.mm(lucid.ones(2), lucid.ones(2)), "ValueError", "2 dimensions"),
@@ -134,7 +141,8 @@ matrices = [lucid.full((3, 3), float("nan")), lucid.full((3, 3), float("inf")), 
 for f in (L.inv, L.det, L.slogdet, L.cholesky, L.qr, L.svd, L.eig, L.eigh, L.lu, L.pinv,
           L.matrix_exp, L.matrix_norm, L.cond, L.matrix_rank, lambda A: L.solve(A, A),
           lambda A: L.lstsq(A, A), lambda A: L.solve_triangular(A, A, upper=True),
-          lambda A: L.qr(A, "complete"), lucid.cholesky_inverse, lucid.logdet):
+          lambda A: L.qr(A, "complete"), lucid.geqrf, L.lu_factor,
+          lucid.cholesky_inverse, lucid.logdet):
     for A in matrices:
         x = A.clone().requires_grad_()
         try:

@@ -20,6 +20,7 @@ from lucid.ops.linalg.decomposition import (
 from lucid.ops.linalg.matrix import det, matrix_exp, matrix_power, slogdet, vander
 from lucid.ops.linalg.matrix import linalg_diagonal as diagonal
 from lucid.ops.linalg.norm import cond, matrix_norm, norm, vector_norm
+from lucid.ops.linalg.packed import householder_product, lu_factor, lu_factor_ex, lu_solve
 from lucid.ops.linalg.product import linalg_cross as cross
 from lucid.ops.linalg.product import matmul, multi_dot, vecdot
 from lucid.ops.linalg.solve import (

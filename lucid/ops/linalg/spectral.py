@@ -45,23 +45,47 @@ def _qr(x: mx.array) -> tuple[mx.array, mx.array]:
 
 
 def _qr_complex(z: mx.array) -> tuple[mx.array, mx.array]:
-    """Householder's reflections, column by column, with the signs of LAPACK."""
     n, m = z.shape[-2:]
     k = min(n, m)
-    q = mx.broadcast_to(mx.eye(n, dtype=z.dtype), (*z.shape[:-2], n, n))
+    packed, tau = reflections(z)
+    q = mx.broadcast_to(mx.eye(n, k, dtype=z.dtype), (*z.shape[:-1], k))
+    v = mx.tril(packed[..., :k], -1) + mx.eye(n, k, dtype=z.dtype)
+    for j in reversed(range(k)):
+        column = v[..., j : j + 1]
+        q = q - tau[..., None, j : j + 1] * column @ (adjoint(column) @ q)
+    return q, mx.triu(packed[..., :k, :])
+
+
+def reflections(z: mx.array) -> tuple[mx.array, mx.array]:
+    """Householder's reflections I - tau v v^H as LAPACK's geqrf packs them.
+
+    Above the diagonal R; below it, without their leading 1, the columns v; and the factors tau.
+    """
+    n, m = z.shape[-2:]
+    k = min(n, m)
+    rows, columns = mx.arange(n)[:, None], mx.arange(m)
+    taus = []
     for j in range(k):
         column = z[..., j:, j]
         first = column[..., :1]
         length = mx.sqrt(mx.sum(mx.square(mx.abs(column)), axis=-1, keepdims=True))
-        beta = mx.where(mx.real(first) < 0, length, -length)
+        beta = mx.where(mx.real(first) < 0, length, -length).astype(z.dtype)
         trivial = mx.all(column[..., 1:] == 0, axis=-1, keepdims=True) & (mx.imag(first) == 0)
-        v = divided(column, first - beta)
-        v = mx.concatenate([mx.ones_like(first), v[..., 1:]], axis=-1)
-        tau = mx.where(trivial, 0, divided(beta - first, beta.astype(z.dtype)))[..., None]
-        v = mx.concatenate([mx.zeros((*z.shape[:-2], j), z.dtype), v], axis=-1)[..., None]
-        z = z - mx.conjugate(tau) * v @ (adjoint(v) @ z)
-        q = q - tau * (q @ v) @ adjoint(v)
-    return q[..., :k], mx.triu(z[..., :k, :])
+        v = divided(column[..., 1:], first - beta)
+        v = mx.where(trivial, mx.zeros_like(v), v)
+        tau = mx.where(trivial, mx.zeros_like(first), divided(beta - first, beta))
+        head = mx.broadcast_to(mx.eye(1, dtype=z.dtype)[0], first.shape)
+        zeros = mx.zeros((*z.shape[:-2], j), z.dtype)
+        v = mx.concatenate([zeros, head, v], axis=-1)[..., None]
+        turned = z - _conjugate(tau)[..., None] * v @ (adjoint(v) @ z)
+        z = mx.where(columns < j, z, turned)
+        z = mx.where((columns == j) & (rows > j), v, z)
+        taus.append(tau)
+    return z, mx.concatenate([mx.zeros((*z.shape[:-2], 0), z.dtype), *taus], axis=-1)
+
+
+def _conjugate(x: mx.array) -> mx.array:
+    return mx.conjugate(x) if x.dtype == mx.complex64 else x
 
 
 def _pull_qr(x, result, gradients):

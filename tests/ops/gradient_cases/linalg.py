@@ -53,7 +53,15 @@ def in_complex(function):
     return lambda x, y: function(lucid.complex(x, y)).real
 
 
+def by_packed_factors(x, y):
+    packed, pivots = lucid.linalg.lu_factor(x)
+    return lucid.linalg.lu_solve(packed, pivots, y, adjoint=True)
+
+
 CASES = {
+    "householder_product": (lucid.linalg.householder_product, TALL, (2,)),
+    "lu_solve": (by_packed_factors, SQUARE, B),
+    "ormqr": (lambda x, tau, y: lucid.ormqr(x, tau, y, transpose=True), TALL, (2,), (3, 2)),
     "addbmm": (lambda x, y, z: lucid.addbmm(x, y, z, beta=2, alpha=3), (3,), (2, 2, 3), (2, 3, 3)),
     "addmm": (lambda x, y, z: lucid.addmm(x, y, z, beta=2, alpha=3), (2, 3), TALL.T, (3, 3)),
     "addr": (lambda x, y, z: lucid.addr(x, y, z, alpha=3), (2, 3), (2,), (3,)),
@@ -130,4 +138,4 @@ CASES = {
 }
 
 # of indices alone; of the columns beyond the range of a matrix, which are arbitrary
-NO_DERIVATIVE = {"permutation", "qr_complete"}
+NO_DERIVATIVE = {"geqrf", "order", "permutation", "pivots", "qr_complete"}

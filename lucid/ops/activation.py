@@ -19,6 +19,7 @@ from lucid.ops.math import abs, mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, floating, total
 from lucid.ops.rules import holomorphic, rounded_once
+from lucid.ops.spelling import numpy_names
 from lucid.ops.where import where
 
 # Piecewise linear --------------------------------------------------------------------------------
@@ -302,6 +303,7 @@ def _log_softmax(x, /, *, dim):
     return y, lambda g: g - precise.exp(y) * total(g, axes, True)
 
 
+@numpy_names
 @autocasts
 def softmax(input, dim=None, dtype=None):
     """e**x divided by its sum along `dim`; `dtype` is that of the computation and the result.
@@ -322,6 +324,7 @@ def softmin(input, dim=None, dtype=None):
     return softmax(-input, _guessed("softmin", input.ndim, dim), dtype)
 
 
+@numpy_names
 @autocasts
 def log_softmax(input, dim=None, dtype=None):
     """The logarithm of softmax, computed without overflow."""

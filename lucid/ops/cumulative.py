@@ -19,6 +19,7 @@ from lucid.ops.op import op
 from lucid.ops.order import Ranked
 from lucid.ops.reduce import axes_of, in_dtype, sum
 from lucid.ops.rules import rounded_once
+from lucid.ops.spelling import numpy_names
 
 
 @op(linear=True)
@@ -85,6 +86,7 @@ def _through_scan(combine: Callable, x: mx.array, axis: int) -> Callable:
     return lambda g: mx.vjp(lambda a: _scan(combine, a, axis), [x], [g])[1][0]
 
 
+@numpy_names
 def cummax(input, dim):
     """(values, indices) of the largest so far along `dim`; of equals, the last.
 
@@ -95,6 +97,7 @@ def cummax(input, dim):
     return _running_extreme(mx.cummax, input, dim)
 
 
+@numpy_names
 def cummin(input, dim):
     """(values, indices) of the smallest so far along `dim`; of equals, the last."""
     return _running_extreme(mx.cummin, input, dim)
@@ -116,6 +119,7 @@ def _places_so_far(x, /, *, running, axis):
     return mx.cummax(mx.where(hit, place, 0), axis=axis).astype(mx.int64), None
 
 
+@numpy_names
 def diff(input, n=1, dim=-1, prepend=None, append=None):
     """The nth differences of neighbours along `dim`, after joining `prepend` and `append`.
 
@@ -143,6 +147,7 @@ def _part(x: Any, axis: int, start: int, stop: int | None) -> Any:
     return take_slice(x, key=(slice(None),) * axis + (slice(start, stop),))
 
 
+@numpy_names
 def trapezoid(y, x=None, *, dx=1.0, dim=-1):
     """The integral of samples y at places x (or `dx` apart) along `dim`, by trapezoids.
 
@@ -154,6 +159,7 @@ def trapezoid(y, x=None, *, dx=1.0, dim=-1):
     return sum(_areas(y, x, dx, axis), axis)
 
 
+@numpy_names
 def cumulative_trapezoid(y, x=None, *, dx=1.0, dim=-1):
     """The running integral of samples y along `dim`, by trapezoids; one shorter than y."""
     (axis,) = axes_of(y.ndim, dim)

@@ -11,6 +11,7 @@ import mlx.core as mx
 from lucid.autograd.tape import Traced
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.spelling import numpy_names
 
 
 def split(tensor: Any, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> Any:
@@ -47,6 +48,7 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, .
     return _split(input, sizes=parts, axis=axis) if parts else ()
 
 
+@numpy_names
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """A tensor cut along `dim` into at most `chunks` parts of equal size (the last may be less)."""
     if chunks <= 0:
@@ -111,6 +113,7 @@ def _along(name: str, x: Any, given: Any, axis: int, least: int) -> tuple[Any, .
     return tensor_split(x, given, axis)
 
 
+@numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """The slices of a tensor along `dim`, without that dimension."""
     axis = _axis(input, dim)

@@ -12,6 +12,7 @@ from lucid.ops.where import where
 
 
 @autocasts
+@autocasts
 def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
     """The vector norm (sum |x|**p)**(1/p) over `dim`, `p_norm`; or of matrices the nuclear one.
 
@@ -29,6 +30,7 @@ def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
 
 
 @autocasts
+@autocasts
 def dist(input, other, p=2):
     """The p-norm of input - other.
 
@@ -39,6 +41,7 @@ def dist(input, other, p=2):
     return p_norm(sub(input, other), p)
 
 
+@autocasts
 @autocasts
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm of the difference of every row of x1 and every row of x2.
@@ -59,6 +62,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return p_norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
 
 
+@autocasts
 @autocasts
 def renorm(input, p, dim, maxnorm):
     """input with every slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""

@@ -14,8 +14,10 @@ from lucid.ops.entries import take_slice
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.shape import expand, flatten
+from lucid.ops.spelling import numpy_names
 
 
+@numpy_names
 def gather(input, dim, index, *, sparse_grad=False):
     """y[i][j][k] = input[i][index[i][j][k]][k] for dim = 1, and so on; as `torch.gather`.
 
@@ -81,6 +83,7 @@ def take_along_dim(input, indices, dim=None):
     return _gather(wide, index=indices, axis=axis)
 
 
+@numpy_names
 def index_select(input, dim, index):
     """The slices of `input` along `dim` that a 1-D `index` names, in its order."""
     (axis,) = axes_of(input.ndim, dim) or (0,)

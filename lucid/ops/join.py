@@ -15,8 +15,10 @@ from lucid.ops.gather import index_select
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.shape import atleast_1d, atleast_2d, atleast_3d, expand, flatten, reshape
+from lucid.ops.spelling import numpy_names
 
 
+@numpy_names
 @autocasts
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along `dim`; their other sizes agree.
@@ -39,6 +41,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
 concat = concatenate = cat
 
 
+@numpy_names
 @autocasts
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new dimension.

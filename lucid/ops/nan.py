@@ -9,9 +9,11 @@ import mlx.core as mx
 from lucid.ops.compare import isnan, logical_not
 from lucid.ops.division import div
 from lucid.ops.reduce import sum
+from lucid.ops.spelling import numpy_names
 from lucid.ops.where import where
 
 
+@numpy_names
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` of what is not NaN.
 
@@ -23,6 +25,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     return sum(where(isnan(input), 0, input), dim, keepdim, dtype=dtype)
 
 
+@numpy_names
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim` of what is not NaN; NaN where all is."""
     _refuse_complex("nanmean", input)

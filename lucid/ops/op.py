@@ -31,6 +31,7 @@ from lucid.kernels.memory import check_size
 from lucid.ops.autocast import POLICIES, active
 from lucid.ops.device import is_default, on_device
 from lucid.ops.promotion import promoted
+from lucid.ops.spelling import as_torch
 
 DIFFERENTIABLE = frozenset([mx.float32, mx.float16, mx.bfloat16, mx.float64, mx.complex64])
 
@@ -50,11 +51,15 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
     count = code.co_posonlyargcount
     variadic = count == 0  # f(*arrays): no parameter before a slash
     arrays = code.co_varnames[:count]
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    has_dim = "dim" in parameters
     name = function.__name__.lstrip("_")
     policy = POLICIES.get(name)
 
     @functools.wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
+        if settings and has_dim:
+            settings = as_torch(settings)
         if len(args) < count:
             args, settings = _by_keyword(name, arrays, args, settings)
         inputs, rest = (args, ()) if variadic else (args[:count], args[count:])

@@ -14,6 +14,7 @@ from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
 from lucid.ops.shape import squeeze, unsqueeze
+from lucid.ops.spelling import numpy_names
 
 
 class Ranked(NamedTuple):
@@ -23,6 +24,7 @@ class Ranked(NamedTuple):
     indices: Any
 
 
+@numpy_names
 def max(input, dim=None, keepdim=False, *, other=None):
     """The largest value of all; with `dim`, (values, indices) along it; with a tensor, `maximum`.
 
@@ -39,6 +41,7 @@ def max(input, dim=None, keepdim=False, *, other=None):
     return amax(input) if dim is None else _along(argmax, input, dim, keepdim)
 
 
+@numpy_names
 def min(input, dim=None, keepdim=False, *, other=None):
     """The smallest value of all; with `dim`, (values, indices) along it; with a tensor, `minimum`.
 
@@ -104,6 +107,7 @@ def argsort(x, /, dim=-1, descending=False, *, stable=True):
     return x.shape[axis] - 1 - mx.argsort(x[back], axis=axis)[back].astype(mx.int64), None
 
 
+@numpy_names
 def sort(input, dim=-1, descending=False, *, stable=True):
     """(values, indices) of input in order along `dim`; equal values keep their order.
 
@@ -123,6 +127,7 @@ def msort(input):
     return sort(input, 0).values
 
 
+@numpy_names
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the k largest (or smallest) along `dim`, in order, `sorted` or not.
 
@@ -143,6 +148,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     return Ranked(take_along_dim(input, indices, axis), indices)
 
 
+@numpy_names
 def kthvalue(input, k, dim=-1, keepdim=False):
     """(value, index) of the kth smallest along `dim`, from 1 on.
 

@@ -16,9 +16,11 @@ from lucid.ops.order import Ranked, argsort, picked, sort
 from lucid.ops.reduce import any, axes_of, extreme, refuse_empty, sum
 from lucid.ops.rounding import ceil, floor, round
 from lucid.ops.shape import flatten, movedim, reshape, squeeze, unsqueeze
+from lucid.ops.spelling import numpy_names
 from lucid.ops.where import where
 
 
+@numpy_names
 def median(input, dim=None, keepdim=False):
     """The median, of two in the middle the lower; with `dim`, (values, indices) along it.
 
@@ -31,6 +33,7 @@ def median(input, dim=None, keepdim=False):
     return _median(input, dim, keepdim, ignore=False)
 
 
+@numpy_names
 def nanmedian(input, dim=None, keepdim=False):
     """As `median`, of what is not NaN."""
     return _median(input, dim, keepdim, ignore=True)
@@ -77,6 +80,7 @@ def _median_of_all(x, /, *, ignore):
     return extreme(find, x, None, False)
 
 
+@numpy_names
 def mode(input, dim=-1, keepdim=False):
     """(values, indices) of the most frequent along `dim`: of several the smallest, its last place.
 
@@ -106,6 +110,7 @@ def _place_of_mode(x, /, *, axis):
     return mx.moveaxis(found, -1, axis).astype(mx.int64), None
 
 
+@numpy_names
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The values that a share q of the values along `dim` (None: of all) lies below.
 
@@ -120,6 +125,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     return _quantile(input, q, dim, keepdim, interpolation, ignore=False)
 
 
+@numpy_names
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """As `quantile`, of what is not NaN."""
     return _quantile(input, q, dim, keepdim, interpolation, ignore=True)

@@ -14,6 +14,7 @@ from lucid.ops import precise
 from lucid.ops.cast import dtype_of
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate, holomorphic, rounded_once
+from lucid.ops.spelling import numpy_names
 
 
 def axes_of(ndim: int, dim: Any) -> tuple[int, ...]:
@@ -143,6 +144,7 @@ class Extremes(NamedTuple):
     max: Any
 
 
+@numpy_names
 def aminmax(input, *, dim=None, keepdim=False):
     """(min, max) along `dim`, or of all.
 

@@ -20,6 +20,7 @@ from lucid.ops.order import insertion_points
 from lucid.ops.reduce import all_axes, mean, reduced_shape, spread, sum, total
 from lucid.ops.rules import rounded_once
 from lucid.ops.shape import reshape, squeeze, transpose, unsqueeze
+from lucid.ops.spelling import numpy_names
 
 
 @op
@@ -65,11 +66,13 @@ def _moments(x: mx.array, dim: Any, unbiased: Any, keepdim: bool, correction: An
     return y, pull
 
 
+@numpy_names
 def var_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """(var, mean) over `dim`."""
     return _with_mean(var, input, dim, unbiased, keepdim, correction)
 
 
+@numpy_names
 def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """(std, mean) over `dim`."""
     return _with_mean(std, input, dim, unbiased, keepdim, correction)

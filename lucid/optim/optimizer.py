@@ -211,7 +211,7 @@ class Optimizer:
         self, number: int, p: Tensor, group: dict[str, Any], saved: dict[str, Any]
     ) -> dict[str, Any]:
         """The state of one parameter, from what was saved as parameter `number`."""
-        return {k: v if k == "step" else state.like(p, v) for k, v in saved.items()}
+        return {k: state.like(None if k == "step" else p, v) for k, v in saved.items()}
 
     # Hooks ------------------------------------------------------------------------------------
 

@@ -16,11 +16,20 @@ def collect(groups: list[dict[str, Any]], state: Mapping[Any, dict[str, Any]]) -
     parameters = [p for group in groups for p in group["params"]]
     numbers = {id(p): i for i, p in enumerate(parameters)}
     return {
-        "state": {i: dict(state[p]) for i, p in enumerate(parameters) if p in state},
+        "state": {i: _snapshot(state[p]) for i, p in enumerate(parameters) if p in state},
         "param_groups": [
             {**group, "params": [numbers[id(p)] for p in group["params"]]} for group in groups
         ],
     }
+
+
+def _snapshot(value: Any) -> Any:
+    """The same values under Tensors and lists of their own; the arrays are shared."""
+    if isinstance(value, dict):
+        return {k: _snapshot(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_snapshot(v) for v in value]
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 def loaded(optimizer: Any, saved: Any) -> tuple[list[dict[str, Any]], defaultdict]:

@@ -233,9 +233,13 @@ def test_an_optimizer_brought_along_from_torch():
     train(others, optim.SGD(others, lr=0.1, momentum=0.9), 4)
     for p, q in zip(params, others, strict=True):
         np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-6)
+    saved = ported.state_dict()
+    before = bits([saved["state"][0]["buffer"]])
+    train(params, ported, 1)
+    assert bits([saved["state"][0]["buffer"]]) == before  # a snapshot, though it steps in place
     again = Ported(params)
     again.load_state_dict(ported.state_dict())
-    assert again.state[params[0]]["step"] == 4
+    assert again.state[params[0]]["step"] == 5
     np.testing.assert_array_equal(
         again.state[params[1]]["buffer"].numpy(), ported.state[params[1]]["buffer"].numpy()
     )

@@ -38,7 +38,7 @@ class Adadelta(Formula):
     0.9968
     """
 
-    ranges: ClassVar[dict[str, Any]] = {"rho": {"high": 1.0}}
+    _ranges: ClassVar[dict[str, Any]] = {"rho": {"high": 1.0}}
 
     def __init__(
         self,

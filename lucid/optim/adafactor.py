@@ -41,7 +41,7 @@ class Adafactor(Formula):
     {'row_var': (4, 1), 'col_var': (1, 5)}
     """
 
-    ranges: ClassVar[dict[str, Any]] = {
+    _ranges: ClassVar[dict[str, Any]] = {
         "beta2_decay": {"low": -math.inf, "high": 0.0},
         "d": {"low": 1.0},
         "eps": None,

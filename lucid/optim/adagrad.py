@@ -39,7 +39,7 @@ class Adagrad(Formula):
     0.9
     """
 
-    ranges: ClassVar[dict[str, Any]] = {"lr_decay": {}, "initial_accumulator_value": {}}
+    _ranges: ClassVar[dict[str, Any]] = {"lr_decay": {}, "initial_accumulator_value": {}}
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 A subclass names its options and writes the arithmetic of one parameter on raw arrays:
 
-    _begin(group)                    names of the arrays that a parameter's state consists of
+    _begin(group, p)                 names of the arrays that a parameter's state consists of
     _numbers(group, count)           the numbers of this step, computed in double precision
     _update(p, gradient, state, n)   the new parameter and the new state; pure
 
@@ -25,10 +25,21 @@ import mlx.core as mx
 from lucid.autograd import laziness
 from lucid.autograd.mode import enable_grad, no_grad
 from lucid.ops.device import on_device
-from lucid.optim.optimizer import Optimizer, kernel_options
+from lucid.optim.optimizer import Optimizer
 from lucid.tensor import Tensor
 
 Arrays = dict[str, mx.array]
+
+# What the values of an option may be, in whichever optimizer it occurs.
+_RANGES: dict[str, Any] = {
+    "lr": {},
+    "eps": {},
+    "weight_decay": {},
+    "momentum": {},
+    "betas": ({"below": 1.0}, {"below": 1.0}),
+}
+# torch's choices between kernels that compute the same: taken, and without effect.
+_KERNELS = ("foreach", "fused", "capturable", "differentiable")
 
 
 class Formula(Optimizer):
@@ -56,14 +67,30 @@ class Formula(Optimizer):
         self, params: Iterable[Any], defaults: dict[str, Any], kernels: dict[str, Any]
     ) -> None:
         self._compiled = mx.compile(self._updated)
-        super().__init__(params, {**defaults, **kernel_options(self._name, kernels)})
+        for name in kernels:
+            if name not in _KERNELS:
+                raise TypeError(f"{self._name} got an unexpected keyword argument {name!r}")
+        super().__init__(params, {**defaults, **kernels})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._ranges = {**_RANGES, **cls._ranges}
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if group.get("differentiable"):
+            raise ValueError(
+                f"{self._name} cannot record its step (differentiable=True); compute the new "
+                "parameters with lucid.autograd.grad(..., create_graph=True) instead"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k != "_compiled"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._compiled = mx.compile(self._updated)
+        super().__setstate__(state)
+        if "_compiled" not in vars(self):
+            self._compiled = mx.compile(self._updated)
 
     # What a subclass writes -----------------------------------------------------------------
 

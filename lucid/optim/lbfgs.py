@@ -50,7 +50,8 @@ class LBFGS(Optimizer):
     True
     """
 
-    ranges: ClassVar[dict[str, Any]] = {
+    _ranges: ClassVar[dict[str, Any]] = {
+        "lr": {},
         "max_iter": {"low": 1},
         "max_eval": {"low": 1},
         "tolerance_grad": {},

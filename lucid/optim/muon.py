@@ -50,7 +50,7 @@ class Muon(Formula):
             [ 0., -1.]], grad=None)
     """
 
-    ranges: ClassVar[dict[str, Any]] = {"ns_coefficients": ({"low": -math.inf},) * 3}
+    _ranges: ClassVar[dict[str, Any]] = {"ns_coefficients": ({"low": -math.inf},) * 3}
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class NAdam(Formula):
     0.89
     """
 
-    ranges: ClassVar[dict[str, Any]] = {"momentum_decay": {}}
+    _ranges: ClassVar[dict[str, Any]] = {"momentum_decay": {}}
     _counts: ClassVar[dict[str, Any]] = {"mu_product": 1.0}
 
     def __init__(

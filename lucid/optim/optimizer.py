@@ -18,17 +18,6 @@ from lucid.optim import state
 from lucid.tensor import Tensor
 from lucid.tensor.tensor import Handle
 
-# What an option's values may be, wherever it occurs. A tuple has as many numbers.
-RANGES: dict[str, Any] = {
-    "lr": {},
-    "eps": {},
-    "weight_decay": {},
-    "momentum": {},
-    "betas": ({"below": 1.0}, {"below": 1.0}),
-}
-# torch's choices between kernels that compute the same: taken, and without effect.
-_KERNELS = ("foreach", "fused", "capturable")
-
 
 class Optimizer:
     """The base of all optimizers.
@@ -63,8 +52,9 @@ class Optimizer:
     Tensor([0.5, 1.5], grad=None)
     """
 
-    # What an option's values may be where it differs from `RANGES`, or is not named there.
-    ranges: ClassVar[dict[str, Any]] = {}
+    # What the values of an option may be: limits of `check_number`, a tuple of them for as many
+    # numbers, or None for what is checked elsewhere.
+    _ranges: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = {k: _plain(v, self._name, k) for k, v in defaults.items()}
@@ -89,6 +79,9 @@ class Optimizer:
         super().__init_subclass__(**kwargs)
         if "step" in vars(cls):
             cls.step = _hooked(cls.step)  # type: ignore[method-assign]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters. A subclass defines it.
@@ -148,12 +141,7 @@ class Optimizer:
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raise where an option of `group` is out of range."""
-        if group.get("differentiable"):
-            raise ValueError(
-                f"{self._name} cannot record its step (differentiable=True); compute the new "
-                "parameters with lucid.autograd.grad(..., create_graph=True) instead"
-            )
-        for name, allowed in {**RANGES, **self.ranges}.items():
+        for name, allowed in self._ranges.items():
             if name not in group or allowed is None:
                 continue
             value = group[name]
@@ -203,7 +191,8 @@ class Optimizer:
         """
         for hook in list(self._hooks["load_state_dict_pre"]):
             state_dict = _or(hook(self, dict(state_dict)), state_dict)
-        self.param_groups, self.state = state.loaded(self, state_dict)
+        groups, kept = state.loaded(self, state_dict)
+        self.__setstate__({"param_groups": groups, "state": kept})  # which a subclass may extend
         for hook in list(self._hooks["load_state_dict_post"]):
             hook(self)
 
@@ -257,18 +246,6 @@ class Optimizer:
             hidden = ("params", "param_names")
             lines += [f"    {k}: {group[k]}" for k in sorted(group) if k not in hidden]
         return "\n".join([*lines, ")"])
-
-
-def kernel_options(owner: str, options: dict[str, Any]) -> dict[str, Any]:
-    """torch's keywords that choose between its kernels, checked; they change no result here.
-
-    Raises:
-        TypeError: another keyword.
-    """
-    for name in options:
-        if name not in (*_KERNELS, "differentiable"):
-            raise TypeError(f"{owner} got an unexpected keyword argument {name!r}")
-    return options
 
 
 def check_number(

@@ -42,7 +42,7 @@ class RMSprop(Formula):
     0.9
     """
 
-    ranges: ClassVar[dict[str, Any]] = {"alpha": {}}
+    _ranges: ClassVar[dict[str, Any]] = {"alpha": {}}
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class Rprop(Formula):
     0.78
     """
 
-    ranges: ClassVar[dict[str, Any]] = {
+    _ranges: ClassVar[dict[str, Any]] = {
         "etas": ({"above": 0.0, "below": 1.0}, {"above": 1.0}),
         "step_sizes": ({}, {}),
     }

@@ -44,7 +44,7 @@ class SGD(Formula):
     0.46
     """
 
-    ranges: ClassVar[dict[str, Any]] = {"dampening": {"low": -math.inf}}
+    _ranges: ClassVar[dict[str, Any]] = {"dampening": {"low": -math.inf}}
 
     def __init__(
         self,

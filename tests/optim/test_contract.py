@@ -204,8 +204,13 @@ def test_options_as_tensors():
 class Ported(optim.Optimizer):
     """An optimizer as people write them for torch."""
 
-    def __init__(self, params, lr=0.1, momentum=0.9):
-        super().__init__(params, {"lr": lr, "momentum": momentum})
+    def __init__(self, params, lr=0.1, momentum=0.9, betas=(0.98, 0.92, 0.99)):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "betas": betas})
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("nesterov", False)
 
     @lucid.no_grad()
     def step(self, closure=None):
@@ -240,6 +245,8 @@ def test_an_optimizer_brought_along_from_torch():
     again = Ported(params)
     again.load_state_dict(ported.state_dict())
     assert again.state[params[0]]["step"] == 5
+    assert again.param_groups[0]["nesterov"] is False
+    assert copy.deepcopy(again).param_groups[0]["lr"] == 0.1
     np.testing.assert_array_equal(
         again.state[params[1]]["buffer"].numpy(), ported.state[params[1]]["buffer"].numpy()
     )

@@ -8,6 +8,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.amp.autocast_mode import device_kind
+from lucid.autograd import laziness
 from lucid.ops.device import default_device, on_device
 from lucid.tensor import Tensor
 
@@ -224,6 +225,7 @@ def _unscaled(optimizer: Any, scale: float) -> mx.array | None:
     found = None
     for g in gradients:
         with on_device(g.device):
+            laziness.note_change(g)
             g.array = g.array * (1 / scale)
             bad = mx.any(mx.logical_not(mx.isfinite(g.array)))
             found = bad if found is None else mx.logical_or(found, bad)

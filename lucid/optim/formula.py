@@ -139,6 +139,7 @@ class Formula(Optimizer):
         ]
         changed = []
         for p, array, count, kept in updates:
+            laziness.note_change(p)
             p.array = array
             self.state[p] = {**count, **kept}
             changed += [p, *kept.values()]

@@ -181,6 +181,7 @@ class LBFGS(Optimizer):
         start = 0
         for p in self._parameters():
             end = start + p.numel()
+            laziness.note_change(p)
             p.array = vector[start:end].reshape(p.shape).astype(p.dtype)
             start = end
         laziness.settle(self._parameters())

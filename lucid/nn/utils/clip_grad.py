@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import mlx.core as mx
 
+from lucid.autograd import laziness
 from lucid.ops.device import on_device
 from lucid.tensor import Tensor
 
@@ -88,6 +89,7 @@ def clip_grads_with_norm_(
     for g in _gradients(parameters):
         with on_device(g.device):
             scale = mx.minimum(float(max_norm) / (total_norm.array + 1e-6), 1.0)
+            laziness.note_change(g)
             g.array = (g.array * scale).astype(g.dtype)
 
 
@@ -99,6 +101,7 @@ def clip_grad_value_(
         raise ValueError(f"clip_grad_value_: clip_value must not be negative, got {clip_value}")
     for g in _gradients(parameters):
         with on_device(g.device):
+            laziness.note_change(g)
             g.array = mx.clip(g.array, -clip_value, clip_value).astype(g.dtype)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lucid import ops
+from lucid.autograd import laziness
 from lucid.tensor import Tensor
 
 
@@ -30,5 +31,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         raise ValueError(f"the parameters hold {total} numbers, got a vector of {vec.shape}")
     start = 0
     for p in several:
+        laziness.note_change(p)
         p.array = vec.array[start : start + p.numel()].reshape(p.shape).astype(p.dtype)
         start += p.numel()

@@ -1,8 +1,7 @@
 """Is what lucid returns what torch returns? Structure, dtypes, shapes, values.
 
 Values: `torch.testing.assert_close` with its default tolerances (float32: rtol 1.3e-6, atol 1e-5;
-bfloat16: rtol 1.6e-2, atol 1e-5; complex64 as float32), or the wider ones that torch's own tests
-state for the op. Where rounding adds up, torch's is as arbitrary as ours: results (or gradients)
+bfloat16: rtol 1.6e-2, atol 1e-5; complex64 as float32). Where rounding adds up, torch's is as arbitrary as ours: results (or gradients)
 also pass that lie at most three times as far from torch's in the next wider dtype as torch's own
 do, relative to the largest element and taken over all results of the sample.
 """
@@ -70,7 +69,7 @@ def compare_kind(ours, theirs, path: str = "") -> None:
     elif not isinstance(theirs, torch.Tensor) and ours != theirs and ours == ours:
         if not isinstance(theirs, float | complex):
             raise Mismatch("value", f"expected {theirs!r}{path}, got {ours!r}")
-        compare_values(torch.tensor(ours), torch.tensor(theirs), (0.0, 0.0))
+        compare_values(torch.tensor(ours), torch.tensor(theirs))
 
 
 def leaves(value) -> list:
@@ -84,12 +83,9 @@ def leaves(value) -> list:
     return []
 
 
-def compare_values(
-    ours: torch.Tensor, theirs: torch.Tensor, wider: tuple[float, float], path: str = ""
-) -> None:
-    """The values of two tensors of torch; `wider` is (rtol, atol) of torch's own tests."""
-    rtol, atol = TOLERANCES.get(theirs.dtype, (0.0, 0.0))
-    _close(ours, theirs, max(rtol, wider[0]), max(atol, wider[1]), path)
+def compare_values(ours: torch.Tensor, theirs: torch.Tensor, path: str = "") -> None:
+    """The values of two tensors of torch."""
+    _close(ours, theirs, *TOLERANCES.get(theirs.dtype, (0.0, 0.0)), path)
 
 
 def rounding(theirs: Sequence[torch.Tensor], wide: Sequence[torch.Tensor]) -> float:
@@ -107,12 +103,11 @@ def compare_rounded(
     theirs: torch.Tensor,
     wide: torch.Tensor,
     slack: float,
-    wider: tuple[float, float],
     path: str = "",
 ) -> None:
     """As `compare_values`, or within `slack` of the result in the wider dtype."""
     try:
-        compare_values(ours, theirs, wider, path)
+        compare_values(ours, theirs, path)
     except Mismatch:
         if wide.dtype != WIDER.get(theirs.dtype) or wide.shape != theirs.shape:
             raise

@@ -26,9 +26,9 @@ class Comparison:
     """One sample, by torch and by lucid: the result, then the gradients."""
 
     def __init__(
-        self, theirs: Callable, ours: Callable, sample: Sample, tolerance, ties: bool = False
+        self, theirs: Callable, ours: Callable, sample: Sample, ties: bool = False
     ) -> None:
-        self.theirs, self.ours, self.sample, self.tolerance = theirs, ours, sample, tolerance
+        self.theirs, self.ours, self.sample = theirs, ours, sample
         self.ties = ties  # among equal elements any index is right
         self.result, self.inputs = sample.torch_call(theirs)  # raises: torch has no answer
         self.our_result = None
@@ -89,7 +89,7 @@ class Comparison:
         pairs = list(zip(ours, theirs, places or [""] * len(theirs), strict=True))
         try:
             for a, b, place in pairs:
-                compare_values(a, b, self.tolerance, place)
+                compare_values(a, b, place)
             return
         except Mismatch:
             wider = self._attempt(wide)
@@ -97,7 +97,7 @@ class Comparison:
                 raise
             slack = SCATTER * rounding(theirs, wider)
             for (a, b, place), w in zip(pairs, wider, strict=True):
-                compare_rounded(a, b, w, slack, self.tolerance, place)
+                compare_rounded(a, b, w, slack, place)
 
     @staticmethod
     def _attempt(function: Callable) -> list:

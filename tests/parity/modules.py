@@ -98,7 +98,7 @@ def _walk_one(result: Result, info, dtype, training: bool, sample: Any, label: s
             Sample(sample.forward_input.args, sample.forward_input.kwargs).torch_call(module)
         call = ModuleSample(module, dtype, sample.constructor_input, sample.forward_input)
         call.lazy = info.is_lazy
-        return Comparison(info.module_cls, resolve(info), call, (0.0, 0.0))
+        return Comparison(info.module_cls, resolve(info), call)
 
     comparison = made(result, compare)
     if comparison is None:

@@ -31,10 +31,10 @@ Versions: {{versions}}
   gradients of all inputs (of modules: of all parameters too), from one fixed pseudo-random
   cotangent.
 - Tolerances: those of `torch.testing.assert_close` (float32 and complex64: rtol 1.3e-6, atol 1e-5;
-  bfloat16: rtol 1.6e-2, atol 1e-5; integers and bool: equal), or wider ones where torch's own tests
-  of the entry have them. Where torch itself rounds further than that, seen from its results in the
-  next wider dtype, ours may lie at most three times as far from those as torch's own do, relative
-  to the largest element and taken over all results (or all gradients) of the sample.
+  bfloat16: rtol 1.6e-2, atol 1e-5; integers and bool: equal), for all entries. Where torch itself
+  rounds further than that, seen from its results in the next wider dtype, ours may lie at most
+  three times as far from those as torch's own do, relative to the largest element and taken over
+  all results (or all gradients) of the sample.
 - Where torch returns other values from another seed, shape and dtype are compared. The same holds
   for results that are whatever the memory held (`empty` and its kind).
 - Where torch documents that equal elements come in any order (`sort`, `topk`, `median` and their

@@ -15,7 +15,7 @@ from .result import Result
 from .sample import Sample
 
 
-def walk(result: Result, op, ours: Callable, sample, tolerance, label: str) -> None:
+def walk(result: Result, op, ours: Callable, sample, label: str) -> None:
     """All forms that torch has of one sample, without gradients."""
     call = Sample(_detached((sample.input, *sample.args)), _detached(sample.kwargs))
     ties = exceptions.TIES.fullmatch(op.name) is not None
@@ -27,7 +27,7 @@ def walk(result: Result, op, ours: Callable, sample, tolerance, label: str) -> N
             continue
 
         def check(t=theirs, o=form_of_ours, a=arguments) -> None:
-            _compare(t, o, a, tolerance, ties, values)
+            _compare(t, o, a, ties, values)
 
         result.attempt("methods", f"{label} as {form}", check)
 
@@ -81,12 +81,12 @@ def _detached(values):
     return mapped(values, lambda v: v.detach() if isinstance(v, torch.Tensor) else v)
 
 
-def _compare(theirs, ours: Callable | str, call: Sample, tolerance, ties, values) -> None:
+def _compare(theirs, ours: Callable | str, call: Sample, ties, values) -> None:
     if isinstance(ours, str):
         raise Mismatch("missing", f"Tensor.{ours}")
     torch.manual_seed(0)
     try:
-        comparison = Comparison(theirs, ours, call, tolerance, ties)
+        comparison = Comparison(theirs, ours, call, ties)
     except Exception as error:
         must_raise(ours, call, str(error))
         return

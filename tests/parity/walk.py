@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch.testing._internal.common_device_type import toleranceOverride
 
 from . import exceptions, names, variants
 from .comparison import Comparison, must_raise
@@ -36,13 +35,12 @@ def walk(op, dtype: torch.dtype) -> Result | None:
         result.excluded[f"torch cannot make the samples: {type(error).__name__}"] += 1
         return result
     ours, theirs = names.resolve(op), names.unseeded(op)
-    tolerance = _tolerance(op, dtype)
     values = exceptions.NO_VALUES.fullmatch(op.name) is None
     for i, sample in enumerate(samples):
         call = Sample((sample.input, *sample.args), sample.kwargs, sample.output_process_fn_grad)
         left_out = exceptions.reason(result.entry, "forward", result.dtype, sample)
         ties = exceptions.TIES.fullmatch(op.name) and not sample.kwargs.get("stable")
-        compare = functools.partial(Comparison, theirs, ours, call, tolerance, bool(ties))
+        compare = functools.partial(Comparison, theirs, ours, call, bool(ties))
         comparison = None if left_out else made(result, compare)
         if left_out:
             result.excluded[left_out] += 1
@@ -52,7 +50,7 @@ def walk(op, dtype: torch.dtype) -> Result | None:
         if result.attempt("forward", label, lambda: comparison.forward(values)):  # noqa: B023
             _gradients(result, comparison, sample, label)
         if i < VARIANT_SAMPLES:
-            variants.walk(result, op, ours, sample, tolerance, label)
+            variants.walk(result, op, ours, sample, label)
     if dtype == first_dtype(op):
         _errors(result, op, ours)
     return result
@@ -119,15 +117,3 @@ def spaced(samples: list) -> list:
     if count <= SAMPLES:
         return samples
     return [samples[i * count // SAMPLES] for i in range(SAMPLES)]
-
-
-def _tolerance(op, dtype: torch.dtype) -> tuple[float, float]:
-    """(rtol, atol) of the widest tolerance that torch's tests state for the op on the CPU."""
-    found = [(0.0, 0.0)]
-    for decorator in op.decorators:
-        if getattr(decorator, "device_type", None) not in (None, "cpu"):
-            continue
-        for inner in getattr(decorator, "decorators", [decorator]):
-            if isinstance(inner, toleranceOverride) and dtype in inner.d:
-                found.append((inner.d[dtype].rtol, inner.d[dtype].atol))
-    return max(r for r, _ in found), max(a for _, a in found)

@@ -1,9 +1,10 @@
 """Is what lucid returns what torch returns? Structure, dtypes, shapes, values.
 
 Values: `torch.testing.assert_close` with its default tolerances (float32: rtol 1.3e-6, atol 1e-5;
-bfloat16: rtol 1.6e-2, atol 1e-5; complex64 as float32). Where rounding adds up, torch's is as arbitrary as ours: results (or gradients)
-also pass that lie at most three times as far from torch's in the next wider dtype as torch's own
-do, relative to the largest element and taken over all results of the sample.
+bfloat16: rtol 1.6e-2, atol 1e-5; complex64 as float32). Where rounding adds up, torch's is as
+arbitrary as ours: results (or gradients) also pass that lie at most three times as far from
+torch's in the next wider dtype as torch's own do, relative to the largest element and taken over
+all results of the sample.
 """
 
 from __future__ import annotations

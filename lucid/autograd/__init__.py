@@ -1,5 +1,8 @@
 """Automatic differentiation: recording modes, `backward`, `grad`, custom `Function`."""
 
+from importlib import import_module
+from typing import Any
+
 from lucid.autograd.anomaly import (
     detect_anomaly,
     is_anomaly_check_nan_enabled,
@@ -17,3 +20,9 @@ from lucid.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "functional":  # which lies above this package
+        return import_module("lucid.autograd.functional")
+    raise AttributeError(f"module 'lucid.autograd' has no attribute {name!r}")

@@ -121,7 +121,7 @@ def cos(x, /):
 @holomorphic
 def tan(x, /):
     """The tangent of x in radians."""
-    y = mx.tan(x)
+    y = precise.tan(x)
     return y, lambda g: g * (1 + y * y)
 
 

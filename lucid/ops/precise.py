@@ -85,16 +85,23 @@ def expm1(x):
     return real + mx.exp(size) * mx.sin(angle) * mx.array(1j)
 
 
-@_unless_float64(mx.sin, complex_too=False)
-def sin(x):
+def _sine_by_tangent(x):
     t = mx.tan(0.5 * x)
     return 2 * t / (1 + t * t)
 
 
-@_unless_float64(mx.cos, complex_too=False)
-def cos(x):
+def _cosine_by_tangent(x):
     t = mx.tan(0.5 * x)
     return (1 - t) * (1 + t) / (1 + t * t)
+
+
+# MLX would differentiate the tangent by a cosine in float32.
+_sine: Callable = with_derivative(_sine_by_tangent, lambda x: _cosine(x))
+_cosine: Callable = with_derivative(_cosine_by_tangent, lambda x: -_sine(x))
+_tangent: Callable = with_derivative(mx.tan, lambda x: 1 + mx.square(_tangent(x)))
+sin = _unless_float64(mx.sin, complex_too=False)(_sine)
+cos = _unless_float64(mx.cos, complex_too=False)(_cosine)
+tan = _unless_float64(mx.tan, complex_too=False)(_tangent)
 
 
 def sigmoid(x):

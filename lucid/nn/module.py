@@ -128,9 +128,9 @@ class Module(Tree, Stateful, Hooked):
         names = [*self._parameters, *self._buffers, *self._modules, *self._computed]
         return sorted({*super().__dir__(), *(n for n in names if n.isidentifier())})
 
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None keeps the name for an absent one."""
-        self._register("_parameters", name, parameter)
+        self._register("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not trained; `persistent=False`: not in state_dict."""
@@ -170,11 +170,11 @@ class Module(Tree, Stateful, Hooked):
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else Tensor.zeros_like(p)
 
-    def apply(self, function: Callable[[Module], Any]) -> Module:
-        """Call `function` on every module below and then on this one."""
+    def apply(self, fn: Callable[[Module], Any]) -> Module:
+        """Call `fn` on every module below and then on this one."""
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
 
     # Training helpers -----------------------------------------------------------------------

@@ -33,9 +33,9 @@ class Tree:
             below = [(_join(name, n), m) for n, m in module._modules.items() if m is not None]
             stack.extend(reversed(below))
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """This module and all below, each once."""
-        return (module for _, module in self.named_modules())
+        return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly below, with names, each once."""

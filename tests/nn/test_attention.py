@@ -71,8 +71,13 @@ def test_the_kernel_for_the_gpu_computes_the_same(monkeypatch, causal):
     monkeypatch.setattr(attention, "_on_gpu", lambda: True)
     monkeypatch.setattr(attention.mx.fast, "scaled_dot_product_attention", kernel)
     y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    assert called
+    assert called == [1]
     np.testing.assert_allclose(y.numpy(), expected.numpy(), atol=1e-6)
+    # what it computes otherwise than torch, or not at all, is left to the definition
+    F.scaled_dot_product_attention(q, k[:, :, :3], v[:, :, :3], is_causal=True)
+    F.scaled_dot_product_attention(q, k, v, lucid.zeros(5, 5))
+    F.scaled_dot_product_attention(q, k, v, dropout_p=0.5)
+    assert called == [1]
 
 
 @pytest.mark.parametrize("interleaved", [True, False])

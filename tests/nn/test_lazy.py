@@ -38,6 +38,7 @@ def test_becomes_the_ordinary_layer(name, args, kwargs, shape, size):
     assert repr(lazy) == repr(ordinary)
     assert vars(lazy).keys() == vars(ordinary).keys()
     assert all(type(p) is nn.Parameter for p in lazy.parameters())
+    assert all(type(b) is lucid.Tensor for b in lazy.buffers())
     ordinary.load_state_dict(lazy.state_dict())
     assert lazy(x).equal(ordinary(x))
 
@@ -73,7 +74,7 @@ def test_dtype_mode_and_copies_before_the_first_input():
     assert "LazyLinear(in_features=0, out_features=3, bias=True)" in repr(model)
     x = lucid.ones(2, 4).double()
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert other(x).dtype == lucid.float64
+        assert other(x).dtype == other[0].weight.dtype == lucid.float64
         assert not other[0].weight.requires_grad
         assert other[1].weight.requires_grad
         assert not other[1].training

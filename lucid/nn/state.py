@@ -12,7 +12,7 @@ import numpy as np
 from lucid.nn.computed import renamed
 from lucid.nn.parameter import Parameter
 from lucid.nn.uninitialized import is_lazy
-from lucid.ops.device import on_device, resolve
+from lucid.ops.device import is_device, on_device, resolve
 from lucid.ops.dtypes import dtype_of
 from lucid.tensor import Tensor
 
@@ -191,11 +191,11 @@ def _array_for(slot: Tensor, value: Any, keep: bool) -> mx.array:
 def convert(module: Any, args: tuple[Any, ...], dtype: Any, device: Any) -> None:
     """Change dtype, device or both of every tensor of the tree, in place."""
     for a in args:
-        if isinstance(a, str) and a in ("cpu", "gpu", "metal", "mps"):
-            device = a
-        elif isinstance(a, Tensor):
+        if isinstance(a, Tensor):
             dtype, device = a.dtype, a.device
-        else:
+        elif is_device(a):
+            device = a
+        elif a is not None and not isinstance(a, bool):  # a bool is non_blocking
             dtype = a
     wanted = None if dtype is None else dtype_of(dtype)
     place = None if device is None else resolve(device)

@@ -84,8 +84,18 @@ class Stateful:
         """
         return RemovableHandle(self._state_hooks["load_post"], hook)
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Any:
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Any:
         """Move to a device, a floating dtype, or both: in place, the Parameters stay the same.
+
+        `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(tensor)`; `non_blocking` and
+        `memory_format` say nothing here.
 
         >>> import lucid
         >>> lucid.nn.Linear(2, 2).to(lucid.float16).weight.dtype
@@ -121,3 +131,7 @@ class Stateful:
     def cpu(self) -> Any:
         """On the CPU."""
         return self.to(device="cpu")
+
+    def cuda(self, device: Any = None) -> Any:
+        """Refused: there is no CUDA here; the message says what to write."""
+        return self.to(device="cuda")

@@ -241,8 +241,12 @@ def test_to_changes_the_same_parameters():
     assert net.float().first.weight.dtype == lucid.float32
     assert net.to("cpu", lucid.bfloat16).first.weight.dtype == lucid.bfloat16
     assert net.cpu().first.weight.device == "cpu"
+    assert net.to(lucid.ones(1).half(), non_blocking=True).first.weight.dtype == lucid.float16
+    assert net.to(lucid.device("cpu"), lucid.float32, True).first.weight.dtype == lucid.float32
     with pytest.raises(TypeError, match="must be floating point, got"):
         net.to("int32")
+    with pytest.raises(ValueError, match="device .cuda.: lucid runs on"):
+        net.cuda()
 
 
 def test_modes_and_gradients():

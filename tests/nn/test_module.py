@@ -245,7 +245,7 @@ def test_to_changes_the_same_parameters():
     assert net.to(lucid.device("cpu"), lucid.float32, True).first.weight.dtype == lucid.float32
     with pytest.raises(TypeError, match="must be floating point, got"):
         net.to("int32")
-    with pytest.raises(ValueError, match="device .cuda.: lucid runs on"):
+    with pytest.raises(ValueError, match=r"device .cuda.: lucid runs on"):
         net.cuda()
 
 

@@ -106,6 +106,7 @@ from lucid.nn.resampling import (
     pixel_shuffle1d,
     pixel_unshuffle,
     pixel_unshuffle1d,
+    upsample,
     upsample_bilinear,
     upsample_nearest,
 )

@@ -17,7 +17,9 @@ from lucid.tensor.inplace import in_place
 
 def _switchable(function: Callable) -> Any:
     """`function` with a last argument `inplace`."""
-    settings = len(inspect.signature(function).parameters) - 1
+    signature = inspect.signature(function)
+    settings = len(signature.parameters) - 1
+    last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
 
     @functools.wraps(function)
     def call(input: Tensor, *args: Any, inplace: bool = False, **given: Any) -> Tensor:
@@ -26,6 +28,9 @@ def _switchable(function: Callable) -> Any:
         return input._rebind(y) if inplace else y
 
     call.__module__ = __name__  # where pickle finds it
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), last]
+    )
     return call
 
 

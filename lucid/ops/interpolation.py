@@ -107,7 +107,7 @@ def _summed(x: Any, axis: int, taps: Taps) -> Any:
     for index, weights in taps:
         part = take(rows, index=mx.array(index), axis=0)
         if weights is not None:
-            shares = mx.array(np.asarray(weights)).astype(x.dtype)
+            shares = mx.array(weights, x.dtype)
             part = mul(part, shares.reshape(-1, *[1] * (x.ndim - 1)))
         y = part if y is None else add(y, part)
     return transpose(y, axis, 0)

@@ -23,6 +23,16 @@ def test_scale_factors_of_a_long_signal(mode, scale, recompute):
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "area"])
+def test_float64(mode):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(1, 2, 5, 9))
+    ours = F.interpolate(lucid.tensor(x, dtype="float64"), (7, 4), mode=mode).numpy()
+    theirs = torch.nn.functional.interpolate(torch.tensor(x), (7, 4), mode=mode).numpy()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-14)
+
+
 def test_shuffles_in_one_dimension():
     x = lucid.arange(24.0).reshape(1, 6, 4)
     y = nn.PixelShuffle1d(3)(x)

@@ -149,8 +149,6 @@ def istft(
     True
     """
     hop, window = frame_settings("istft", n_fft, hop_length, win_length, window, input)
-    if window is not None and window.dtype == mx.complex64:
-        raise TypeError("istft: expects a real window, got complex64")
     z = input
     onesided = (z.ndim < 2 or z.shape[-2] != n_fft) if onesided is None else onesided
     if onesided and return_complex:
@@ -169,7 +167,7 @@ def istft(
     y = overlap_add(frames if window is None else mul(frames, window), hop=hop)
     start = n_fft // 2 if center else 0
     end = min(y.shape[-1], start + length) if length is not None else y.shape[-1] - start
-    weights = np.ones(n_fft) if window is None else window.numpy()
+    weights = np.ones(n_fft) if window is None else np.abs(window.numpy())
     energy = _window_energy(weights.astype(np.float32).tobytes(), z.shape[-2], hop)[start:end]
     if not energy.size or energy.min() < _SILENT:
         raise ValueError(
@@ -177,7 +175,7 @@ def istft(
             f"{z.shape[-2]} frames sum to 0 somewhere within samples {start} to {end}, so the "
             "signal is lost there; use a smaller hop_length, another window, or center=True"
         )
-    if window is not None and window.requires_grad:
+    if window is not None and (window.requires_grad or window.dtype == mx.complex64):
         squares = expand(mul(window, window), (z.shape[-2], n_fft))
         y = div(y[..., start:end], overlap_add(squares, hop=hop)[start:end])
     else:

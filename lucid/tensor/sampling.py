@@ -16,12 +16,11 @@ from lucid.autograd.tape import Traced
 from lucid.ops.device import on_device
 from lucid.ops.dtypes import dtype_of, get_default_dtype
 from lucid.ops.keys import Generator, next_key
+from lucid.tensor import draws
 from lucid.tensor.creation import Creation, shape_of
 
-# How many bits a uniform number may have, so that none is rounded up to 1.
-_DIGITS = {mx.float16: 11, mx.bfloat16: 8}
 # random_() without bounds: all whole numbers up to here are exact.
-_EXACT = {**_DIGITS, mx.float32: 24, mx.float64: 53}
+_EXACT = {**draws.DIGITS, mx.float32: 24, mx.float64: 53}
 
 
 class Sampling(Creation):
@@ -50,7 +49,7 @@ class Sampling(Creation):
         shape = shape_of(size)  # drawn in float32: MLX has no more
         dtype = get_default_dtype() if dtype is None else dtype
         wanted = mx.float32 if dtype is None else dtype_of(dtype)
-        make = lambda: _normal(shape, wanted, generator)  # noqa: E731
+        make = lambda: draws.normal(shape, wanted, generator)  # noqa: E731
         return cls._make(make, dtype, device, requires_grad, shape)
 
     @classmethod
@@ -96,7 +95,7 @@ class Sampling(Creation):
         """Numbers from the uniform distribution on [0, 1)."""
         shape = shape_of(size)
         wanted = get_default_dtype() if dtype is None else dtype_of(dtype)
-        make = lambda: _uniform(shape, wanted, generator)  # noqa: E731
+        make = lambda: draws.uniform(shape, wanted, generator)  # noqa: E731
         return cls._make(make, wanted, device, requires_grad, shape)
 
     @classmethod
@@ -138,7 +137,7 @@ class Sampling(Creation):
         if low < -(1 << 62) or high > 1 << 62:
             raise ValueError(f"randint draws from -2**62 to 2**62, got low={low} and high={high}")
         shape = shape_of((size,) if isinstance(size, int) else size or ())
-        make = lambda: _integers(low, high, shape, generator)  # noqa: E731
+        make = lambda: draws.integers(low, high, shape, generator)  # noqa: E731
         kind = mx.int64 if dtype is None else dtype
         return cls._make(make, kind, device, requires_grad, shape)
 
@@ -184,16 +183,16 @@ class Sampling(Creation):
         """Become normal random numbers."""
         if self.array.dtype != mx.complex64:
             self._floating("normal_")
-        _require(std >= 0, f"normal_ expects std >= 0, got {std}")
+        draws.require(std >= 0, f"normal_ expects std >= 0, got {std}")
         shape, dtype = self.array.shape, self.array.dtype
-        return self._filled(lambda: _normal(shape, dtype, generator) * std + mean)
+        return self._filled(lambda: draws.normal(shape, dtype, generator) * std + mean)
 
     def log_normal_(self, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
         """Become e to the power of normal random numbers of this mean and std."""
         self._floating("log_normal_")
-        _require(std > 0, f"log_normal_ expects std > 0, got {std}")
+        draws.require(std > 0, f"log_normal_ expects std > 0, got {std}")
         shape = self.array.shape
-        return self._filled(lambda: mx.exp(_normal(shape, mx.float32, generator) * std + mean))
+        return self._filled(lambda: mx.exp(draws.normal(shape, mx.float32, generator) * std + mean))
 
     def uniform_(
         self, from_: float = 0, to: float = 1, *, generator: Any = None, **also: Any
@@ -205,38 +204,38 @@ class Sampling(Creation):
         if self.array.dtype == mx.complex64:  # each part of its own
             return self._filled(lambda: self._between(generator) * (high - low) + low * (1 + 1j))
         self._floating("uniform_")
-        _require(low <= high, f"uniform_ expects from <= to, got from={low} and to={high}")
+        draws.require(low <= high, f"uniform_ expects from <= to, got from={low} and to={high}")
         return self._filled(lambda: self._between(generator) * (high - low) + low)
 
     def _between(self, generator: Any) -> mx.array:
         """Uniform numbers on [0, 1) in this shape and a dtype that holds them."""
-        return _uniform(self.array.shape, self.array.dtype, generator)
+        return draws.uniform(self.array.shape, self.array.dtype, generator)
 
     def exponential_(self, lambd: float = 1, *, generator: Any = None) -> Any:
         """Become numbers of density lambd * e**(-lambd * x)."""
         self._floating("exponential_")
-        _require(lambd > 0, f"exponential_ expects lambd > 0, got {lambd}")
-        return self._filled(lambda: _exponential(self.array.shape, generator) / lambd)
+        draws.require(lambd > 0, f"exponential_ expects lambd > 0, got {lambd}")
+        return self._filled(lambda: draws.exponential(self.array.shape, generator) / lambd)
 
     def geometric_(self, p: float, *, generator: Any = None) -> Any:
         """Become the number of trials up to the first success, each of probability `p`."""
-        _require(0 < p < 1, f"geometric_ expects 0 < p < 1, got {p}")
+        draws.require(0 < p < 1, f"geometric_ expects 0 < p < 1, got {p}")
         slope = -1 / np.log1p(-p)
-        draw = lambda: mx.ceil(_exponential(self.array.shape, generator) * slope)  # noqa: E731
+        draw = lambda: mx.ceil(draws.exponential(self.array.shape, generator) * slope)  # noqa: E731
         return self._filled(lambda: mx.maximum(draw(), 1))
 
     def cauchy_(self, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
         """Become numbers of the Cauchy distribution."""
         self._floating("cauchy_")
-        _require(sigma > 0, f"cauchy_ expects sigma > 0, got {sigma}")
+        draws.require(sigma > 0, f"cauchy_ expects sigma > 0, got {sigma}")
         shape = self.array.shape
-        turn = lambda: np.pi * (_uniform(shape, mx.float32, generator) - 0.5)  # noqa: E731
+        turn = lambda: np.pi * (draws.uniform(shape, mx.float32, generator) - 0.5)  # noqa: E731
         return self._filled(lambda: mx.tan(turn()) * sigma + median)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Become 1 with probability `p` (a number or a tensor that broadcasts), else 0."""
         chance = p.array if isinstance(p, Traced) else mx.array(float(p))
-        return self._filled(lambda: _coins(chance, self.array.shape, generator))
+        return self._filled(lambda: draws.coins(chance, self.array.shape, generator))
 
     def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None) -> Any:
         """Become whole numbers from `from` up to `to`; without it, all that the dtype holds."""
@@ -245,78 +244,25 @@ class Sampling(Creation):
             from_, to = 0, from_
         if to is None:
             to = 1 << _EXACT[dtype] if dtype in _EXACT else min(_largest(dtype) + 1, 1 << 62)
-        _require(from_ < to, f"random_ expects from < to, got from={from_} and to={to}")
-        return self._filled(lambda: _integers(from_, to, self.array.shape, generator))
+        draws.require(from_ < to, f"random_ expects from < to, got from={from_} and to={to}")
+        return self._filled(lambda: draws.integers(from_, to, self.array.shape, generator))
 
 
 def _require_spread(std: Any) -> None:
     if not isinstance(std, Traced):
-        return _require(std >= 0, f"normal expects std >= 0, got {std}")
+        return draws.require(std >= 0, f"normal expects std >= 0, got {std}")
     if std.array.dtype == mx.complex64:
         raise TypeError("normal expects a real std, got complex64")
     if std.array.size and not laziness.is_tracing():
-        _require(mx.all(std.array >= 0).item(), "normal expects std >= 0, got negative ones")
+        draws.require(mx.all(std.array >= 0).item(), "normal expects std >= 0, got negative ones")
 
 
 def _told(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _require(holds: Any, message: str) -> None:
-    if not holds:
-        raise ValueError(message)
-
-
 def _largest(dtype: mx.Dtype) -> int:
     return 1 if dtype == mx.bool_ else int(mx.iinfo(dtype).max)
-
-
-def _normal(shape: tuple[int, ...], dtype: mx.Dtype, generator: Any) -> mx.array:
-    """Numbers of mean 0 and variance 1, in float32 or, where wanted, complex64."""
-    key = next_key(generator)
-    if 0 in shape:
-        return mx.zeros(shape)
-    if dtype != mx.complex64:
-        return mx.random.normal(shape, key=key)
-    re, im = mx.random.normal((2, *shape), scale=0.5**0.5, key=key)
-    return re + im * mx.array(1j)
-
-
-def _uniform(shape: tuple[int, ...], dtype: mx.Dtype, generator: Any) -> mx.array:
-    """Numbers on [0, 1), with as many bits as `dtype` keeps; complex, of both parts."""
-    key = next_key(generator)
-    if 0 in shape:
-        return mx.zeros(shape)
-    if dtype == mx.complex64:
-        re, im = mx.random.uniform(shape=(2, *shape), key=key)
-        return re + im * mx.array(1j)
-    values = mx.random.uniform(shape=shape, key=key)
-    if dtype not in _DIGITS:
-        return values
-    steps = 1 << _DIGITS[dtype]
-    return mx.floor(values * steps) / steps
-
-
-def _exponential(shape: tuple[int, ...], generator: Any) -> mx.array:
-    return -mx.log1p(-_uniform(shape, mx.float32, generator))
-
-
-def _integers(low: int, high: int, shape: tuple[int, ...], generator: Any) -> mx.array:
-    key = next_key(generator)
-    if 0 in shape:
-        return mx.zeros(shape, mx.int64)
-    # 63 random bits from three draws: MLX draws at most 24, by way of float32
-    a, b, c = mx.random.randint(0, 1 << 21, (3, *shape), key=key).astype(mx.int64)
-    return ((a << 42) + (b << 21) + c) % (high - low) + low
-
-
-def _coins(p: mx.array, shape: tuple[int, ...], generator: Any) -> mx.array:
-    if p.size and not laziness.is_tracing():
-        _require(
-            mx.all((p >= 0) & (p <= 1)).item(),
-            "bernoulli expects probabilities from 0 to 1, got some outside",
-        )
-    return _uniform(shape, mx.float32, generator) < p.astype(mx.float32)
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Generator | None = None) -> Any:
@@ -378,12 +324,12 @@ def multinomial(
 
 
 def _check_weights(weights: mx.array, least: int) -> None:
-    _require(
+    draws.require(
         mx.all(mx.isfinite(weights) & (weights >= 0)).item(),
         "multinomial expects finite weights of at least 0, got negative, infinite or NaN ones",
     )
     found: Any = mx.min(mx.sum(weights > 0, axis=-1)).item()
-    _require(
+    draws.require(
         found >= least,
         f"multinomial needs {least} weights above 0 in each row, one has {found} only",
     )
@@ -397,6 +343,8 @@ def poisson(input: Any, generator: Generator | None = None) -> Any:
     rate = np.array(input.array.astype(mx.float32))
     if not mx.issubdtype(input.dtype, mx.floating):
         raise TypeError(f"poisson expects floating point rates, got {input.dtype}")
-    _require((rate >= 0).all(), "poisson expects rates of at least 0, got negative ones or NaN")
+    draws.require(
+        (rate >= 0).all(), "poisson expects rates of at least 0, got negative ones or NaN"
+    )
     drawn = np.random.default_rng(np.array(next_key(generator))).poisson(rate)
     return input._wrap(mx.array(drawn).astype(input.dtype), input.device)

@@ -11,7 +11,7 @@ from lucid.autograd.tape import Traced
 from lucid.ops import precise
 from lucid.ops.bitwise import bitwise_xor
 from lucid.ops.cast import astype, clone
-from lucid.ops.gather import take_along_dim
+from lucid.ops.gather import pick_along
 from lucid.ops.index import take_slice
 from lucid.ops.join import cat
 from lucid.ops.math import add, mul, sub
@@ -106,7 +106,7 @@ def cummin(input, dim):
 def _running_extreme(running: Callable, x: Any, dim: int) -> Ranked:
     (axis,) = axes_of(x.ndim, dim) or (0,)
     places = _places_so_far(x, running=running, axis=axis)
-    return Ranked(clone(x) if x.ndim == 0 else take_along_dim(x, places, axis), places)
+    return Ranked(clone(x) if x.ndim == 0 else pick_along(x, places, axis), places)
 
 
 @op

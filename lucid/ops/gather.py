@@ -74,6 +74,18 @@ def take_along_dim(input, indices, dim=None):
             "take_along_dim expects as many dimensions in the indices as in the input "
             f"({input.ndim}), got shape {indices.shape}"
         )
+    return _along(input, indices, axis)
+
+
+def pick_along(input, indices, axis):
+    """`take_along_dim` at indices that an operation has found, which need no look at them.
+
+    So nothing is evaluated.
+    """
+    return _along(input, indices.array, axis)
+
+
+def _along(input: Any, indices: mx.array, axis: int) -> Any:
     rest = mx.broadcast_shapes(
         (*input.shape[:axis], 1, *input.shape[axis + 1 :]),
         (*indices.shape[:axis], 1, *indices.shape[axis + 1 :]),

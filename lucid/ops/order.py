@@ -9,7 +9,7 @@ import mlx.core as mx
 from lucid.autograd.tape import Traced
 from lucid.ops.bounds import checked
 from lucid.ops.cast import clone
-from lucid.ops.gather import take_along_dim
+from lucid.ops.gather import pick_along
 from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
@@ -65,7 +65,7 @@ def picked(x: Any, indices: Any, axis: int, keepdim: bool) -> Ranked:
     """The values at indices of size 1 along an axis, which goes unless `keepdim`."""
     if x.ndim == 0:
         return Ranked(clone(x), indices)
-    values = take_along_dim(x, indices, axis)
+    values = pick_along(x, indices, axis)
     if keepdim:
         return Ranked(values, indices)
     return Ranked(squeeze(values, axis), squeeze(indices, axis))
@@ -119,7 +119,7 @@ def sort(input, dim=-1, descending=False, *, stable=True):
     indices = argsort(input, dim, descending)
     if input.ndim == 0:
         return Ranked(clone(input), indices)
-    return Ranked(take_along_dim(input, indices, dim), indices)
+    return Ranked(pick_along(input, indices, axes_of(input.ndim, dim)[0]), indices)
 
 
 def msort(input):
@@ -145,7 +145,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     if input.ndim == 0:
         return Ranked(clone(input), argsort(input))
     indices = argsort(input, axis, largest)[(slice(None),) * axis + (slice(k),)]
-    return Ranked(take_along_dim(input, indices, axis), indices)
+    return Ranked(pick_along(input, indices, axis), indices)
 
 
 @numpy_names

@@ -8,7 +8,7 @@ import mlx.core as mx
 
 from lucid.kernels.memory import check_size
 from lucid.ops.frame import add_strided
-from lucid.ops.gather import take_along_dim
+from lucid.ops.gather import pick_along
 from lucid.ops.linalg.product import matmul
 from lucid.ops.op import op
 from lucid.ops.reduce import mean
@@ -145,4 +145,4 @@ def unpool(x, /, *, index, size):
 
 def take_last(x, index):
     """x at `index` along its last dimension."""
-    return take_along_dim(x, x._wrap(index, x._device), -1)
+    return pick_along(x, x._wrap(index, x._device), x.ndim - 1)

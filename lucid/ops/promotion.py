@@ -18,7 +18,7 @@ def promoted(values: list[Any]) -> list[Any]:
     """
     if len(values) == 2:  # the common cases, first: every operation comes here
         x, y = values
-        if type(y) is float:
+        if type(y) is float or (type(y) is int and x.dtype != mx.bool_):
             return values
         if isinstance(x, mx.array) and isinstance(y, mx.array) and x.dtype == y.dtype:
             return values

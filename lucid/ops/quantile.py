@@ -9,7 +9,7 @@ import mlx.core as mx
 from lucid.autograd.tape import Traced
 from lucid.ops.cast import astype, clone
 from lucid.ops.compare import isnan, logical_not
-from lucid.ops.gather import take_along_dim
+from lucid.ops.gather import pick_along
 from lucid.ops.math import clamp, lerp, mul, sub
 from lucid.ops.op import op
 from lucid.ops.order import Ranked, argsort, picked, sort
@@ -47,9 +47,7 @@ def _median(x: Any, dim: Any, keepdim: bool, ignore: bool) -> Any:
     if x.ndim == 0:
         return Ranked(clone(x), argsort(x))
     order = argsort(x, axis)
-    return picked(
-        x, take_along_dim(order, _middle(x, axis=axis, ignore=ignore), axis), axis, keepdim
-    )
+    return picked(x, pick_along(order, _middle(x, axis=axis, ignore=ignore), axis), axis, keepdim)
 
 
 @op
@@ -193,4 +191,4 @@ def _ordered(x: Any, dim: Any, keepdim: bool) -> tuple[Any, tuple[int, ...]]:
 def _at(ordered: Any, ranks: Any) -> Any:
     """The ordered values at ranks of shape (Q, ..., 1)."""
     places = astype(ranks.detach(), mx.int64)
-    return take_along_dim(unsqueeze(ordered, 0), places, -1)
+    return pick_along(unsqueeze(ordered, 0), places, ordered.ndim)

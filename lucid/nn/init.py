@@ -8,13 +8,15 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd import laziness
+from lucid.autograd.mode import no_grad
 from lucid.ops.device import on_device
 from lucid.ops.keys import next_key
 from lucid.tensor import Tensor
 
 
 def _fill(tensor: Tensor, values: mx.array) -> Tensor:
-    tensor.array = values.astype(tensor.dtype)
+    with no_grad():
+        tensor._rebind(Tensor._wrap(values.astype(tensor.dtype), tensor.device))
     laziness.settle([tensor])  # what is pending could only be computed in this thread
     return tensor
 

@@ -50,6 +50,8 @@ def _float_power_of_float64(x: Any, exponent: Any) -> Any:
 class InPlace(Methods):
     """Assignment to parts, `+=` and its kind, and torch's methods with an underscore."""
 
+    _owner: Any = None  # of `owner.data`, as long as it has the owner's values
+
     def _rebind(self, result: Any, *, reshapes: bool = False) -> Any:
         """Become `result`, in the dtype that this tensor has."""
         if self.requires_grad and self._node is None and recording.get():
@@ -70,7 +72,10 @@ class InPlace(Methods):
                 )
             result = ops.astype(result, dtype)
         laziness.note_change(self)
+        before = self.array
         self.array, self._known = result.array, False
+        if self._owner is not None and self._owner.array is before:
+            self._owner.data = self
         laziness.watch(self)
         if result._node is not None:
             self._node, self._index = result._node, result._index

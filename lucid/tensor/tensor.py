@@ -106,8 +106,18 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
 
     @property
     def data(self) -> Tensor:
-        """The same values outside the graph. Assigning rebinds the values in place."""
-        return self.detach()
+        """The same values outside the graph, to change in place or to assign.
+
+        >>> import lucid
+        >>> w = lucid.ones(2, requires_grad=True)
+        >>> _ = w.data.mul_(3)
+        >>> w.data[0] = 5
+        >>> w.detach()
+        Tensor([5., 3.], grad=None)
+        """
+        values = self.detach()
+        values._owner = self
+        return values
 
     @data.setter
     def data(self, value: Tensor) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from lucid import ops
+from lucid.nn.applied import Applied
 from lucid.nn.check import positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
@@ -13,25 +13,19 @@ from lucid.ops import activation as functions
 from lucid.tensor import Tensor
 
 
-class _Activation(Module):
-    """A function with settings, which `repr` shows; in place it rebinds its input."""
-
-    function: Callable[..., Tensor]
+class _Activation(Applied):
+    """A function that in place rebinds its input."""
 
     def __init__(self, inplace: bool = False, **settings: Any) -> None:
-        super().__init__()
-        self._settings = settings
-        for name, value in settings.items():
-            setattr(self, name, value)
+        super().__init__(**settings)
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        y = self.function(input, **{name: getattr(self, name) for name in self._settings})
+        y = super().forward(input)
         return input._rebind(y) if self.inplace else y
 
     def extra_repr(self) -> str:
-        shown = [f"{name}={getattr(self, name)!r}" for name in self._settings]
-        return ", ".join(shown + ["inplace=True"] * self.inplace)
+        return ", ".join(filter(None, [super().extra_repr(), "inplace=True" * self.inplace]))
 
 
 # Without settings --------------------------------------------------------------------------------

@@ -7,12 +7,11 @@ A signal is an image of height 1, its frames patches of kernel size (1, K). `luc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from lucid import ops
+from lucid.nn.applied import Applied
 from lucid.nn.check import sizes
-from lucid.nn.module import Module
 from lucid.tensor import Tensor
 
 
@@ -102,25 +101,7 @@ def _counts(name: str, shape: Any, K: Any, d: Any, p: Any, s: Any) -> tuple[int,
     return rows, columns
 
 
-class _Patches(Module):
-    """A function and its settings."""
-
-    function: Callable[..., Tensor]
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__()
-        self._settings = settings
-        for name, value in settings.items():
-            setattr(self, name, value)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self.function(input, **{name: getattr(self, name) for name in self._settings})
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self._settings)
-
-
-class Unfold(_Patches):
+class Unfold(Applied):
     """All patches of an image, each as a column: `nn.functional.unfold`.
 
     >>> import lucid
@@ -136,7 +117,7 @@ class Unfold(_Patches):
         super().__init__(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
 
 
-class Fold(_Patches):
+class Fold(Applied):
     """The sum of patches, each put in its place: `nn.functional.fold`."""
 
     function = staticmethod(fold)

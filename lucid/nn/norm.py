@@ -7,6 +7,7 @@ from typing import Any
 
 from lucid.autograd import laziness
 from lucid.nn import normalization as F
+from lucid.nn.applied import Applied
 from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
@@ -316,22 +317,17 @@ class RMSNorm(_Last):
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(Applied):
     """Each value divided by a power of the mean square of neighbouring channels
     (Krizhevsky et al., 2012).
 
     Shapes: x (N, C, ...).
     """
 
+    function = staticmethod(F.local_response_norm)
+
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+        super().__init__(size=size, alpha=alpha, beta=beta, k=k)
 
 
 # Of separation networks --------------------------------------------------------------------------

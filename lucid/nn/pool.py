@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from lucid.nn import pooling as F
+from lucid.nn.applied import Applied
 from lucid.nn.check import sizes
-from lucid.nn.module import Module
-from lucid.tensor import Tensor
 
 
-class _Pool(Module):
-    """A function of n dimensions and its settings."""
+class _Pool(Applied):
+    """A function of n dimensions."""
 
-    function: Callable[..., Any]
     n: int
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__()
-        self._settings = settings
-        for name, value in settings.items():
-            setattr(self, name, value)
 
     def _windowed(self, kernel_size: Any, stride: Any, **settings: Any) -> None:
         """Settings with a kernel size and a stride, which is that unless given."""
@@ -29,16 +20,7 @@ class _Pool(Module):
         given = {k: v for k, v in settings.items() if k in ("padding", "dilation")}
         F.windows(name, self.n, kernel_size, stride, **given)
         stride = kernel_size if stride is None else stride
-        _Pool.__init__(self, kernel_size=kernel_size, stride=stride, **settings)
-
-    def forward(self, *inputs: Tensor, **settings: Any) -> Any:
-        own = {name: getattr(self, name) for name in self._settings}
-        return self.function(*inputs, **own, **settings)
-
-    def extra_repr(self) -> str:
-        hidden = ("return_indices", "divisor_override")
-        names = [n for n in self._settings if n not in hidden]
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        Applied.__init__(self, kernel_size=kernel_size, stride=stride, **settings)
 
 
 class MaxPool1d(_Pool):

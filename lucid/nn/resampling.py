@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from lucid import ops
+from lucid.nn.applied import Applied
 from lucid.nn.check import floating, integer, positive
-from lucid.nn.module import Module
 from lucid.nn.pooling import adaptive_avg_pool
 from lucid.ops import interpolation
 from lucid.ops.cast import in_float32
@@ -215,13 +214,15 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 # Modules -----------------------------------------------------------------------------------------
 
 
-class Upsample(Module):
+class Upsample(Applied):
     """`interpolate` with fixed settings.
 
     >>> import lucid
     >>> lucid.nn.Upsample(scale_factor=2)(lucid.ones(1, 3, 5)).shape
     (1, 3, 10)
     """
+
+    function = staticmethod(interpolate)
 
     def __init__(
         self,
@@ -231,14 +232,9 @@ class Upsample(Module):
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:
-        super().__init__()
-        self.size, self.scale_factor, self.mode = size, scale_factor, mode
-        self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
-
-    def forward(self, input: Tensor) -> Tensor:
-        return interpolate(
-            input, self.size, self.scale_factor, self.mode, self.align_corners,
-            self.recompute_scale_factor,
+        super().__init__(
+            size=size, scale_factor=scale_factor, mode=mode, align_corners=align_corners,
+            recompute_scale_factor=recompute_scale_factor,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
@@ -260,30 +256,14 @@ class UpsamplingBilinear2d(Upsample):
         super().__init__(size, scale_factor, "bilinear", True)
 
 
-class _Shuffle(Module):
-    """A function of one number."""
-
-    function: Callable[[Tensor, int], Tensor]
-    setting: str
-
-    def __init__(self, factor: int) -> None:
-        super().__init__()
-        setattr(self, self.setting, positive(type(self).__name__, self.setting, factor))
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self.function(input, getattr(self, self.setting))
-
-    def extra_repr(self) -> str:
-        return f"{self.setting}={getattr(self, self.setting)}"
-
-
-class PixelShuffle(_Shuffle):
+class PixelShuffle(Applied):
     """Channels become rows and columns: (..., C*r*r, H, W) -> (..., C, H*r, W*r)."""
 
-    function, setting = staticmethod(pixel_shuffle), "upscale_factor"
+    function = staticmethod(pixel_shuffle)
 
     def __init__(self, upscale_factor: int) -> None:
-        super().__init__(upscale_factor)
+        name = type(self).__name__
+        super().__init__(upscale_factor=positive(name, "upscale_factor", upscale_factor))
 
 
 class PixelShuffle1d(PixelShuffle):
@@ -292,13 +272,14 @@ class PixelShuffle1d(PixelShuffle):
     function = staticmethod(pixel_shuffle1d)
 
 
-class PixelUnshuffle(_Shuffle):
+class PixelUnshuffle(Applied):
     """Rows and columns become channels: (..., C, H*r, W*r) -> (..., C*r*r, H, W)."""
 
-    function, setting = staticmethod(pixel_unshuffle), "downscale_factor"
+    function = staticmethod(pixel_unshuffle)
 
     def __init__(self, downscale_factor: int) -> None:
-        super().__init__(downscale_factor)
+        name = type(self).__name__
+        super().__init__(downscale_factor=positive(name, "downscale_factor", downscale_factor))
 
 
 class PixelUnshuffle1d(PixelUnshuffle):
@@ -307,10 +288,10 @@ class PixelUnshuffle1d(PixelUnshuffle):
     function = staticmethod(pixel_unshuffle1d)
 
 
-class ChannelShuffle(_Shuffle):
+class ChannelShuffle(Applied):
     """Channels dealt out, one of each group at a time."""
 
-    function, setting = staticmethod(channel_shuffle), "groups"
+    function = staticmethod(channel_shuffle)
 
     def __init__(self, groups: int) -> None:
-        super().__init__(groups)
+        super().__init__(groups=positive("ChannelShuffle", "groups", groups))

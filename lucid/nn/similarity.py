@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lucid import ops
-from lucid.nn.module import Module
+from lucid.nn.applied import Applied
 from lucid.ops.autocast import autocasts
 from lucid.tensor import Tensor
 
@@ -53,29 +53,19 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return ops.norm(input[first] - input[second], p, dim=-1)
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(Applied):
     """`nn.functional.cosine_similarity` with fixed settings."""
 
+    function = staticmethod(cosine_similarity)
+
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
-        super().__init__()
-        self.dim, self.eps = dim, eps
-
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        return cosine_similarity(x1, x2, self.dim, self.eps)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}, eps={self.eps}"
+        super().__init__(dim=dim, eps=eps)
 
 
-class PairwiseDistance(Module):
+class PairwiseDistance(Applied):
     """`nn.functional.pairwise_distance` with fixed settings."""
 
+    function = staticmethod(pairwise_distance)
+
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
-        super().__init__()
-        self.p, self.eps, self.keepdim = p, eps, keepdim
-
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        return pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"
+        super().__init__(p=p, eps=eps, keepdim=keepdim)

@@ -64,3 +64,14 @@ def test_every_operation_is_in_the_table():
             if inspect.isfunction(f) and hasattr(f, "broadcasts")
         }
         assert names <= seen, f"{module.name}: add {names - seen} to gradient_cases"
+
+
+def test_every_function_of_nn_is_in_the_table():
+    functions = {
+        name.rstrip("_")
+        for name, value in vars(lucid.nn.functional).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+    without = {"check_classes", "floating", "one_hot"} | NO_DERIVATIVE
+    missing = functions - without - {name.split()[0] for name in CASES}
+    assert not missing, f"add {sorted(missing)} to gradient_cases"

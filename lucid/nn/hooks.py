@@ -198,23 +198,29 @@ class _Call:
         self.input_count = len(args)
         self.positions = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         self.watches_input = any(args[i].requires_grad for i in self.positions)
+        self.output_count = 0
+        self.output_positions: list[int] = []
         self.grad_output: tuple[Any, ...] = ()
 
     def begin(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
         """Call the hooks before the backward; return the outputs' gradients after them."""
+        slots: list[Any] = [None] * self.output_count
+        for i, g in zip(self.output_positions, gradients, strict=True):
+            slots[i] = g
+        grad_output = tuple(slots)
         for hook in list(self.module._backward_pre_hooks.values()):
-            changed = hook(self.module, gradients)
+            changed = hook(self.module, grad_output)
             if changed is None:
                 continue
             changed = changed if isinstance(changed, tuple) else (changed,)
-            if len(changed) != len(gradients):
+            if len(changed) != self.output_count:
                 raise RuntimeError(
                     f"a backward pre-hook of {type(self.module).__name__} must return None or "
-                    f"{len(gradients)} gradients, one per output, got {len(changed)}"
+                    f"{self.output_count} gradients, one per output, got {len(changed)}"
                 )
-            gradients = changed
-        self.grad_output = gradients
-        return gradients
+            grad_output = changed
+        self.grad_output = grad_output
+        return tuple(grad_output[i] for i in self.output_positions)
 
     def run(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
         """Call the hooks with the gradients of the inputs; return those that hold after them."""
@@ -247,11 +253,15 @@ def call_watched(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             arguments[i] = x
         args = tuple(arguments)
     output = module.forward(*args, **kwargs)
-    outputs = output if isinstance(output, tuple) else (output,)
-    if not all(isinstance(y, Tensor) for y in outputs):
+    outputs = list(output) if isinstance(output, tuple) else [output]
+    call.output_count = len(outputs)
+    call.output_positions = [i for i, y in enumerate(outputs) if isinstance(y, Tensor)]
+    if not call.output_positions:
         raise TypeError(
             f"full backward hooks need {type(module).__name__}.forward to return a Tensor or a "
-            f"tuple of Tensors, got {type(output).__name__}"
+            f"tuple with Tensors, got {type(output).__name__}"
         )
-    watched = _Outputs.apply(call, *outputs)
-    return watched if isinstance(output, tuple) else watched[0]
+    watched = _Outputs.apply(call, *(outputs[i] for i in call.output_positions))
+    for i, y in zip(call.output_positions, watched, strict=True):
+        outputs[i] = y
+    return tuple(outputs) if isinstance(output, tuple) else outputs[0]

@@ -58,8 +58,7 @@ def _output_shapes(module: Any, inputs: tuple[Any, ...]) -> dict[int, str]:
     shapes: dict[int, str] = {}
 
     def note(m: Any, args: Any, output: Any) -> None:
-        several = output if isinstance(output, tuple | list) else [output]
-        shapes[id(m)] = ", ".join(str(getattr(y, "shape", "")) for y in several)
+        shapes[id(m)] = ", ".join(_shapes(output))
 
     arguments = [Tensor.zeros(x) if isinstance(x, tuple | list) else x for x in inputs]
     modes = [(m, m.training) for m in module.modules()]
@@ -74,3 +73,10 @@ def _output_shapes(module: Any, inputs: tuple[Any, ...]) -> dict[int, str]:
         for m, mode in modes:
             m.training = mode
     return shapes
+
+
+def _shapes(output: Any) -> list[str]:
+    """The shapes of all tensors in an output, however deep."""
+    if isinstance(output, tuple | list):
+        return [shape for y in output for shape in _shapes(y)]
+    return [str(output.shape)] if isinstance(output, Tensor) else []

@@ -386,6 +386,21 @@ def test_backward_pre_hooks_change_the_gradient_of_the_output():
         layer(lucid.ones(4, 2)).sum().backward()
 
 
+def test_backward_hooks_on_outputs_that_are_not_all_tensors():
+    layer, seen = nn.LSTM(2, 3), []
+    layer.register_full_backward_pre_hook(lambda m, go: (2 * go[0], None))
+    layer.register_full_backward_hook(lambda m, gi, go: seen.append(go))
+    x = lucid.randn(4, 1, 2, requires_grad=True)
+    layer(x)[0].sum().backward()
+    ((g, rest),) = seen
+    assert g.tolist() == [[[2.0] * 3]] * 4
+    assert rest is None
+    nowhere = nn.Identity()
+    nowhere.register_full_backward_hook(lambda m, gi, go: None)
+    with pytest.raises(TypeError, match="a Tensor or a tuple with Tensors, got str"):
+        nowhere("text")
+
+
 # More state
 
 
@@ -512,6 +527,7 @@ def test_summary():
     assert table.splitlines()[1].split() == ["(model)", "Net", "(2,", "3)"]
     assert table.splitlines()[2].split() == ["first", "Linear", "(2,", "3)", "15"]
     assert table.splitlines()[-1] == "total 27 parameters, 27 trainable, 0.11 kB"
+    assert "(5, 2, 3), (1, 2, 3), (1, 2, 3)" in nn.LSTM(4, 3).summary((5, 2, 4))
     assert net.training
     assert not net.first._hooks
     net.first.requires_grad_(False)

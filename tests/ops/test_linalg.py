@@ -60,6 +60,41 @@ def test_solving_by_a_factor_has_the_gradient_of_its_triangle(upper):
         np.testing.assert_allclose(g.numpy(), expected, rtol=1e-3, atol=1e-3 * expected.abs().max())
 
 
+THIRD_ORDER = {
+    "cholesky": lambda M, A, W: (M.linalg.cholesky(A @ A.mT) * W).sum(),
+    "det": lambda M, A, W: M.linalg.det(A),
+    "eigh": lambda M, A, W: (M.linalg.eigh(A + A.mT).eigenvalues ** 3).sum(),
+    "inv": lambda M, A, W: (M.linalg.inv(A) * W).sum(),
+    "lu": lambda M, A, W: sum((f * W).sum() for f in M.linalg.lu(A)[1:]),
+    "pinv": lambda M, A, W: (M.linalg.pinv(A[:, :2]) * W[:2]).sum(),
+    "qr": lambda M, A, W: sum((f * W).sum() for f in M.linalg.qr(A)),
+    "slogdet": lambda M, A, W: M.linalg.slogdet(A).logabsdet,
+    "solve": lambda M, A, W: (M.linalg.solve(A, W + A * A) * W).sum(),
+    "svd": lambda M, A, W: (M.linalg.svd(A)[0] @ M.linalg.svd(A)[2] * W).sum(),
+}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", THIRD_ORDER)
+def test_third_derivatives(name):
+    """The derivatives of decompositions are made of decompositions that have theirs."""
+    torch = pytest.importorskip("torch")
+    A, slope, W = (RNG.standard_normal((3, 3)) + 2 * k * np.eye(3) for k in (1, 0, 0))
+
+    def derivatives(M, tensor):
+        t = tensor(0.1).requires_grad_()
+        y = THIRD_ORDER[name](M, tensor(A) + t * tensor(slope), tensor(W))
+        found = []
+        for _ in range(3):
+            (y,) = M.autograd.grad(y, [t], create_graph=True)
+            found.append(y.item())
+        return found
+
+    ours = derivatives(lucid, lambda v: lucid.tensor(v, dtype=lucid.float64))
+    theirs = derivatives(torch, lambda v: torch.tensor(v, dtype=torch.float64))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8)
+
+
 def test_the_gradient_of_a_singular_determinant_is_its_cofactors():
     x = lucid.tensor(SINGULAR, dtype=lucid.float64, requires_grad=True)
     y = lucid.linalg.det(x)

@@ -124,12 +124,13 @@ def old_qr(input: Any, some: bool = True) -> QR:
 
 
 @op
-def _lu(A, /):
+def ordered_lu(A, /):
+    """(order, L, U) with A[i] = (L U)[order[i]]."""
     return primitive.lu_op(A)
 
 
 @op
-def _permutation(order, /, dtype):
+def permutation(order, /, dtype):
     """The matrix P with (P y)[i] = y[order[i]]."""
     columns = mx.arange(order.shape[-1], dtype=order.dtype)
     return (order[..., None] == columns).astype(dtype), None
@@ -146,8 +147,8 @@ def lu(A: Any, *, pivot: bool = True) -> PLU:
     check.matrices("lu", A)
     if not pivot:
         raise NotImplementedError("lu: MLX has LU with pivots only; use pivot=True")
-    order, lower, upper = _lu(A)
-    return PLU(_permutation(order, dtype=A.dtype), lower, upper)
+    order, lower, upper = ordered_lu(A)
+    return PLU(permutation(order, dtype=A.dtype), lower, upper)
 
 
 @op

@@ -9,9 +9,9 @@ import mlx.core as mx
 from lucid.ops.complex import conj
 from lucid.ops.diagonal import tril, triu
 from lucid.ops.linalg import check, spectral
-from lucid.ops.linalg.decomposition import PLU, _lu, _permutation
+from lucid.ops.linalg.decomposition import PLU, ordered_lu, permutation
 from lucid.ops.linalg.product import adjoint, matmul
-from lucid.ops.linalg.solve import _solved
+from lucid.ops.linalg.solve import solved
 from lucid.ops.math import add, mul, sub
 from lucid.ops.op import op
 from lucid.ops.pad import pad
@@ -73,7 +73,7 @@ def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> P
         raise NotImplementedError("lu_factor: MLX has LU with pivots only; use pivot=True")
     n, m = A.shape[-2:]
     k = min(n, m)
-    order, lower, upper = _lu(A)
+    order, lower, upper = ordered_lu(A)
     packed = add(pad(tril(lower, -1), (0, m - k)), pad(upper, (0, 0, 0, n - k)))
     info = check.first(mx.diagonal(upper.array, axis1=-2, axis2=-1) == 0)
     if check_errors:
@@ -115,7 +115,7 @@ def lu_unpack(
     none = LU_data._wrap(mx.zeros((0,), LU_data.dtype), LU_data.device)
     lower, upper = _unpacked(LU_data) if unpack_data else (none, none)
     order = _order(LU_pivots, size=LU_data.shape[-2])
-    P = _permutation(order, dtype=LU_data.dtype) if unpack_pivots else none
+    P = permutation(order, dtype=LU_data.dtype) if unpack_pivots else none
     return PLU(P, lower, upper)
 
 
@@ -132,10 +132,10 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
         return _adjoint(lu_solve(LU, pivots, _adjoint(B), adjoint=not adjoint))
     P, lower, upper = lu_unpack(LU, pivots)
     if adjoint:
-        half = _solved("lu_solve", _adjoint(upper), B, True)
-        return matmul(P, _solved("lu_solve", _adjoint(lower), half, True))
-    half = _solved("lu_solve", lower, matmul(_adjoint(P), B), True)
-    return _solved("lu_solve", upper, half, True)
+        half = solved("lu_solve", _adjoint(upper), B, True)
+        return matmul(P, solved("lu_solve", _adjoint(lower), half, True))
+    half = solved("lu_solve", lower, matmul(_adjoint(P), B), True)
+    return solved("lu_solve", upper, half, True)
 
 
 _adjoint = adjoint  # whose name is that of lu_solve's argument

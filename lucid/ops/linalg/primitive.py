@@ -95,7 +95,7 @@ def _halved(x: mx.array) -> mx.array:
     return x[..., ::2, ::2].astype(mx.float32) + x[..., 1::2, ::2].astype(mx.float32) * mx.array(1j)
 
 
-def _by_reals(compute: Callable) -> Callable:
+def by_reals(compute: Callable) -> Callable:
     """`compute`, a function of real matrices, also of complex ones; by way of float64, since what
     is small in a matrix may be all of one number's imaginary part."""
 
@@ -183,7 +183,7 @@ def _safe(upper: mx.array) -> mx.array:
     return upper + diagonal_matrix(mx.where(pivots == 0, smallest, 0).astype(upper.dtype))
 
 
-@_by_reals
+@by_reals
 def _inverse(x: mx.array) -> mx.array:
     order, lower, upper = _lu(x)
     first = mx.linalg.tri_inv(_safe(upper), upper=True)
@@ -200,7 +200,7 @@ def _pull_inverse(x, y, g):
 inverse, inverse_op = closed(_inverse, _pull_inverse)
 
 
-@_by_reals
+@by_reals
 def _solve(a: mx.array, b: mx.array) -> mx.array:
     order, lower, upper = _lu(a)
     index = mx.argsort(order, axis=-1)[..., None].astype(mx.int32)

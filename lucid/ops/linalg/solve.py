@@ -88,7 +88,7 @@ def _is_vector(A: Any, B: Any) -> bool:
     return B.ndim == 1 or (B.ndim + 1 == A.ndim and B.shape == A.shape[:-1])
 
 
-def _solved(name: str, A: Any, B: Any, left: bool) -> Any:
+def solved(name: str, A: Any, B: Any, left: bool) -> Any:
     """A X = B, or X A = B, for whatever A."""
     check.squares(name, A)
     vector = left and _is_vector(A, B)
@@ -104,7 +104,7 @@ def _solved(name: str, A: Any, B: Any, left: bool) -> Any:
 
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Result:
     """`solve` and, per matrix, 0 or the number of the pivot that is 0."""
-    X = _solved("solve", A, B, left)
+    X = solved("solve", A, B, left)
     return Result(X, _pivots("solve", A, check_errors))
 
 
@@ -135,7 +135,7 @@ def solve_triangular(
     cut, k = (triu, 1) if upper else (tril, -1)
     input = add(cut(input, k), identity_like(input)) if unitriangular else cut(input)
     check.matrices("solve_triangular", input, B)
-    return _solved("solve_triangular", input, B, left)
+    return solved("solve_triangular", input, B, left)
 
 
 def triangular_solve(
@@ -154,8 +154,8 @@ def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Any:
     check.matrices("cholesky_solve", input, input2)
     check.squares("cholesky_solve", input2)
     L = adjoint(triu(input2)) if upper else tril(input2)
-    half = _solved("cholesky_solve", L, input, True)
-    return _solved("cholesky_solve", adjoint(L), half, True)
+    half = solved("cholesky_solve", L, input, True)
+    return solved("cholesky_solve", adjoint(L), half, True)
 
 
 def cholesky_inverse(input: Any, upper: bool = False) -> Any:

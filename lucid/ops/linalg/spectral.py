@@ -5,8 +5,8 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.ops.linalg.primitive import (
-    _by_reals,
     adjoint,
+    by_reals,
     closed,
     diagonal,
     diagonal_matrix,
@@ -16,7 +16,7 @@ from lucid.ops.linalg.primitive import (
 )
 
 
-@_by_reals
+@by_reals
 def _cholesky(x: mx.array) -> mx.array:
     return mx.linalg.cholesky(x)
 
@@ -236,7 +236,7 @@ pseudo_inverse, pseudo_inverse_op = closed(_pseudo_inverse, _pull_pseudo_inverse
 def _hermitian_inverse(x: mx.array, cutoff: mx.array) -> mx.array:
     """The pseudo-inverse of a Hermitian matrix, of which the lower triangle is read."""
 
-    @_by_reals
+    @by_reals
     def inverse(x: mx.array) -> mx.array:
         w, v = _eigh(x)
         kept = mx.abs(w) > cutoff[..., None]

@@ -175,6 +175,7 @@ from lucid.ops.fft import irfft, rfft
 from lucid.ops.frame import frame, overlap_add
 from lucid.ops.gamma import digamma, lgamma, mvlgamma, polygamma
 from lucid.ops.gather import gather, index_select, take, take_along_dim
+from lucid.ops.histogram import bincount, histc, histogram, histogramdd
 from lucid.ops.incomplete_gamma import igamma, igammac
 from lucid.ops.index import getitem, index_put, setitem
 from lucid.ops.join import (
@@ -333,17 +334,7 @@ from lucid.ops.shape import (
     view,
     view_as,
 )
-from lucid.ops.statistics import (
-    bincount,
-    corrcoef,
-    cov,
-    histc,
-    histogram,
-    std,
-    std_mean,
-    var,
-    var_mean,
-)
+from lucid.ops.statistics import corrcoef, cov, std, std_mean, var, var_mean
 from lucid.ops.stft import istft, stft
 from lucid.ops.where import where
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import mlx.core as mx
-import numpy as np
 
 from lucid.autograd.tape import Traced
 from lucid.ops.cast import astype
@@ -16,7 +15,6 @@ from lucid.ops.elementary import sqrt
 from lucid.ops.linalg import matmul
 from lucid.ops.math import clamp, mul, sub
 from lucid.ops.op import op
-from lucid.ops.order import insertion_points
 from lucid.ops.reduce import all_axes, mean, reduced_shape, spread, sum, total
 from lucid.ops.rules import rounded_once
 from lucid.ops.shape import reshape, squeeze, transpose, unsqueeze
@@ -151,136 +149,3 @@ def corrcoef(input):
     deviations = sqrt(real(diagonal(c)))
     found = c / unsqueeze(deviations, 1) / unsqueeze(deviations, 0)
     return found if found.dtype == mx.complex64 else clamp(found, -1, 1)
-
-
-def bincount(input, weights=None, minlength=0):
-    """How often each of 0, 1, 2, ... occurs in a 1-D tensor, or the sums of `weights` there.
-
-    It is as long as the largest value demands, and at least `minlength`, so it evaluates.
-
-    >>> import lucid
-    >>> lucid.bincount(lucid.tensor([0, 2, 2])).tolist()
-    [1, 0, 2]
-    """
-    if not mx.issubdtype(input.dtype, mx.integer) or input.ndim != 1:
-        raise TypeError(
-            f"bincount expects a 1-D tensor of integers, got {input.dtype} of shape {input.shape}"
-        )
-    if minlength < 0:
-        raise ValueError(f"minlength must not be negative, got {minlength}")
-    places = input.numpy()
-    if places.size and places.min() < 0:
-        raise ValueError(f"bincount expects no negative values, got {places.min()}")
-    if weights is None:
-        counts = np.bincount(places, minlength=minlength)
-        return input._wrap(mx.array(counts, mx.int64), input._device)
-    if weights.shape != input.shape:
-        raise ValueError(f"expected weights of shape {input.shape}, got {weights.shape}")
-    dtype = mx.float32 if weights.dtype == mx.float32 else mx.float64
-    sums = np.bincount(places, weights.numpy().astype(np.float64), minlength)
-    return input._wrap(mx.array(sums, dtype), input._device)
-
-
-@op
-def histc(x, /, bins=100, min=0, max=0):
-    """How many values lie in each of `bins` equal intervals from `min` to `max`.
-
-    With min = max they reach from the smallest value to the largest. What lies outside is not
-    counted. The counts have the dtype of the values.
-
-    >>> import lucid
-    >>> lucid.histc(lucid.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3).tolist()
-    [0.0, 2.0, 1.0, 0.0]
-    """
-    if bins <= 0:
-        raise ValueError(f"histc expects at least one bin, got {bins}")
-    if not min <= max:
-        raise ValueError(f"histc expects min <= max, got {min} and {max}")
-    if mx.issubdtype(x.dtype, mx.complexfloating) or x.dtype == mx.bool_:
-        raise TypeError(f"histc expects real numbers, got {x.dtype}")
-    flat = x.reshape(-1).astype(mx.float64 if x.dtype == mx.float64 else mx.float32)
-    if flat.size == 0:
-        return mx.zeros(bins, x.dtype), None
-    low, high = (mx.min(flat), mx.max(flat)) if min == max else map(mx.array, (min, max))
-    if min == max and not mx.isfinite(low + high).item():
-        raise ValueError("histc cannot span infinite values; give min and max")
-    one_value = low == high
-    low, high = (mx.where(one_value, e + d, e) for e, d in ((low, -1), (high, 1)))
-    inside = (flat >= low) & (flat <= high)
-    place = mx.floor((flat - low) / (high - low) * bins)
-    place = mx.where(inside, mx.clip(place, 0, bins - 1), 0).astype(mx.int32)
-    return mx.zeros(bins, x.dtype).at[place].add(inside.astype(x.dtype)), None
-
-
-class Histogram(NamedTuple):
-    """Counts and the edges between which they count."""
-
-    hist: Any
-    bin_edges: Any
-
-
-def histogram(input, bins, *, range=None, weight=None, density=False):
-    """How many values lie between neighbouring edges; the last interval includes its end.
-
-    Args:
-        bins: the number of intervals, or a 1-D tensor of ascending edges.
-        range: (low, high) of the intervals; None: of the values.
-        weight: what each value counts instead of 1.
-        density: divide so that the integral is 1.
-
-    >>> import lucid
-    >>> lucid.histogram(lucid.tensor([1.0, 2.0, 1.0]), 2, range=(0.0, 3.0)).hist.tolist()
-    [2.0, 1.0]
-    """
-    if not mx.issubdtype(input.dtype, mx.floating):
-        raise TypeError(f"histogram expects a floating point tensor, got {input.dtype}")
-    if isinstance(bins, Traced):
-        if bins.ndim != 1 or bins.dtype != input.dtype:
-            raise ValueError(
-                f"the edges must be 1-D and of dtype {input.dtype}, "
-                f"got {bins.dtype} of shape {bins.shape}"
-            )
-        edges = bins
-    else:
-        edges = input._wrap(_edges(input.array, bins, range), input._device)
-    if weight is not None and (weight.shape != input.shape or weight.dtype != input.dtype):
-        raise ValueError(
-            f"expected weights like the input, {input.dtype} of shape {input.shape}, "
-            f"got {weight.dtype} of shape {weight.shape}"
-        )
-    return Histogram(_counts(input, edges, weight, density=density), edges)
-
-
-def _edges(x: mx.array, bins: int, range: Any) -> mx.array:
-    if bins <= 0:
-        raise ValueError(f"histogram expects at least one bin, got {bins}")
-    if range is None:
-        range = (0.0, 1.0) if x.size == 0 else (mx.min(x).item(), mx.max(x).item())
-    low, high = range
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise ValueError(f"histogram expects a finite, ascending range, got {low} to {high}")
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return mx.array(np.linspace(low, high, bins + 1)).astype(x.dtype)
-
-
-@op
-def _counts(x, edges, weight, /, *, density):
-    flat, bins = x.reshape(-1), edges.size - 1
-    hist = mx.zeros(bins, x.dtype)
-    if flat.size:
-        hist = hist.at[_places_between(edges, flat)].add(_amounts(edges, flat, weight))
-    if density:
-        hist = hist / mx.sum(hist) / (edges[1:] - edges[:-1])
-    return hist, None
-
-
-def _places_between(edges: mx.array, x: mx.array) -> mx.array:
-    """The interval of each value; of the values outside, the first or last."""
-    return mx.clip(insertion_points(edges, x, right=True) - 1, 0, edges.size - 2)
-
-
-def _amounts(edges: mx.array, x: mx.array, weight: Any) -> mx.array:
-    """What each value counts: nothing outside."""
-    inside = (x >= edges[0]) & (x <= edges[-1])
-    return mx.where(inside, mx.ones_like(x) if weight is None else weight.reshape(-1), 0)

@@ -40,6 +40,8 @@ REFUSED = {
     "bincount of negatives": (lambda: (-LONG).bincount(), ValueError, "no negative values"),
     "histc": (lambda: X.histc(0), ValueError, "at least one bin"),
     "histogram edges": (lambda: X.histogram(LONG), ValueError, "1-D and of dtype"),
+    "histogramdd": (lambda: lucid.histogramdd(X, [2]), ValueError, "bins for 3 coordinates"),
+    "histogram range": (lambda: X.histogram(2, range=(2.0, 1.0)), ValueError, "ascending range"),
     "searchsorted": (
         lambda: lucid.searchsorted(X, LONG),
         ValueError,

@@ -20,6 +20,7 @@ from lucid.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
+from lucid.autograd.tape import Variable
 
 
 def __getattr__(name: str) -> Any:

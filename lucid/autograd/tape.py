@@ -57,6 +57,12 @@ def alias(tensor: Any, array: mx.array | None = None) -> Any:
     return same
 
 
+def Variable(data: Any, requires_grad: bool = False) -> Any:
+    """What a Tensor was called in old PyTorch code: a leaf with the values of `data`."""
+    leaf = data._wrap(data.array, data._device)
+    return leaf.requires_grad_(requires_grad)
+
+
 class Node:
     """One recorded operation. A subclass says how to step back over it."""
 
@@ -170,14 +176,17 @@ def _consumers(sources: Sequence[Any], targets: set[int] | None, since: int) -> 
     for source in found:  # which grows meanwhile
         if not isinstance(source, Node) or source.order < since:
             continue
+        user = id(source)
         for edge in source.edges:
             if edge is None:
                 continue
             key = id(edge[0])
-            if key not in users:
-                users[key] = []
+            by = users.get(key)
+            if by is None:
+                users[key] = [user]
                 found.append(edge[0])
-            users[key].append(id(source))
+            else:
+                by.append(user)
     if targets is None:
         return {key: len(by) for key, by in users.items()}
     leading = {key for key in targets if key in users}
@@ -185,9 +194,10 @@ def _consumers(sources: Sequence[Any], targets: set[int] | None, since: int) -> 
         leading |= {id(s) for s in found if isinstance(s, Node) and not s.edges}
     stack = list(leading)
     while stack:
-        fresh = {user for user in users[stack.pop()] if user not in leading}
-        leading |= fresh
-        stack += fresh
+        for user in users[stack.pop()]:
+            if user not in leading:
+                leading.add(user)
+                stack.append(user)
     return {key: sum(user in leading for user in users[key]) for key in leading}
 
 
@@ -252,8 +262,10 @@ def walk(
     for (source, index), gradient in roots:
         _add(pending, source, index, gradient)
     sources = list({id(edge[0]): edge[0] for edge, _ in roots}.values())
-    aims = None if targets is None else {key for key, _ in targets}
-    waiting = _consumers(sources, aims, since)
+    aims: dict[int, list[tuple[int, int]]] = {}
+    for (key, index), name in (targets or {}).items():
+        aims.setdefault(key, []).append((index, name))
+    waiting = _consumers(sources, None if targets is None else set(aims), since)
     ready = [s for s in sources if waiting.get(id(s)) == 0]
     captured: dict[int, Any] = {}
     with set_grad_enabled(create_graph):
@@ -267,11 +279,10 @@ def walk(
                 for index, gradient in enumerate(gradients):
                     if gradient is not None:
                         gradients[index] = _hooked(source, index, gradient, create_graph)
-            if targets is not None:
-                for index, gradient in enumerate(gradients):
-                    if gradient is not None and (id(source), index) in targets:
-                        captured[targets[id(source), index]] = gradient
-            elif not is_node and gradients[0] is not None:
+            for index, name in aims.get(id(source), ()):
+                if gradients[index] is not None:
+                    captured[name] = gradients[index]
+            if targets is None and not is_node and gradients[0] is not None:
                 _accumulate(source, gradients[0], create_graph)
                 captured[id(source)] = source
             if not is_node or source.order < since:

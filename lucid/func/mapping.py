@@ -3,8 +3,8 @@
 It is traced once by `mx.vmap`, whose operations then work on the whole batch; a convolution
 becomes one convolution (`lucid.kernels.batching`). Where MLX cannot map over an operation, and
 where the function looks at values (`if x.sum() > 0`, `x[mask]`, `.item()`) or writes into a tensor
-from outside, it is called once per sample and the results are stacked: that always works, and
-takes the time of as many calls. LSTM and GRU are such, with MLX 0.32.4.
+from outside (the running mean of a `BatchNorm1d`), it is called once per sample and the results
+are stacked: that always works, and takes the time of as many calls.
 
 The result is differentiable in the arguments and in whatever the function uses: its gradient is
 the `vmap` of the function's gradient, so that every order follows.

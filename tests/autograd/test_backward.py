@@ -238,6 +238,14 @@ def test_grad_after_the_graph_was_freed_says_so():
         lucid.autograd.grad(z, x)
 
 
+def test_variable():
+    x = leaf(2.0)
+    y = lucid.autograd.Variable(x * 3, requires_grad=True)
+    assert y.is_leaf
+    (y * y).backward()
+    assert (y.grad.item(), x.grad) == (12.0, None)
+
+
 def test_materialize_grads():
     x, y = leaf(2.0, 3.0), leaf(1.0)
     gx, gy = lucid.autograd.grad((x * x).sum(), [x, y], materialize_grads=True)

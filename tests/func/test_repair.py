@@ -62,3 +62,15 @@ def test_repair(name):
 def test_comparison_with_something_else():
     with repaired():
         assert (mx.array(1) != None) is True  # noqa: E711
+
+
+def test_addmm():
+    arguments = mx.ones((3, 2)), mx.ones((2, 4)), mx.ones((4, 2))
+
+    def mapped():
+        return mx.vmap(lambda c, a, b: mx.addmm(c, a, b, 2.0, 3.0), (0, None, None))(*arguments)
+
+    with pytest.raises(ValueError, match="must broadcast"):  # MLX can do it now: drop the repair
+        mapped()
+    with repaired():
+        assert mapped().tolist() == [[[11.0, 11.0]] * 2] * 3

@@ -160,6 +160,17 @@ def test_second_derivatives_through_vmap():
 
 
 @pytest.mark.usefixtures("no_loop")
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.Linear, nn.LayerNorm, nn.PReLU])
+def test_layers_are_mapped(kind):
+    layer = kind(4, 4) if kind is not nn.LayerNorm and kind is not nn.PReLU else kind(4)
+    x = lucid.randn(3, 5, 4)
+    y = vmap(lambda x: layer(x[:, None])[0] if kind in (nn.LSTM, nn.GRU) else layer(x))(x)
+    for i in range(3):
+        z = layer(x[i][:, None])[0] if kind in (nn.LSTM, nn.GRU) else layer(x[i])
+        np.testing.assert_allclose(y[i].tolist(), z.tolist(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.usefixtures("no_loop")
 def test_nested():
     a, b = lucid.randn(3, 2), lucid.randn(4, 2)
     products = vmap(lambda x: vmap(lambda y: (x * y).sum())(b))(a)

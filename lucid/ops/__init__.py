@@ -29,6 +29,7 @@ from lucid.ops.aliases import (
     conj_physical,
     divide,
     fix,
+    ger,
     greater,
     greater_equal,
     less,
@@ -36,6 +37,7 @@ from lucid.ops.aliases import (
     multiply,
     negative,
     not_equal,
+    orgqr,
     subtract,
     trapz,
     true_divide,
@@ -197,6 +199,7 @@ from lucid.ops.linalg.decomposition import cholesky
 from lucid.ops.linalg.decomposition import old_qr as qr
 from lucid.ops.linalg.decomposition import old_svd as svd
 from lucid.ops.linalg.matrix import det, logdet, matrix_exp, matrix_power, slogdet, trace
+from lucid.ops.linalg.matrix import old_vander as vander
 from lucid.ops.linalg.packed import geqrf, lu_unpack, ormqr
 from lucid.ops.linalg.packed import old_lu as lu
 from lucid.ops.linalg.packed import old_lu_solve as lu_solve

@@ -323,6 +323,7 @@ class Methods(Operators):
     stft = ops.stft
     istft = ops.istft
     vdot = ops.vdot
-    ger = ops.outer
+    ger = ops.ger
+    orgqr = ops.orgqr
     pinverse = ops.pinverse
     clone = ops.clone

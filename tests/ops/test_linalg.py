@@ -60,6 +60,13 @@ def test_solving_by_a_factor_has_the_gradient_of_its_triangle(upper):
         np.testing.assert_allclose(g.numpy(), expected, rtol=1e-3, atol=1e-3 * expected.abs().max())
 
 
+def test_older_names():
+    x = lucid.tensor([2, 3])
+    assert lucid.vander(x, 3).tolist() == [[4, 2, 1], [9, 3, 1]]
+    assert lucid.vander(x, increasing=True).tolist() == [[1, 2], [1, 3]]
+    assert lucid.ger(x, x).tolist() == [[4, 6], [6, 9]]
+
+
 THIRD_ORDER = {
     "cholesky": lambda M, A, W: (M.linalg.cholesky(A @ A.mT) * W).sum(),
     "det": lambda M, A, W: M.linalg.det(A),

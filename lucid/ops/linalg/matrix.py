@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from lucid.autograd import laziness
+from lucid.ops.arrange import flip
 from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
 from lucid.ops.diagonal import diagonal
@@ -152,3 +153,11 @@ def vander(x: Any, N: int | None = None) -> Any:
     ones = x._wrap(mx.ones_like(x.array), x.device)
     powers = itertools.accumulate(itertools.repeat(x, count - 1), mul, initial=ones)
     return stack(list(powers), -1)
+
+
+def old_vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """`linalg.vander` of a vector under torch's older name: the powers descend unless told."""
+    if x.ndim != 1:
+        raise ValueError(f"vander: expects a vector, got shape {x.shape}")
+    powers = vander(x, N)
+    return powers if increasing else flip(powers, -1)

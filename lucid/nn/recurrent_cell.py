@@ -150,13 +150,12 @@ def run(
     layer: Module, x: Tensor, start: list[Tensor], suffix: str, mode: str, reverse: bool, mask: Any
 ) -> tuple[Tensor, ...]:
     """One layer in one direction; its input is multiplied by the weights for all steps at once."""
-    own = layer._parameters
-    rows = F.linear(
-        ops.reshape(x, -1, x.shape[-1]), own["weight_ih" + suffix], own.get("bias_ih" + suffix)
+    weight, hidden, projection, bias, hidden_bias = (
+        getattr(layer, name + suffix, None)
+        for name in ("weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
     )
     c = start[1] if len(start) > 1 else None
     return recurrent(
-        ops.reshape(rows, *x.shape[:2], -1), start[0], c, own["weight_hh" + suffix],
-        own.get("bias_hh" + suffix), own.get("weight_hr" + suffix),
-        cell=mode, reverse=reverse, mask=mask,
+        F.linear(x, weight, bias), start[0], c, hidden, hidden_bias, projection, cell=mode,
+        reverse=reverse, mask=mask,
     )  # fmt: skip

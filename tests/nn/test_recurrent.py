@@ -91,3 +91,22 @@ def test_tanh_is_right_everywhere():
     np.testing.assert_allclose(y, np.tanh(np.array(x, dtype=np.float64)), rtol=4e-7)
     special = np.array(recurrent._tanh(mx.array([np.inf, -np.inf, np.nan, 0.0])))
     np.testing.assert_allclose(special, [1, -1, np.nan, 0], rtol=4e-7)
+
+
+def test_normalised_weights():
+    layer, x = nn.LSTM(4, 8), lucid.randn(5, 2, 4)
+    before = layer(x)[0]
+    nn.utils.weight_norm(layer, "weight_hh_l0")
+    y = layer(x)[0]
+    np.testing.assert_allclose(y.numpy(), before.numpy(), atol=1e-6)
+    y.sum().backward()
+    assert layer.weight_hh_l0_g.grad.shape == (32, 1)
+
+
+def test_an_empty_batch():
+    for kind in (nn.RNN, nn.LSTM, nn.GRU):
+        layer, x = kind(4, 8), lucid.randn(5, 0, 4, requires_grad=True)
+        y, _ = layer(x)
+        assert y.shape == (5, 0, 8)
+        y.sum().backward()
+        assert not layer.weight_hh_l0.grad.any()

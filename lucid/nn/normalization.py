@@ -11,6 +11,7 @@ from lucid.autograd import laziness
 from lucid.nn.check import floating
 from lucid.ops.autocast import autocasts
 from lucid.ops.cast import in_float32
+from lucid.ops.device import on_device
 from lucid.ops.normalization import channel_norm
 from lucid.ops.normalization import layer_norm as _layer_norm
 from lucid.ops.normalization import rms_norm as _rms_norm
@@ -54,8 +55,9 @@ def batch_norm(
         )
     y, mean, var = channel_norm(input, weight, bias, groups=None, eps=eps)
     if count:
-        unbiased = var.array * (count / (count - 1))
-        _move([(running_mean, mean.array), (running_var, unbiased)], momentum)
+        with on_device(input.device):
+            unbiased = var.array * (count / (count - 1))
+            _move([(running_mean, mean.array), (running_var, unbiased)], momentum)
     return y
 
 
@@ -111,9 +113,10 @@ def instance_norm(
         raise ValueError(f"instance_norm needs more than one value per channel, got {input.shape}")
     y, mean, var = channel_norm(input, weight, bias, groups=channels, eps=eps)
     if input.numel():
-        means = [s.array.sum(0) * (1 / input.shape[0]) for s in (mean, var)]
-        unbiased = means[1] * (count / (count - 1))
-        _move([(running_mean, means[0]), (running_var, unbiased)], momentum)
+        with on_device(input.device):
+            means = [s.array.sum(0) * (1 / input.shape[0]) for s in (mean, var)]
+            unbiased = means[1] * (count / (count - 1))
+            _move([(running_mean, means[0]), (running_var, unbiased)], momentum)
     return y
 
 

@@ -18,6 +18,7 @@ from lucid.autograd import laziness
 from lucid.nn.check import floating, integer, sizes
 from lucid.ops import pool
 from lucid.ops.cast import in_float32
+from lucid.ops.device import on_device
 from lucid.tensor import Tensor
 
 
@@ -85,19 +86,20 @@ def _each(x: Tensor, n: int, function: Callable[[Tensor, int], Tensor]) -> Tenso
 def _at_largest(x: Tensor, n: int, find: Callable[[mx.array, int], mx.array]) -> Any:
     """The values at the places that find(array, i) names along its last axis, for the last n axes
     one after the other; and the places, counted through all n axes."""
-    best, places = x.array, mx.array(0)
-    for i in reversed(range(n)):
-        best = mx.swapaxes(best, i - n, -1)
-        at = find(best, i)
-        best = mx.swapaxes(mx.take_along_axis(best, at, axis=-1), i - n, -1)
-        at = mx.swapaxes(at, i - n, -1)
-        if i < n - 1:  # what lies there in the axes before
-            before = mx.take_along_axis(places, at, axis=i - n)
-            at = before + at * math.prod(x.shape[i - n + 1 :])
-        places = at
-    flat = ops.reshape(x, *x.shape[:-n], math.prod(x.shape[-n:]))
-    index = places.astype(mx.int64)
-    values = pool.take_last(flat, index.reshape(*x.shape[:-n], math.prod(index.shape[-n:])))
+    with on_device(x.device):
+        best, places = x.array, mx.array(0)
+        for i in reversed(range(n)):
+            best = mx.swapaxes(best, i - n, -1)
+            at = find(best, i)
+            best = mx.swapaxes(mx.take_along_axis(best, at, axis=-1), i - n, -1)
+            at = mx.swapaxes(at, i - n, -1)
+            if i < n - 1:  # what lies there in the axes before
+                before = mx.take_along_axis(places, at, axis=i - n)
+                at = before + at * math.prod(x.shape[i - n + 1 :])
+            places = at
+        index = places.astype(mx.int64)
+        last = index.reshape(*x.shape[:-n], math.prod(index.shape[-n:]))
+    values = pool.take_last(ops.reshape(x, *x.shape[:-n], math.prod(x.shape[-n:])), last)
     return ops.reshape(values, *index.shape), Tensor._wrap(index, x.device)
 
 
@@ -349,7 +351,8 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
 def adaptive_avg_pool(input: Tensor, name: str, output_size: Any, n: int) -> Tensor:
     """The mean of windows that cover the last n dimensions."""
     counts = _targets(name, input, output_size, n)
-    return _each(input, n, lambda a, i: pool.adaptive_mean(a, count=counts[i]))
+    with on_device(input.device):
+        return _each(input, n, lambda a, i: pool.adaptive_mean(a, count=counts[i]))
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:

@@ -344,9 +344,11 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     soft = softmax((logits + noise) / tau, dim)
     if not hard:
         return soft
-    top = soft.array == mx.max(soft.array, axis=dim, keepdims=True)
-    first = mx.logical_and(top, mx.cumsum(top.astype(mx.int32), axis=dim) == 1)
-    return soft - soft.detach() + first.astype(soft.dtype)
+    with on_device(logits._device):
+        top = soft.array == mx.max(soft.array, axis=dim, keepdims=True)
+        first = mx.logical_and(top, mx.cumsum(top.astype(mx.int32), axis=dim) == 1)
+        first = first.astype(soft.dtype)
+    return soft - soft.detach() + first
 
 
 def _guessed(name, ndim, dim):

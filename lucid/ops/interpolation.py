@@ -13,6 +13,7 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.ops.arrange import repeat_interleave
+from lucid.ops.device import on_device
 from lucid.ops.entries import take
 from lucid.ops.math import add, mul
 from lucid.ops.shape import transpose
@@ -91,9 +92,10 @@ MODES: dict[str, Callable[..., Taps]] = {
 def resampled(x: Any, mode: str, out: list[int], scales: list[Any], **settings: Any) -> Any:
     """x with its last dimensions of sizes `out`."""
     number = np.float64 if x.dtype == mx.float64 else np.float32
-    for i, (size, scale) in enumerate(zip(out, scales, strict=True)):
-        axis = x.ndim - len(out) + i
-        x = _summed(x, axis, MODES[mode](x.shape[axis], size, scale, number, **settings))
+    with on_device(x._device):
+        for i, (size, scale) in enumerate(zip(out, scales, strict=True)):
+            axis = x.ndim - len(out) + i
+            x = _summed(x, axis, MODES[mode](x.shape[axis], size, scale, number, **settings))
     return x
 
 

@@ -173,6 +173,24 @@ def test_states_of_torch_load(name, settings):
     run(a, b, theirs, ours, steps=30)
 
 
+@pytest.mark.filterwarnings("ignore:The epoch parameter")
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_an_epoch_of_choice(name, settings):
+    kind = getattr(module(torch), name)
+    if name != "LambdaLR" and not hasattr(kind, "_get_closed_form_lr"):
+        return  # torch goes on from the rate of the epoch before
+    a, b = optimizers()
+    theirs, ours = kind(a, **settings), getattr(module(lucid), name)(b, **settings)
+    for epoch in (3, 4, 1, 30, 0, 12):
+        for optimizer, scheduler in ((a, theirs), (b, ours)):
+            optimizer.step()
+            scheduler.step(epoch)
+        assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-9, abs=1e-15)
+        assert ours.last_epoch == epoch
+    ours.step()
+    assert ours.last_epoch == 13
+
+
 def test_fractions_of_epochs():
     a, b = optimizers()
     for settings in ({"T_0": 3}, {"T_0": 2, "T_mult": 2}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from lucid.optim.lr_scheduler.scheduler import LRScheduler, check_count
 from lucid.optim.optimizer import Optimizer, check_number
@@ -52,7 +53,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (base - self.eta_min) * share for base in self.base_lrs]
 
-    def step(self, epoch: float | None = None) -> None:
+    def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, or to `epoch`, which may be a fraction: `i + batch / batches`."""
         self._count_step()
         if epoch is None:

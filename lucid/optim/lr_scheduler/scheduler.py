@@ -52,14 +52,21 @@ class LRScheduler:
         """The rates that the last step set, one per group."""
         return list(self._last_lr)
 
-    def step(self) -> None:
+    def step(self, epoch: Any = None) -> None:
         """Go to the next epoch (or batch, whatever the schedule counts) and set the rates.
 
         Warns where the optimizer did not step before: the first rate was left out then.
+
+        Args:
+            epoch: go there instead, as if from the start.
         """
         self._count_step()
-        self.last_epoch += 1
-        self._apply()
+        if epoch is not None:
+            check_count(type(self).__name__, "epoch", epoch, low=0)
+            self._restart()
+        for _ in range(1 if epoch is None else epoch):
+            self.last_epoch += 1
+            self._apply()
 
     def _count_step(self) -> None:
         if self._step_count == 1 and not self.optimizer._stepped:

@@ -77,7 +77,7 @@ class SequentialLR(_Parts):
         self._schedulers[0]._restart()
         self._last_lr = self._rates()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[index]
@@ -123,7 +123,7 @@ class ChainedScheduler(_Parts):
         self._schedulers = list(schedulers)
         self._last_lr = self._rates()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self._rates()

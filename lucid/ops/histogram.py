@@ -39,7 +39,8 @@ def bincount(input, weights=None, minlength=0):
         return input._wrap(mx.array(counts, mx.int64), input._device)
     if weights.shape != input.shape:
         raise ValueError(f"expected weights of shape {input.shape}, got {weights.shape}")
-    dtype = mx.float32 if weights.dtype == mx.float32 else mx.float64
+    single = weights.dtype == mx.float32 or input._device != "cpu"  # a GPU has no float64
+    dtype = mx.float32 if single else mx.float64
     sums = np.bincount(places, weights.numpy().astype(np.float64), minlength)
     return input._wrap(mx.array(sums, dtype), input._device)
 

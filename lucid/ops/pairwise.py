@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import mlx.core as mx
 
+from lucid.autograd.tape import Traced
 from lucid.ops import precise
 from lucid.ops.cast import astype
 from lucid.ops.math import mul, pow
@@ -137,15 +138,20 @@ def ldexp(input, other):
 
 
 def float_power(input, exponent):
-    """input ** exponent in float64 (complex64 where one of them is complex), on the CPU.
+    """input ** exponent in float64, on the GPU in float32; complex64 where one is complex.
 
     >>> import lucid
-    >>> lucid.float_power(lucid.tensor([2, 3]), -1).dtype == lucid.float64
-    True
+    >>> lucid.float_power(lucid.tensor([2, 4]), -1).tolist()
+    [0.5, 0.25]
     """
-    numbers = [getattr(a, "dtype", None) or type(a) for a in (input, exponent)]
-    dtype = mx.complex64 if any(n in (mx.complex64, complex) for n in numbers) else mx.float64
-    wide = [astype(a, dtype) if hasattr(a, "dtype") else a for a in (input, exponent)]
+    tensors = [a for a in (input, exponent) if isinstance(a, Traced)]
+    if not tensors:
+        raise TypeError("float_power expects a Tensor as base, exponent or both")
+    kinds = [a.dtype if isinstance(a, Traced) else type(a) for a in (input, exponent)]
+    dtype = mx.float64 if tensors[0]._device == "cpu" else mx.float32
+    if mx.complex64 in kinds or complex in kinds:
+        dtype = mx.complex64
+    wide = [astype(a, dtype) if isinstance(a, Traced) else a for a in (input, exponent)]
     return pow(*wide)
 
 

@@ -75,6 +75,18 @@ def test_float32(name):
     compare(name, x, lucid.float32, rtol=6e-6, atol=3e-7)
 
 
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_polygamma_below_zero(n):
+    """By the recurrence up to above 0; at -8.5 the reflection meets a zero of the cotangent."""
+    for x in (-0.3, -3.75, -8.5):
+        terms = [1 / (x + k) ** (n + 1) for k in range(9)]
+        expected = scipy.special.polygamma(n, x + 9) - (-1) ** n * scipy.special.factorial(n) * sum(
+            terms
+        )
+        found = special.polygamma(n, lucid.tensor([x], dtype=lucid.float32)).item()
+        assert found == pytest.approx(expected, rel=2e-5, abs=2e-6)
+
+
 @pytest.mark.parametrize("dtype", [lucid.float16, lucid.bfloat16])
 def test_half_precision_is_rounded_once(dtype):
     x = lucid.tensor(np.linspace(0.1, 4, 50), dtype=dtype)

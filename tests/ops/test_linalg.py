@@ -121,6 +121,7 @@ def test_info_instead_of_an_error():
     batch = lucid.tensor(np.stack([np.eye(2), SINGULAR]), dtype=lucid.float32)
     assert lucid.linalg.inv_ex(batch).info.tolist() == [0, 2]
     assert lucid.linalg.solve_ex(batch, lucid.ones(2, 2, 1)).info.tolist() == [0, 2]
+    assert lucid.linalg.inv_ex(batch * (1 + 1j)).info.tolist() == [0, 2]
     assert lucid.linalg.cholesky_ex(-batch).info.tolist() == [1, 1]
 
 

@@ -82,7 +82,7 @@ def closed(compute: Callable, pull: Callable) -> tuple[Callable, Callable]:
     return function, as_op
 
 
-def _doubled(z: mx.array) -> mx.array:
+def doubled(z: mx.array) -> mx.array:
     """Complex (..., n, m) as real (..., 2n, 2m): every entry a + bi is [[a, -b], [b, a]]."""
     re, im = mx.real(z), mx.imag(z)
     rows = [mx.stack([re, -im], axis=-1), mx.stack([im, re], axis=-1)]
@@ -91,7 +91,7 @@ def _doubled(z: mx.array) -> mx.array:
 
 
 def _halved(x: mx.array) -> mx.array:
-    """The complex matrix that `_doubled` made real."""
+    """The complex matrix that `doubled` made real."""
     return x[..., ::2, ::2].astype(mx.float32) + x[..., 1::2, ::2].astype(mx.float32) * mx.array(1j)
 
 
@@ -104,7 +104,7 @@ def by_reals(compute: Callable) -> Callable:
             return mx.zeros_like(arrays[-1])
         if arrays[0].dtype != mx.complex64:
             return compute(*arrays)
-        return _halved(compute(*(_doubled(a).astype(mx.float64) for a in arrays)))
+        return _halved(compute(*(doubled(a).astype(mx.float64) for a in arrays)))
 
     return lifted
 

@@ -127,6 +127,8 @@ def _complex(name: str, x: Any, s: Any, dim: Any, norm: str | None, inverse: boo
 
 
 def _one(n: int | None) -> list[int] | None:
+    if n is not None and n < 1:  # of several sizes, -1 means: as it is
+        raise ValueError(f"expects at least one value to transform, got n={n}")
     return None if n is None else [n]
 
 

@@ -142,3 +142,26 @@ def test_peak_memory_falls():
 def test_under_torchs_names():
     assert lucid.utils.checkpoint.checkpoint is checkpoint
     assert lucid.utils.data.DataLoader is lucid.data.DataLoader
+
+
+def test_the_circumstances_are_the_same_in_backward():
+    layer, x = nn.Linear(3, 3), lucid.randn(2, 3, requires_grad=True)
+    seen = []
+
+    def run(x):
+        y = layer(x)
+        seen.append((y.dtype, lucid.is_grad_enabled()))
+        return y
+
+    with lucid.autocast("cpu", dtype=lucid.bfloat16):
+        y = checkpoint(run, x)
+    y.float().sum().backward()  # outside of autocast, and unrecorded
+    assert seen == [(lucid.bfloat16, True)] * 2
+    assert layer.weight.grad.dtype == lucid.float32
+
+
+def test_inside_transforms():
+    cube = lambda x: checkpoint(lambda x: (x**3).sum(), x)  # noqa: E731
+    x = lucid.tensor([1.0, 2.0])
+    assert lucid.func.hessian(cube)(x).tolist() == [[6.0, 0.0], [0.0, 12.0]]
+    assert lucid.func.vmap(cube)(lucid.stack([x, 2 * x])).tolist() == [9.0, 72.0]

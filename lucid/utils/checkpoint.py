@@ -136,7 +136,8 @@ class _Run:
         self.first = True
 
     def again(self, after: Sequence[mx.array] = ()) -> Any:
-        """Call the function; its arguments wait for the arrays `after`."""
+        """Call the function; its arguments wait for the arrays `after`, since `mx.compile` would
+        merge this run with the first one, and keep all of its activations."""
 
         def later(tensor: Traced) -> Any:
             return alias(tensor, *mx.depends([tensor.array], list(after)) if after else ())

@@ -147,6 +147,10 @@ def test_second_derivatives_through_vmap():
     w = tensor([0.3, -0.8]).requires_grad_()
     scale = (w * 2).exp()  # recorded outside, used inside
     function = vmap(lambda x, y: (x * scale).sin().sum() * y, (0, None))
+    product = vmap(lambda x: x * scale * w)(tensor([[1.0, 1.0]])).sum()
+    (both,) = lucid.autograd.grad(product, w, retain_graph=True)
+    (plain,) = lucid.autograd.grad(((w * 2).exp() * w).sum(), w)
+    np.testing.assert_allclose(both.numpy(), plain.numpy(), rtol=1e-12)
     x, y = tensor([[0.1, 0.2], [0.5, 0.4], [1.0, -1.0]]).requires_grad_(), tensor(0.7)
     y.requires_grad_()
     assert lucid.autograd.gradcheck(function, (x, y))

@@ -83,6 +83,15 @@ def test_grad_of_what_lies_inside_by_closure():
         y.backward()
 
 
+def test_what_is_used_inside_may_depend_on_what_else_is():
+    w = lucid.tensor(3.0, requires_grad=True)
+    scaled = w * 2
+    y = checkpoint(lambda: scaled * w)  # 2 w^2
+    (slope,) = lucid.autograd.grad(y, w, create_graph=True)
+    assert slope.item() == 12.0
+    assert lucid.autograd.grad(slope, w)[0].item() == 4.0
+
+
 def test_gradients_of_gradients():
     def second(run):
         model, x = network().double(), signal().double().detach().requires_grad_()

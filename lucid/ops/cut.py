@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd.tape import Traced
+from lucid.kernels.memory import check_size
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.spelling import numpy_names
@@ -55,6 +56,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
         raise ValueError(f"chunk expects a positive number of parts, got {chunks}")
     axis = _axis(input, dim)
     if input.shape[axis] == 0:
+        _check_count(chunks)
         return _split(input, sizes=[0] * chunks, axis=axis)
     return split(input, -(-input.shape[axis] // chunks), axis)
 
@@ -83,6 +85,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
     sections = operator.index(given)
     if sections <= 0:
         raise ValueError(f"tensor_split expects a positive number of parts, got {sections}")
+    _check_count(sections)
     few, more = divmod(n, sections)
     return _split(input, sizes=[few + (i < more) for i in range(sections)], axis=axis)
 
@@ -124,6 +127,11 @@ def _axis(x: Any, dim: int) -> int:
     if x.ndim == 0:
         raise ValueError("a 0-dimensional tensor cannot be taken apart")
     return axes_of(x.ndim, dim)[0]
+
+
+def _check_count(count: int) -> None:
+    """Refuse more parts than fit into memory, at about 1 kB for each Tensor."""
+    check_size(f"{count} parts", (count, 1024), mx.uint8)
 
 
 @op(linear=True)

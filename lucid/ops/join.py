@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.autograd.tape import Traced
+from lucid.kernels.memory import check_size
 from lucid.ops.autocast import autocasts
 from lucid.ops.gather import index_select
 from lucid.ops.op import op
@@ -157,9 +159,11 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     choose: Callable = (
         itertools.combinations_with_replacement if with_replacement else itertools.combinations
     )
-    places = np.array(list(choose(range(input.numel()), r)), np.int64)
     if r == 0:
         return input[:0]
+    n = input.numel()
+    check_size("combinations", (math.comb(n + r - 1 if with_replacement else n, r), r), mx.int64)
+    places = np.array(list(choose(range(n), r)), np.int64)
     return reshape(index_select(input, 0, places.reshape(-1)), -1, r)
 
 

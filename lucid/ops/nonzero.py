@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.autograd import laziness
+from lucid.kernels.memory import check_size
 
 
 def nonzero(input, *, as_tuple=False):
@@ -34,6 +35,7 @@ def nonzero_static(input, *, size, fill_value=-1):
     """The first `size` rows of `nonzero`, filled up with `fill_value`."""
     if size < 0:
         raise ValueError(f"nonzero_static expects a size of at least 0, got {size}")
+    check_size("nonzero_static", (size, input.ndim), mx.int64)
     found = np.argwhere(np.array(input != 0))[:size]
     rest = ((0, size - len(found)), (0, 0))
     return _int64(input, np.pad(found, rest, constant_values=fill_value))

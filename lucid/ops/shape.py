@@ -22,7 +22,13 @@ def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
         args = tuple(args[0])
     if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in args):
         raise TypeError(f"sizes must be ints, got {args!r}")
-    return tuple(operator.index(n) for n in args)
+    found = tuple(operator.index(n) for n in args)
+    if any(not -LIMIT <= n < LIMIT for n in found):  # MLX would abort
+        raise ValueError(f"a size must be below 2**31, got {found}")
+    return found
+
+
+LIMIT = 1 << 31  # MLX counts the elements of a dimension in 32 bits
 
 
 # Other dimensions ------------------------------------------------------------------------------
@@ -253,7 +259,17 @@ def broadcast_shapes(*shapes):
     >>> lucid.broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-    return tuple(mx.broadcast_shapes(*((n,) if isinstance(n, int) else tuple(n) for n in shapes)))
+    given = [sizes((shape,)) for shape in shapes]
+    longest = max((len(shape) for shape in given), default=0)
+    padded = [(1,) * (longest - len(shape)) + shape for shape in given]
+    result = tuple(next((n for n in column if n != 1), 1) for column in zip(*padded, strict=True))
+    if any(
+        n not in (1, size) or n < 0
+        for shape in padded
+        for n, size in zip(shape, result, strict=True)
+    ):
+        raise ValueError(f"shapes {', '.join(map(str, given))} do not broadcast")
+    return result
 
 
 def broadcast_tensors(*tensors):

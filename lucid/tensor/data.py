@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lucid.autograd.tape import Traced
 from lucid.ops.device import on_device
 from lucid.ops.dtypes import dtype_of, get_default_dtype
 
@@ -28,6 +29,7 @@ def array_of(data: Any, dtype: Any, device: str) -> mx.array:
             raise TypeError(
                 f"a Tensor holds numbers, got {type(data).__name__} of dtype {given.dtype}"
             )
+        given = given.astype(given.dtype.newbyteorder("="), copy=False)  # MLX has this machine's
         if wanted is None and given.dtype == np.float64:
             wanted = _default_of(given is not data)
         if wanted is not None and wanted == mx.float64:
@@ -72,7 +74,7 @@ def _plain(data: Any) -> Any:
     """Nested lists with tensors inside become nested lists of arrays."""
     if isinstance(data, tuple | list):
         return [_plain(d) for d in data]
-    return np.array(data.array) if hasattr(data, "array") else data
+    return np.asarray(data) if isinstance(data, Traced) else data
 
 
 def from_dlpack(data: Any) -> Any:

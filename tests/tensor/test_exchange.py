@@ -124,6 +124,16 @@ def test_numpy():
     assert y.tolist() == [0, 1, 2]
 
 
+def test_numpy_of_the_other_byte_order():
+    for kind in ("f4", "f8", "i8", "u2", "c8"):
+        assert lucid.tensor(np.arange(3, dtype=f">{kind}")).tolist() == [0, 1, 2]
+
+
+def test_lists_of_tensors():
+    halves = lucid.tensor([0.5, 2.0], dtype=lucid.bfloat16)
+    assert lucid.tensor([halves[0], halves[1]]).tolist() == [0.5, 2.0]
+
+
 def test_as_tensor_and_asarray():
     x = lucid.ones(2, requires_grad=True)
     assert lucid.as_tensor(x) is lucid.asarray(x) is x

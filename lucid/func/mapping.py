@@ -4,7 +4,8 @@ It is traced once by `mx.vmap`, whose operations then work on the whole batch; a
 becomes one convolution (`lucid.kernels.batching`). Where MLX cannot map over an operation, and
 where the function looks at values (`if x.sum() > 0`, `x[mask]`, `.item()`) or writes into a tensor
 from outside (the running mean of a `BatchNorm1d`), it is called once per sample and the results
-are stacked: that always works, and takes the time of as many calls.
+are stacked: that always works, and takes the time of as many calls. Such are `x[mask]`, `istft`
+and the decompositions of matrices, which check values.
 
 The result is differentiable in the arguments and in whatever the function uses: its gradient is
 the `vmap` of the function's gradient, so that every order follows.
@@ -71,8 +72,13 @@ def vmap(
 
         def on_leaves(tensors: Sequence[Tensor]) -> list[Tensor]:
             output = func(*rebuild(tensors), **kwargs)
-            form[:] = [output, *flatten(output)]
-            return [_checked(y) for y in form[1]]
+            results, rebuild_output = flatten(output)
+            if not results:
+                raise ValueError(
+                    f"vmap expects a function that returns Tensors, got {output!r:.60}"
+                )
+            form[:] = [rebuild_output, spread(out_dims, output)]
+            return results
 
         function = _with_randomness(on_leaves, randomness)
         loop = randomness == "different"
@@ -87,10 +93,7 @@ def vmap(
             for i in range(0, size, step)
         ]
         columns = [c[0] if len(c) == 1 else ops.cat(c) for c in zip(*chunks, strict=True)]
-        output, _, rebuild_output = form
-        if not columns:
-            raise ValueError(f"vmap expects a function that returns Tensors, got {output!r:.60}")
-        places = spread(out_dims, output)
+        rebuild_output, places = form
         return rebuild_output([ops.movedim(y, 0, d) for y, d in zip(columns, places, strict=True)])
 
     return mapped
@@ -109,12 +112,6 @@ def _batch_size(leaves: Sequence[Tensor], dims: Sequence[Any]) -> int:
     if len(set(sizes)) > 1 or sizes[0] == 0:
         raise ValueError(f"vmap expects batches of one size of at least 1, got the sizes {sizes}")
     return sizes[0]
-
-
-def _checked(y: Any) -> Tensor:
-    if not isinstance(y, Tensor):
-        raise ValueError(f"vmap expects a function that returns Tensors, got {type(y).__name__}")
-    return y
 
 
 def _with_randomness(function: Function, randomness: str) -> Function:

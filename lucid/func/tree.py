@@ -19,23 +19,35 @@ def flatten(tree: Any) -> tuple[list[Tensor], Rebuild]:
     {'a': 'first', 'b': ['second', 3]}
     """
     leaves: list[Tensor] = []
-    _walk(tree, leaves.append)
+
+    def taken(tensor: Tensor) -> _Hole:
+        leaves.append(tensor)
+        return _HOLE
+
+    form = _walk(tree, Tensor, taken)  # which keeps no tensor alive
 
     def rebuild(replacements: Sequence[Any]) -> Any:
         fresh = iter(replacements)
-        return _walk(tree, lambda _: next(fresh))
+        return _walk(form, _Hole, lambda _: next(fresh))
 
     return leaves, rebuild
 
 
-def _walk(tree: Any, visit: Callable[[Tensor], Any]) -> Any:
-    """The tree with visit(t) for each tensor t, in order."""
-    if isinstance(tree, Tensor):
+class _Hole:
+    """Where a tensor was."""
+
+
+_HOLE = _Hole()
+
+
+def _walk(tree: Any, kind: type, visit: Callable[[Any], Any]) -> Any:
+    """The tree with visit(x) for each x of a kind, in order."""
+    if isinstance(tree, kind):
         return visit(tree)
     if isinstance(tree, dict):
-        return {key: _walk(value, visit) for key, value in tree.items()}
+        return {key: _walk(value, kind, visit) for key, value in tree.items()}
     if isinstance(tree, tuple | list):
-        parts = [_walk(value, visit) for value in tree]
+        parts = [_walk(value, kind, visit) for value in tree]
         # a named tuple takes its fields one by one
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return tree

@@ -175,6 +175,17 @@ def test_layers_are_mapped(kind):
 
 
 @pytest.mark.usefixtures("no_loop")
+def test_writing_into_a_tensor_from_inside():
+    def function(x):
+        y = x * 2
+        y[0] = 0
+        y += 1
+        return y
+
+    assert vmap(function)(lucid.ones(2, 3)).tolist() == [[1.0, 3.0, 3.0]] * 2
+
+
+@pytest.mark.usefixtures("no_loop")
 def test_nested():
     a, b = lucid.randn(3, 2), lucid.randn(4, 2)
     products = vmap(lambda x: vmap(lambda y: (x * y).sum())(b))(a)

@@ -110,6 +110,7 @@ _FUNCTIONAL = (
     *("max_pool1d", "max_pool1d_with_indices", "max_pool2d", "pairwise_distance", "pdist"),
     *("pixel_shuffle", "pixel_unshuffle", "relu_", "rms_norm", "rrelu_", "selu_", "threshold_"),
 )
+_TRANSFORMS = ("vmap",)
 _AUTOCAST = ("autocast", "get_autocast_dtype", "is_autocast_enabled")
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
         utils,
     )
     from lucid.amp import autocast, get_autocast_dtype, is_autocast_enabled
+    from lucid.func import vmap
     from lucid.nn.functional import (
         adaptive_avg_pool1d,
         alpha_dropout,
@@ -178,10 +180,13 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("lucid.serialization"), name)
     if name in _AUTOCAST:
         return getattr(import_module("lucid.amp"), name)
+    if name in _TRANSFORMS:
+        return getattr(import_module("lucid.func"), name)
     if name in _WINDOWS:
         return getattr(import_module("lucid.signal.windows"), name)
     raise AttributeError(f"module 'lucid' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PACKAGES, *_FUNCTIONAL, *_SERIALIZATION, *_AUTOCAST, *_WINDOWS])
+    named = (_PACKAGES, _FUNCTIONAL, _SERIALIZATION, _AUTOCAST, _TRANSFORMS, _WINDOWS)
+    return sorted([*globals(), *(name for names in named for name in names)])

@@ -232,7 +232,7 @@ def test_dims():
     assert z.shape == (2, 4)
     whole = vmap(lambda row, scale: row * scale, chunk_size=2)(lucid.ones(5, 2), lucid.arange(5))
     assert whole[:, 0].tolist() == [0, 1, 2, 3, 4]
-    assert vmap(lambda x, k: x * k, (0, None))(lucid.ones(2), 3).tolist() == [3.0, 3.0]
+    assert lucid.vmap(lambda x, k: x * k, (0, None))(lucid.ones(2), 3).tolist() == [3.0, 3.0]
 
 
 def test_randomness():

@@ -67,9 +67,11 @@ def roll(x, /, shifts, dims=None):
             raise ValueError(f"roll expects a shift for each dim, got {shifts!r} and {dims!r}")
     if x.size == 0 or x.ndim == 0:
         return x, lambda g: g
-    back = tuple(-s for s in steps)
     if axes is None:
-        return mx.roll(x, steps[0]), lambda g: mx.roll(g, back[0])
+        step = steps[0] % x.size  # MLX takes no shift past 32 bits
+        return mx.roll(x, step), lambda g: mx.roll(g, -step)
+    steps = tuple(s % x.shape[a] for s, a in zip(steps, axes, strict=True))
+    back = tuple(-s for s in steps)
     return mx.roll(x, steps, axes), lambda g: mx.roll(g, back, axes)
 
 

@@ -136,7 +136,7 @@ def _check_count(count: int) -> None:
 
 @op(linear=True)
 def _split(x, /, *, sizes, axis):
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    ends = list(itertools.accumulate(sizes))[:-1]
     return mx.split(x, ends, axis=axis), lambda *gs: mx.concatenate(gs, axis=axis)
 
 

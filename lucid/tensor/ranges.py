@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
@@ -124,18 +125,22 @@ class Ranges(Creation):
         >>> lucid.tril_indices(2, 2).tolist()
         [[0, 1, 1], [0, 0, 1]]
         """
-        rows, columns = shape_of((row, col))
-        places = np.stack(np.tril_indices(rows, offset, columns))
-        return cls._made(places, dtype, device, False)
+        return cls._made(_triangle(np.tril_indices, row, col, offset), dtype, device, False)
 
     @classmethod
     def triu_indices(
         cls, row: int, col: int, offset: int = 0, *, dtype: Any = mx.int64, device: Any = None
     ) -> Any:
         """The rows and the columns, as a (2, n) tensor, of a matrix's upper triangle."""
-        rows, columns = shape_of((row, col))
-        places = np.stack(np.triu_indices(rows, offset, columns))
-        return cls._made(places, dtype, device, False)
+        return cls._made(_triangle(np.triu_indices, row, col, offset), dtype, device, False)
+
+
+def _triangle(indices: Callable, row: int, col: int, offset: int) -> np.ndarray:
+    rows, columns = shape_of((row, col))
+    check_size(indices.__name__, (2, rows, columns), mx.int64)
+    if rows * columns == 0:  # NumPy goes through all of the rows
+        return np.zeros((2, 0), np.int64)
+    return np.stack(indices(rows, offset, columns))
 
 
 def _number(value: Any) -> Any:

@@ -14,12 +14,10 @@ from .compare import (
     compare_rounded,
     compare_values,
     leaves,
-    rounding,
+    slacks,
 )
 from .convert import Unsupported, tensors, to_lucid
 from .sample import Sample
-
-SCATTER = 3  # so many times as far from the truth as torch, by rounding alone
 
 
 class Comparison:
@@ -95,8 +93,8 @@ class Comparison:
             wider = self._attempt(wide)
             if len(wider) != len(pairs):
                 raise
-            slack = SCATTER * rounding(theirs, wider)
-            for (a, b, place), w in zip(pairs, wider, strict=True):
+            room = slacks(theirs, wider)
+            for (a, b, place), w, slack in zip(pairs, wider, room, strict=True):
                 compare_rounded(a, b, w, slack, place)
 
     @staticmethod

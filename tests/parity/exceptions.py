@@ -99,6 +99,12 @@ RULES = [
         entries="cholesky_solve|cholesky_inverse",
         cases=("gradients",),
     ),
+    Rule(
+        "more than half of torch's gradient in bfloat16 is rounding",
+        entries="logcumsumexp",
+        cases=("gradients",),
+        dtypes=("bfloat16",),
+    ),
     Rule("torch's gradient in bfloat16 is NaN", "matrix_exp", ("gradients",), ("bfloat16",)),
     Rule(
         "sums of 210 integers, in float32: 1.4e-5 apart where 1e-5 is asked for",

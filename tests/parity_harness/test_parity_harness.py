@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch's own tests, without hypothesis
-    from parity import exceptions, modules, names, pool, report, table, walk
+    from parity import compare, exceptions, modules, names, pool, report, table, walk
 
 pytestmark = pytest.mark.parity
 
@@ -119,6 +119,15 @@ def test_indices_may_differ_among_equal_elements_only(monkeypatch):
     stable = sum(bool(k.get("stable")) for k in samples)
     assert len(failed(walked(monkeypatch, "sort", last_first, torch.bool), "forward")) <= stable
     assert len(failed(walked(monkeypatch, "sort", wrong, torch.bool), "forward")) > stable
+
+
+def test_room_for_rounding_comes_from_roundings_only():
+    wide = torch.tensor([1.0, -2.0, 4.0], dtype=torch.float64)
+    rounded = (wide * (1 + 1e-6)).float()
+    assert compare.slacks([rounded], [wide])[0] == pytest.approx(3 * 4e-6, rel=0.1)
+    assert compare.slacks([-rounded], [wide]) == [0.0]  # another sign is no rounding
+    assert compare.slacks([-rounded, rounded], [wide, wide])[0] == 0.0
+    assert compare.slacks([torch.tensor([1e-9])], [torch.zeros(1, dtype=torch.float64)])[0] < 1e-8
 
 
 def test_a_wrong_module_is_reported(monkeypatch):

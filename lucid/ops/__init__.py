@@ -172,13 +172,10 @@ from lucid.ops.elementary import (
     tan,
     tanh,
 )
-from lucid.ops.error_function import erf, erfc, erfinv
 from lucid.ops.fft import irfft, rfft
 from lucid.ops.frame import frame, overlap_add
-from lucid.ops.gamma import digamma, lgamma, mvlgamma, polygamma
 from lucid.ops.gather import gather, index_select, take, take_along_dim
 from lucid.ops.histogram import bincount, histc, histogram, histogramdd
-from lucid.ops.incomplete_gamma import igamma, igammac
 from lucid.ops.index import getitem, index_put, setitem
 from lucid.ops.join import (
     block_diag,
@@ -245,7 +242,6 @@ from lucid.ops.math import (
     rsub,
     sub,
 )
-from lucid.ops.modified_bessel import i0
 from lucid.ops.nan import nanmean, nansum
 from lucid.ops.nonzero import argwhere, nonzero, nonzero_static
 from lucid.ops.order import (
@@ -337,6 +333,10 @@ from lucid.ops.shape import (
     view,
     view_as,
 )
+from lucid.ops.special.error_function import erf, erfc, erfinv
+from lucid.ops.special.gamma import digamma, lgamma, mvlgamma, polygamma
+from lucid.ops.special.incomplete_gamma import igamma, igammac
+from lucid.ops.special.modified_bessel import i0
 from lucid.ops.statistics import corrcoef, cov, std, std_mean, var, var_mean
 from lucid.ops.stft import istft, stft
 from lucid.ops.where import where

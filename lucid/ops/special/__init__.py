@@ -1,17 +1,20 @@
 """`lucid.special`, as `torch.special`: most of it under the names that SciPy uses."""
 
 from lucid.ops.activation import log_softmax, softmax
-from lucid.ops.bessel import bessel_j0, bessel_j1, bessel_y0, bessel_y1, spherical_bessel_j0
 from lucid.ops.elementary import exp2, expm1, log1p, logit, sinc
 from lucid.ops.elementary import sigmoid as expit
-from lucid.ops.error_function import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri
-from lucid.ops.gamma import digamma, polygamma, zeta
-from lucid.ops.gamma import digamma as psi
-from lucid.ops.gamma import lgamma as gammaln
-from lucid.ops.gamma import mvlgamma as multigammaln
-from lucid.ops.incomplete_gamma import igamma as gammainc
-from lucid.ops.incomplete_gamma import igammac as gammaincc
-from lucid.ops.modified_bessel import (
+from lucid.ops.pairwise import entr, xlog1py, xlogy
+from lucid.ops.reduce import logsumexp
+from lucid.ops.rounding import round
+from lucid.ops.special.bessel import bessel_j0, bessel_j1, bessel_y0, bessel_y1, spherical_bessel_j0
+from lucid.ops.special.error_function import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri
+from lucid.ops.special.gamma import digamma, polygamma, zeta
+from lucid.ops.special.gamma import digamma as psi
+from lucid.ops.special.gamma import lgamma as gammaln
+from lucid.ops.special.gamma import mvlgamma as multigammaln
+from lucid.ops.special.incomplete_gamma import igamma as gammainc
+from lucid.ops.special.incomplete_gamma import igammac as gammaincc
+from lucid.ops.special.modified_bessel import (
     i0,
     i0e,
     i1,
@@ -21,10 +24,9 @@ from lucid.ops.modified_bessel import (
     scaled_modified_bessel_k0,
     scaled_modified_bessel_k1,
 )
-from lucid.ops.modified_bessel import i0 as modified_bessel_i0
-from lucid.ops.modified_bessel import i1 as modified_bessel_i1
-from lucid.ops.pairwise import entr, xlog1py, xlogy
-from lucid.ops.polynomial import (
+from lucid.ops.special.modified_bessel import i0 as modified_bessel_i0
+from lucid.ops.special.modified_bessel import i1 as modified_bessel_i1
+from lucid.ops.special.polynomial import (
     chebyshev_polynomial_t,
     chebyshev_polynomial_u,
     chebyshev_polynomial_v,
@@ -38,8 +40,6 @@ from lucid.ops.polynomial import (
     shifted_chebyshev_polynomial_v,
     shifted_chebyshev_polynomial_w,
 )
-from lucid.ops.reduce import logsumexp
-from lucid.ops.rounding import round
 
 __all__ = [
     "bessel_j0",

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import mlx.core as mx
 
 from lucid.ops import precise
-from lucid.ops.gamma import log_gamma
 from lucid.ops.op import op
 from lucid.ops.rules import rounded_once
+from lucid.ops.special.gamma import log_gamma
 
 _STEPS = 200  # enough for a up to some hundreds in float64, where x is near a
 

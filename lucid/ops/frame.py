@@ -79,7 +79,7 @@ def cut_frames(x: mx.array, size: int, hop: int, dilation: int, axis: int) -> mx
     strides = [math.prod(x.shape[a + 1 :]) for a in range(x.ndim)]  # as_strided sees x in rows
     step = strides[axis]
     return mx.as_strided(
-        x,
+        mx.contiguous(x),  # a gradient that was broadcast is refused, when it is evaluated
         (*batch, count, size, *rest),
         (*strides[:axis], hop * step, dilation * step, *strides[axis + 1 :]),
     )

@@ -54,3 +54,10 @@ def test_refuses():
         frame(lucid.ones(9), size=4, hop=0)
     with pytest.raises(ValueError, match=r"frames of shape \(..., T, size\) with T > 0, got \(4"):
         overlap_add(lucid.ones(4), hop=1)
+
+
+def test_the_gradient_of_a_sum_of_overlapping_frames():
+    """It is one number, broadcast, which MLX's as_strided refuses."""
+    x = lucid.ones(2, 3, 4, requires_grad=True)
+    overlap_add(x, hop=2).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.ones((2, 3, 4)))

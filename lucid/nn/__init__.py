@@ -15,15 +15,11 @@ from lucid.nn.activation import (
     LogSigmoid,
     LogSoftmax,
     Mish,
-    PReLU,
     ReLU,
     ReLU6,
     RReLU,
     Sigmoid,
     SiLU,
-    Snake,
-    Snake1d,
-    SnakeBeta,
     Softmax,
     Softmax2d,
     Softmin,
@@ -66,27 +62,35 @@ from lucid.nn.lazy import (
     LazyInstanceNorm2d,
     LazyLinear,
 )
+from lucid.nn.learned_activation import (
+    PReLU,
+    Snake,
+    Snake1d,
+    SnakeBeta,
+)
 from lucid.nn.linear import Flatten, Linear, Unflatten
 from lucid.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
     CrossEntropyLoss,
     CTCLoss,
     GaussianNLLLoss,
-    HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
-    MarginRankingLoss,
     MSELoss,
-    MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
     NLLLoss,
     PoissonNLLLoss,
     SmoothL1Loss,
     SoftMarginLoss,
+)
+from lucid.nn.margin_loss import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiMarginLoss,
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
@@ -95,9 +99,6 @@ from lucid.nn.multihead_attention import MultiheadAttention
 from lucid.nn.norm import (
     BatchNorm1d,
     BatchNorm2d,
-    ChannelLayerNorm1d,
-    CumulativeLayerNorm1d,
-    GlobalLayerNorm1d,
     GroupNorm,
     InstanceNorm1d,
     InstanceNorm2d,
@@ -146,6 +147,11 @@ from lucid.nn.resampling import (
 )
 from lucid.nn.rotary import RotaryEmbedding
 from lucid.nn.separable import SeparableConv1d
+from lucid.nn.separation_norm import (
+    ChannelLayerNorm1d,
+    CumulativeLayerNorm1d,
+    GlobalLayerNorm1d,
+)
 from lucid.nn.similarity import CosineSimilarity, PairwiseDistance
 from lucid.nn.transformer import (
     Transformer,

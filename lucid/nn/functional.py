@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lucid import ops
+from lucid.nn.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+)
 from lucid.nn.attention import multi_head_attention_forward, scaled_dot_product_attention
 from lucid.nn.bilinear import bilinear
 from lucid.nn.check import floating
@@ -82,12 +90,6 @@ from lucid.nn.normalization import (
     rms_norm,
 )
 from lucid.nn.pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_max_pool1d,
-    adaptive_max_pool1d_with_indices,
-    adaptive_max_pool2d,
-    adaptive_max_pool2d_with_indices,
     avg_pool1d,
     avg_pool2d,
     lp_pool1d,
@@ -116,17 +118,19 @@ from lucid.ops import pad, sigmoid, tanh
 from lucid.ops.activation import (
     gelu,
     glu,
-    gumbel_softmax,
     hardshrink,
-    log_softmax,
     logsigmoid,
     prelu,
     snake,
-    softmax,
-    softmin,
     softplus,
     softshrink,
     softsign,
     tanhshrink,
+)
+from lucid.ops.probabilities import (
+    gumbel_softmax,
+    log_softmax,
+    softmax,
+    softmin,
 )
 from lucid.tensor import Tensor

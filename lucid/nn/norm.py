@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from lucid.autograd import laziness
@@ -328,61 +327,3 @@ class LocalResponseNorm(Applied):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__(size=size, alpha=alpha, beta=beta, k=k)
-
-
-# Of separation networks --------------------------------------------------------------------------
-
-
-class _Gained(Module):
-    """A norm of C channels whose gain and bias are called as in asteroid's checkpoints.
-
-    Shapes: x (N, C, L).
-
-    Attributes:
-        gamma, beta: (C,), ones and zeros.
-    """
-
-    function: Callable[..., Tensor]
-
-    def __init__(
-        self, channel_size: int, eps: float = 1e-8, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__()
-        self.channel_size = positive(type(self).__name__, "channel_size", channel_size)
-        self.eps = eps
-        self.gamma = Parameter(Tensor.ones(channel_size, device=device, dtype=dtype))
-        self.beta = Parameter(Tensor.zeros(channel_size, device=device, dtype=dtype))
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self.function(input, self.gamma, self.beta, self.eps)
-
-    def extra_repr(self) -> str:
-        return f"{self.channel_size}, eps={self.eps}"
-
-
-class GlobalLayerNorm1d(_Gained):
-    """Each sample to mean 0 and variance 1 over channels and time: the gLN of Luo and Mesgarani,
-    "Conv-TasNet" (2019). `GroupNorm(1, C, eps=1e-8)` under asteroid's names of parameters.
-
-    >>> import lucid
-    >>> list(lucid.nn.GlobalLayerNorm1d(2).state_dict())
-    ['gamma', 'beta']
-    """
-
-    @staticmethod
-    def function(x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> Tensor:
-        return F.group_norm(x, 1, gamma, beta, eps)
-
-
-class ChannelLayerNorm1d(_Gained):
-    """Each frame to mean 0 and variance 1 over its channels: the cLN of Luo and Mesgarani,
-    "TasNet" (2018)."""
-
-    function = staticmethod(F.channel_layer_norm)
-
-
-class CumulativeLayerNorm1d(_Gained):
-    """Each frame to mean 0 and variance 1 over all channels of itself and of the frames before it:
-    the causal norm of Luo and Mesgarani, "Conv-TasNet" (2019), called cgLN elsewhere."""
-
-    function = staticmethod(F.cumulative_layer_norm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lucid.nn import adaptive_pooling
 from lucid.nn import pooling as F
 from lucid.nn.applied import Applied
 from lucid.nn.check import sizes
@@ -139,7 +140,7 @@ class AdaptiveAvgPool1d(_Pool):
     (2, 4, 1)
     """
 
-    function, n = staticmethod(F.adaptive_avg_pool1d), 1
+    function, n = staticmethod(adaptive_pooling.adaptive_avg_pool1d), 1
 
     def __init__(self, output_size: Any) -> None:
         _checked_target(self, output_size)
@@ -149,13 +150,13 @@ class AdaptiveAvgPool1d(_Pool):
 class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
     """The mean of windows that cover height and width; None keeps a size."""
 
-    function, n = staticmethod(F.adaptive_avg_pool2d), 2
+    function, n = staticmethod(adaptive_pooling.adaptive_avg_pool2d), 2
 
 
 class AdaptiveMaxPool1d(_Pool):
     """The largest element of windows that cover the length."""
 
-    function, n = staticmethod(F.adaptive_max_pool1d), 1
+    function, n = staticmethod(adaptive_pooling.adaptive_max_pool1d), 1
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         _checked_target(self, output_size)
@@ -165,7 +166,7 @@ class AdaptiveMaxPool1d(_Pool):
 class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
     """The largest element of windows that cover height and width; None keeps a size."""
 
-    function, n = staticmethod(F.adaptive_max_pool2d), 2
+    function, n = staticmethod(adaptive_pooling.adaptive_max_pool2d), 2
 
 
 def _checked_target(module: _Pool, output_size: Any) -> None:

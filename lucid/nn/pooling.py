@@ -15,7 +15,7 @@ import mlx.core as mx
 
 from lucid import ops
 from lucid.autograd import laziness
-from lucid.nn.check import floating, integer, sizes
+from lucid.nn.check import floating, sizes
 from lucid.ops import pool
 from lucid.ops.cast import in_float32
 from lucid.ops.device import on_device
@@ -48,7 +48,7 @@ def windows(
     return found
 
 
-def _check(name: str, x: Any, n: int) -> None:
+def check_input(name: str, x: Any, n: int) -> None:
     floating(name, x)
     if x.ndim not in (n + 1, n + 2) or 0 in x.shape[1 if x.ndim == n + 2 else 0 :]:
         rest = ("L", "H, W", "D, H, W")[n - 1]
@@ -59,7 +59,7 @@ def _check(name: str, x: Any, n: int) -> None:
 
 
 def _counts(name: str, x: Tensor, found: list[Window], ceil_mode: bool) -> list[int]:
-    _check(name, x, len(found))
+    check_input(name, x, len(found))
     counts = [
         pool.output_length(L, *w, ceil_mode)
         for L, w in zip(x.shape[-len(found) :], found, strict=True)
@@ -73,7 +73,7 @@ def _counts(name: str, x: Tensor, found: list[Window], ceil_mode: bool) -> list[
     return counts
 
 
-def _each(x: Tensor, n: int, function: Callable[[Tensor, int], Tensor]) -> Tensor:
+def each_dimension(x: Tensor, n: int, function: Callable[[Tensor, int], Tensor]) -> Tensor:
     """function(x, i), which acts on the last dimension, for the last n dimensions, i-th of n."""
     for i in reversed(range(n)):
         if i == n - 1:
@@ -83,7 +83,7 @@ def _each(x: Tensor, n: int, function: Callable[[Tensor, int], Tensor]) -> Tenso
     return x
 
 
-def _at_largest(x: Tensor, n: int, find: Callable[[mx.array, int], mx.array]) -> Any:
+def at_largest(x: Tensor, n: int, find: Callable[[mx.array, int], mx.array]) -> Any:
     """The values at the places that find(array, i) names along its last axis, for the last n axes
     one after the other; and the places, counted through all n axes."""
     with on_device(x.device):
@@ -158,8 +158,8 @@ def max_pool(
     n, counts = len(found), _counts(name, x, found, ceil_mode)
     settings = [{**w._asdict(), "count": c} for w, c in zip(found, counts, strict=True)]
     if return_indices:
-        return _at_largest(x, n, lambda a, i: pool.largest_at(a, **settings[i]))
-    return _each(x, n, lambda a, i: pool.max_pool(a, **settings[i]))
+        return at_largest(x, n, lambda a, i: pool.largest_at(a, **settings[i]))
+    return each_dimension(x, n, lambda a, i: pool.max_pool(a, **settings[i]))
 
 
 def max_unpool1d(
@@ -198,7 +198,7 @@ def _unpooled(
     name: str, x: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any,
     output_size: Any, n: int,
 ) -> Tensor:  # fmt: skip
-    _check(name, x, n)
+    check_input(name, x, n)
     found = windows(name, n, kernel_size, stride, padding)
     if not isinstance(indices, Tensor) or indices.dtype != mx.int64:
         raise TypeError(f"{name} expects indices as a Tensor of int64, got {indices!r:.60}")
@@ -272,7 +272,7 @@ def avg_pool(
     settings = [
         {"K": w.K, "s": w.s, "p": w.p, "count": c} for w, c in zip(found, counts, strict=True)
     ]
-    sums = _each(input, n, lambda a, i: pool.sum_pool(a, **settings[i]))
+    sums = each_dimension(input, n, lambda a, i: pool.sum_pool(a, **settings[i]))
     if divisor_override is not None:
         if divisor_override == 0:
             raise ValueError(f"{name}: divisor_override must not be 0")
@@ -315,68 +315,3 @@ def lp_pool2d(
 def _rooted(means: Tensor, norm_type: float, kernel: tuple[int, ...]) -> Tensor:
     positive = ops.sign(means) * ops.relu(ops.abs(means))
     return ops.pow(positive * math.prod(kernel), 1 / norm_type)
-
-
-# Of any length -----------------------------------------------------------------------------------
-
-
-def _targets(name: str, x: Tensor, output_size: Any, n: int) -> list[int]:
-    """The sizes asked for; None keeps one."""
-    _check(name, x, n)
-    given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * n
-    if len(given) != n:
-        raise ValueError(f"{name}: output_size must be an int or {n} ints, got {output_size!r}")
-    return [
-        L if o is None else integer(name, "output_size", o, 1)
-        for L, o in zip(x.shape[-n:], given, strict=True)
-    ]
-
-
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """The mean of `output_size` windows that cover the length.
-
-    >>> import lucid
-    >>> lucid.nn.functional.adaptive_avg_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 1)
-    Tensor([[1.5]], grad=None)
-    """
-    return adaptive_avg_pool(input, "adaptive_avg_pool1d", output_size, 1)
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """The mean of windows that cover height and width; a size of None stays as it is."""
-    return adaptive_avg_pool(input, "adaptive_avg_pool2d", output_size, 2)
-
-
-@in_float32
-def adaptive_avg_pool(input: Tensor, name: str, output_size: Any, n: int) -> Tensor:
-    """The mean of windows that cover the last n dimensions."""
-    counts = _targets(name, input, output_size, n)
-    with on_device(input.device):
-        return _each(input, n, lambda a, i: pool.adaptive_mean(a, count=counts[i]))
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest element of each of `output_size` windows that cover the length."""
-    return _adaptive_max("adaptive_max_pool1d", input, output_size, return_indices, 1)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest element of windows that cover height and width."""
-    return _adaptive_max("adaptive_max_pool2d", input, output_size, return_indices, 2)
-
-
-def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Any) -> Any:
-    """`adaptive_max_pool1d` with return_indices=True."""
-    return adaptive_max_pool1d(input, output_size, True)
-
-
-def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Any) -> Any:
-    """`adaptive_max_pool2d` with return_indices=True."""
-    return adaptive_max_pool2d(input, output_size, True)
-
-
-def _adaptive_max(name: str, x: Tensor, output_size: Any, return_indices: bool, n: int) -> Any:
-    counts = _targets(name, x, output_size, n)
-    find = lambda a, i: pool.adaptive_largest_at(a, count=counts[i])  # noqa: E731
-    values, index = _at_largest(x, n, find)
-    return (values, index) if return_indices else values

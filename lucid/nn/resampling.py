@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from lucid import ops
+from lucid.nn.adaptive_pooling import adaptive_avg_pool
 from lucid.nn.applied import Applied
 from lucid.nn.check import floating, integer, positive
-from lucid.nn.pooling import adaptive_avg_pool
 from lucid.ops import interpolation
 from lucid.ops.cast import in_float32
 from lucid.tensor import Tensor

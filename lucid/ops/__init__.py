@@ -6,13 +6,11 @@ from lucid.ops.activation import (
     gelu,
     hardshrink,
     leaky_relu,
-    log_softmax,
     prelu,
     relu,
     rrelu,
     selu,
     silu,
-    softmax,
     softplus,
     threshold,
 )
@@ -280,6 +278,10 @@ from lucid.ops.part import (
     slice_scatter,
     unfold_copy,
     unravel_index,
+)
+from lucid.ops.probabilities import (
+    log_softmax,
+    softmax,
 )
 from lucid.ops.quantile import median, mode, nanmedian, nanquantile, quantile
 from lucid.ops.reduce import (

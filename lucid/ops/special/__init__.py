@@ -1,9 +1,9 @@
 """`lucid.special`, as `torch.special`: most of it under the names that SciPy uses."""
 
-from lucid.ops.activation import log_softmax, softmax
 from lucid.ops.elementary import exp2, expm1, log1p, logit, sinc
 from lucid.ops.elementary import sigmoid as expit
 from lucid.ops.pairwise import entr, xlog1py, xlogy
+from lucid.ops.probabilities import log_softmax, softmax
 from lucid.ops.reduce import logsumexp
 from lucid.ops.rounding import round
 from lucid.ops.special.bessel import bessel_j0, bessel_j1, bessel_y0, bessel_y1, spherical_bessel_j0

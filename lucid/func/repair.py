@@ -1,8 +1,9 @@
 """What `mx.vmap` gets wrong, put right while it traces.
 
 MLX 0.32.4 maps these over a batch without an error and with wrong values, where only one operand
-is batched: `&`, `|`, `^`, `<<`, `>>` and `!=`, and `y[key] = value` where only y is. So meanwhile
-they are replaced by what makes both operands depend on both. `addmm`, which it refuses to map, is
+is batched: `&`, `|`, `^`, `<<`, `>>` and `!=`, and `y[key] = value` where only y is (so is, always,
+its derivative in y). So meanwhile the former are replaced by what makes both operands depend on
+both, and a write by one into zeros and a choice. `addmm`, which it refuses to map, is
 replaced by its definition, for the sake of LSTM and GRU. Outside of vmap the replacements give
 the same values too, so other threads may meet them. `tests/func/test_repair.py` fails as soon as
 MLX is right, and then this module can go.
@@ -56,7 +57,10 @@ def _replace() -> None:
     _originals.append((mx.array, "__setitem__", written))
 
     def write(y: mx.array, key: Any, value: Any) -> None:
-        written(y, key, mx.where(True, value, y[key]))
+        placed, there = mx.zeros_like(y), mx.zeros(y.shape, mx.bool_)
+        written(placed, key, value)
+        written(there, key, mx.ones_like(y[key], mx.bool_))
+        written(y, ..., mx.where(there, placed, y))
 
     mx.array.__setitem__ = write  # type: ignore[method-assign]
 

@@ -186,6 +186,26 @@ def test_writing_into_a_tensor_from_inside():
 
 
 @pytest.mark.usefixtures("no_loop")
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: nn.functional.pad(x[None], (1, 2), mode="reflect"),
+        lambda x: nn.functional.pad(x[None], (1, 2), mode="replicate"),
+        lambda x: x.unfold(1, 3, 1),
+        lambda x: lucid.slice_scatter(x, x[:, :2], dim=1, start=1, end=3),
+    ],
+)
+def test_derivatives_of_writes(function):
+    x, v = (lucid.randn(3, 2, 5, dtype=lucid.float64) for _ in range(2))
+
+    def product(x, v):
+        return lucid.func.jvp(lucid.func.grad(lambda x: function(x).sin().sum()), (x,), (v,))[1]
+
+    rows = lucid.stack([product(*pair) for pair in zip(x, v, strict=True)])
+    np.testing.assert_allclose(vmap(product)(x, v), rows, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("no_loop")
 def test_nested():
     a, b = lucid.randn(3, 2), lucid.randn(4, 2)
     products = vmap(lambda x: vmap(lambda y: (x * y).sum())(b))(a)

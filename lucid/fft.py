@@ -43,5 +43,9 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, **settings: Any) -> Te
 
 
 def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, **settings: Any) -> Tensor:
-    """The frequency of each value of `rfft`, for samples `d` apart."""
+    """The frequency of each value of `rfft`, for samples `d` apart.
+
+    >>> lucid.fft.rfftfreq(4)
+    Tensor([0.  , 0.25, 0.5 ], grad=None)
+    """
     return Tensor.arange(n // 2 + 1, dtype=dtype or mx.float32, **settings) / (n * d)

@@ -190,6 +190,7 @@ from lucid.ops.join import (
     stack,
     vstack,
 )
+from lucid.ops.linalg.chain import chain_matmul
 from lucid.ops.linalg.decomposition import cholesky
 from lucid.ops.linalg.decomposition import old_qr as qr
 from lucid.ops.linalg.decomposition import old_svd as svd
@@ -206,7 +207,6 @@ from lucid.ops.linalg.product import (
     adjoint,
     baddbmm,
     bmm,
-    chain_matmul,
     cross,
     dot,
     inner,

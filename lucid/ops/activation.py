@@ -38,7 +38,11 @@ def relu(x, /):
 @op
 @rounded_once
 def leaky_relu(x, /, negative_slope=0.01):
-    """x where positive, else negative_slope * x."""
+    """x where positive, else negative_slope * x.
+
+    >>> lucid.nn.functional.leaky_relu(lucid.tensor([-1.0, 2.0]), 0.1)
+    Tensor([-0.1,  2. ], grad=None)
+    """
     positive = mx.maximum(x, 0)
     y = positive + negative_slope * mx.minimum(x, 0)
     return y, lambda g: g * (negative_slope + (1 - negative_slope) * mx.sign(positive))
@@ -48,6 +52,9 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
     """x where positive, else x times a slope (Xu et al., 2015).
 
     The slope is (lower + upper) / 2, in training one for each element, drawn between the two.
+
+    >>> lucid.rrelu(lucid.tensor([-8.0, 2.0]), lower=0.25, upper=0.75)
+    Tensor([-4.,  2.], grad=None)
     """
     if not 0 <= upper - lower < math.inf:
         raise ValueError(f"rrelu: lower={lower} must not be above upper={upper}, and both finite")
@@ -65,6 +72,9 @@ def prelu(x, weight, /):
     """x where positive, else weight * x (He et al., 2015).
 
     Shapes: x (N, C, ...) and weight (C,), (1,) or (); x may also be of one dimension.
+
+    >>> lucid.prelu(lucid.tensor([-1.0, 2.0]), lucid.tensor(0.25))
+    Tensor([-0.25,  2.  ], grad=None)
     """
     channels = x.shape[1] if x.ndim > 1 else 1
     if weight.ndim > 1 or weight.size not in (1, channels):
@@ -84,7 +94,11 @@ def prelu(x, weight, /):
 
 @op
 def threshold(x, /, threshold, value):
-    """x where above the threshold, else `value`."""
+    """x where above the threshold, else `value`.
+
+    >>> lucid.threshold(lucid.tensor([0.5, 1.5]), 1.0, 9.0)
+    Tensor([9. , 1.5], grad=None)
+    """
     above = x > threshold
     return mx.where(above, x, mx.array(value, x.dtype)), lambda g: g * above
 
@@ -101,7 +115,11 @@ def hardtanh(x, /, min_val=-1.0, max_val=1.0):
 
 @op
 def hardshrink(x, /, lambd=0.5):
-    """x, and 0 where |x| <= lambd."""
+    """x, and 0 where |x| <= lambd.
+
+    >>> lucid.hardshrink(lucid.tensor([-2.0, 0.3, 1.0]))
+    Tensor([-2.,  0.,  1.], grad=None)
+    """
     near = mx.logical_and(x >= -lambd, x <= lambd)
     return mx.where(near, mx.zeros_like(x), x), lambda g: g * mx.logical_not(near)
 
@@ -148,17 +166,29 @@ def _elu(x, /, *, alpha, scale=1.0, input_scale=1.0):
 
 
 def elu(input, alpha=1.0):
-    """x where positive, else alpha * (e**x - 1)."""
+    """x where positive, else alpha * (e**x - 1).
+
+    >>> lucid.nn.functional.elu(lucid.tensor([-1.0, 2.0]))
+    Tensor([-0.6321,  2.    ], grad=None)
+    """
     return _elu(input, alpha=alpha)
 
 
 def selu(input):
-    """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1 (Klambauer et al., 2017).
+
+    >>> lucid.selu(lucid.tensor([-1.0, 2.0]))
+    Tensor([-1.1113,  2.1014], grad=None)
+    """
     return _elu(input, alpha=1.6732632423543772, scale=1.0507009873554805)
 
 
 def celu(input, alpha=1.0):
-    """x where positive, else alpha * (e**(x / alpha) - 1) (Barron, 2017)."""
+    """x where positive, else alpha * (e**(x / alpha) - 1) (Barron, 2017).
+
+    >>> lucid.celu(lucid.tensor([-1.0, 2.0]), alpha=0.5)
+    Tensor([-0.4323,  2.    ], grad=None)
+    """
     if alpha == 0:
         raise ZeroDivisionError("celu divides by alpha, which must not be 0")
     return _elu(input, alpha=alpha, input_scale=1 / alpha)
@@ -168,7 +198,11 @@ def celu(input, alpha=1.0):
 @rounded_once
 @holomorphic
 def silu(x, /):
-    """x * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
+    """x * sigmoid(x), also called swish (Ramachandran et al., 2017).
+
+    >>> lucid.nn.functional.silu(lucid.tensor([-1.0, 2.0]))
+    Tensor([-0.2689,  1.7616], grad=None)
+    """
     s = precise.sigmoid(x)
     return x * s, lambda g: g * (s * (1 + x * (1 - s)))
 
@@ -177,7 +211,11 @@ def silu(x, /):
 @op
 @rounded_once
 def softplus(x, /, beta=1.0, threshold=20.0):
-    """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold."""
+    """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold.
+
+    >>> lucid.nn.functional.softplus(lucid.tensor([0.0, 100.0]))
+    Tensor([  0.6931, 100.    ], grad=None)
+    """
     z = x * beta
     y = mx.where(z > threshold, x, precise.softplus(z) / beta)
     return y, lambda g: mx.where(z > threshold, g, g * precise.sigmoid(z))
@@ -189,6 +227,9 @@ def gelu(x, /, approximate="none"):
     """x * Phi(x), Phi the normal distribution (Hendrycks and Gimpel, 2016).
 
     `approximate` is "none" (the error function, torch's default) or "tanh".
+
+    >>> lucid.nn.functional.gelu(lucid.tensor([-1.0, 2.0]))
+    Tensor([-0.1587,  1.9545], grad=None)
     """
     if approximate == "none":
         phi = 0.5 * (1 + precise.erf(x * 0.7071067811865476))

@@ -16,21 +16,36 @@ from lucid.ops.shape import expand, flatten, reshape, sizes, transpose, unsqueez
 
 @op(linear=True)
 def flip(x, /, *axes, dims=None):
-    """The order reversed along the given dimensions."""
+    """The order reversed along the given dimensions.
+
+    >>> lucid.flip(lucid.tensor([[1, 2], [3, 4]]), (0, 1))
+    Tensor([[4, 3],
+            [2, 1]], grad=None)
+    """
     wanted = axes_of(x.ndim, sizes(axes, dims))
     index = tuple(slice(None, None, -1) if i in wanted else slice(None) for i in range(x.ndim))
     return x[index], lambda g: g[index]
 
 
 def fliplr(input):
-    """The order of the columns (dimension 1) reversed."""
+    """The order of the columns (dimension 1) reversed.
+
+    >>> lucid.fliplr(lucid.tensor([[1, 2], [3, 4]]))
+    Tensor([[2, 1],
+            [4, 3]], grad=None)
+    """
     if input.ndim < 2:
         raise ValueError(f"fliplr expects 2 dimensions or more, got shape {input.shape}")
     return flip(input, 1)
 
 
 def flipud(input):
-    """The order of the rows (dimension 0) reversed."""
+    """The order of the rows (dimension 0) reversed.
+
+    >>> lucid.flipud(lucid.tensor([[1, 2], [3, 4]]))
+    Tensor([[3, 4],
+            [1, 2]], grad=None)
+    """
     if input.ndim < 1:
         raise ValueError("flipud expects 1 dimension or more, got a 0-dimensional tensor")
     return flip(input, 0)
@@ -55,7 +70,11 @@ def rot90(input, k=1, dims=(0, 1)):
 
 @op(linear=True)
 def roll(x, /, shifts, dims=None):
-    """Elements moved along `dims`, those pushed out at the end coming back at the start."""
+    """Elements moved along `dims`, those pushed out at the end coming back at the start.
+
+    >>> lucid.roll(lucid.tensor([1, 2, 3, 4]), 1)
+    Tensor([4, 1, 2, 3], grad=None)
+    """
     steps = sizes((shifts,))
     if dims is None or dims == ():
         if len(steps) != 1:
@@ -94,7 +113,12 @@ def tile(input, *reps, dims=None):
 
 
 def repeat(input, *counts, repeats=None):
-    """As `tile`, with a count for every dimension."""
+    """As `tile`, with a count for every dimension.
+
+    >>> lucid.tensor([1, 2]).repeat(2, 2)
+    Tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]], grad=None)
+    """
     given = sizes(counts, repeats)
     if len(given) < input.ndim:
         raise ValueError(

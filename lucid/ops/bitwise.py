@@ -9,37 +9,61 @@ from lucid.ops.op import op
 
 @op(broadcasts=True)
 def bitwise_and(x, y, /):
-    """x & y of integers, or "and" of bools."""
+    """x & y of integers, or "and" of bools.
+
+    >>> lucid.bitwise_and(lucid.tensor([0b1100]), 0b1010)
+    Tensor([8], grad=None)
+    """
     return mx.bitwise_and(x, y), None
 
 
 @op(broadcasts=True)
 def bitwise_or(x, y, /):
-    """x | y of integers, or "or" of bools."""
+    """x | y of integers, or "or" of bools.
+
+    >>> lucid.bitwise_or(lucid.tensor([0b1100]), 0b1010)
+    Tensor([14], grad=None)
+    """
     return mx.bitwise_or(x, y), None
 
 
 @op(broadcasts=True)
 def bitwise_xor(x, y, /):
-    """x ^ y of integers, or "exactly one" of bools."""
+    """x ^ y of integers, or "exactly one" of bools.
+
+    >>> lucid.bitwise_xor(lucid.tensor([0b1100]), 0b1010)
+    Tensor([6], grad=None)
+    """
     return mx.bitwise_xor(x, y), None
 
 
 @op
 def bitwise_not(x, /):
-    """~x of integers, or "not" of bools."""
+    """~x of integers, or "not" of bools.
+
+    >>> lucid.bitwise_not(lucid.tensor([0, 5]))
+    Tensor([-1, -6], grad=None)
+    """
     return mx.bitwise_invert(x), None
 
 
 @op(broadcasts=True)
 def bitwise_left_shift(x, y, /):
-    """x << y: the bits moved y places up; 0 where y is not from 0 to the number of bits."""
+    """x << y: the bits moved y places up; 0 where y is not from 0 to the number of bits.
+
+    >>> lucid.bitwise_left_shift(lucid.tensor([1, 3]), 2)
+    Tensor([ 4, 12], grad=None)
+    """
     return _shifted(mx.left_shift, x, y, 0), None
 
 
 @op(broadcasts=True)
 def bitwise_right_shift(x, y, /):
-    """x >> y: the bits moved y places down, the sign kept; by too many places, 0 or -1."""
+    """x >> y: the bits moved y places down, the sign kept; by too many places, 0 or -1.
+
+    >>> lucid.bitwise_right_shift(lucid.tensor([8, -8]), 2)
+    Tensor([ 2, -2], grad=None)
+    """
     x, y = _integers(x, y)
     return _shifted(mx.right_shift, x, y, -(x < 0).astype(x.dtype)), None
 

@@ -16,7 +16,11 @@ from lucid.ops.op import op
 
 @op(linear=True)
 def astype(x, /, dtype):
-    """The values in another dtype; gradients come back in the old one."""
+    """The values in another dtype; gradients come back in the old one.
+
+    >>> lucid.tensor([1.5, -1.5]).astype(lucid.int32)
+    Tensor([ 1, -1], grad=None, dtype=int32)
+    """
     before = x.dtype
     return x.astype(dtype_of(dtype)), lambda g: g.astype(before)
 
@@ -60,7 +64,11 @@ def to_device(x: Any, device: Any) -> Any:
 
 @op(linear=True)
 def clone(x, /, *, memory_format=None):
-    """A tensor of its own with the same values. A program sees no memory format here."""
+    """A tensor of its own with the same values. A program sees no memory format here.
+
+    >>> lucid.alias_copy(lucid.tensor([1.0, 2.0]))
+    Tensor([1., 2.], grad=None)
+    """
     return x, lambda g: g
 
 

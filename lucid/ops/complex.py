@@ -34,7 +34,11 @@ def _scaled_vjp(primals, cotangent, _):
 
 @op(linear=True)
 def real(z, /):
-    """The real part; real numbers are theirs."""
+    """The real part; real numbers are theirs.
+
+    >>> lucid.real(lucid.tensor([1 + 2j]))
+    Tensor([1.], grad=None)
+    """
     if z.dtype != mx.complex64:
         return z, lambda g: g
     return mx.real(z), lambda g: g.astype(mx.complex64)
@@ -42,13 +46,21 @@ def real(z, /):
 
 @op(linear=True)
 def imag(z, /):
-    """The imaginary part."""
+    """The imaginary part.
+
+    >>> lucid.imag(lucid.tensor([1 + 2j]))
+    Tensor([2.], grad=None)
+    """
     return mx.imag(z), lambda g: g * mx.array(1j)
 
 
 @op(linear=True)
 def conj(z, /):
-    """The complex conjugate."""
+    """The complex conjugate.
+
+    >>> lucid.conj(lucid.tensor([1 + 2j]))
+    Tensor([1.-2.j], grad=None, dtype=complex64)
+    """
     return mx.conjugate(z), mx.conjugate
 
 
@@ -83,14 +95,23 @@ def polar(abs, angle):
 
 
 def view_as_real(input):
-    """The real and imaginary parts in a new last dimension of size 2."""
+    """The real and imaginary parts in a new last dimension of size 2.
+
+    >>> lucid.view_as_real(lucid.tensor([1 + 2j, 3 - 4j]))
+    Tensor([[ 1.,  2.],
+            [ 3., -4.]], grad=None)
+    """
     if input.dtype != mx.complex64:
         raise TypeError(f"view_as_real expects a complex tensor, got {input.dtype}")
     return stack([real(input), imag(input)], -1)
 
 
 def view_as_complex(input):
-    """Pairs of real and imaginary parts, in a last dimension of size 2, as complex numbers."""
+    """Pairs of real and imaginary parts, in a last dimension of size 2, as complex numbers.
+
+    >>> lucid.view_as_complex(lucid.tensor([[1.0, 2.0], [3.0, -4.0]]))
+    Tensor([1.+2.j, 3.-4.j], grad=None, dtype=complex64)
+    """
     if input.ndim == 0 or input.shape[-1] != 2:
         raise ValueError(f"view_as_complex expects a last dimension of 2, got shape {input.shape}")
     return complex(*unbind(input, -1))
@@ -120,7 +141,11 @@ def abs_power(z, /, power=2.0):
 
 @op
 def angle(x, /):
-    """The angle of complex numbers in radians, from -pi to pi; of negative numbers pi."""
+    """The angle of complex numbers in radians, from -pi to pi; of negative numbers pi.
+
+    >>> lucid.angle(lucid.tensor([1 + 1j, -1 + 0j]))
+    Tensor([0.7854, 3.1416], grad=None)
+    """
     if x.dtype != mx.complex64:
         y = mx.where(x < 0, math.pi, mx.where(mx.isnan(x), math.nan, 0.0))
         dtype = x.dtype if mx.issubdtype(x.dtype, mx.inexact) else mx.float32

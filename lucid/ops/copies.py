@@ -35,7 +35,11 @@ unsafe_split_with_sizes = split_with_sizes
 
 
 def constant_pad_nd(input: Any, pad: Any, value: float = 0) -> Any:
-    """`pad` with a constant."""
+    """`pad` with a constant.
+
+    >>> lucid.constant_pad_nd(lucid.tensor([1.0, 2.0]), (1, 2), 9.0)
+    Tensor([9., 1., 2., 9., 9.], grad=None)
+    """
     return _pad(input, pad, "constant", value)
 
 
@@ -43,15 +47,27 @@ _pad = pad  # whose name is that of its argument
 
 
 def unsafe_split(input: Any, split_size: Any, dim: int = 0) -> tuple[Any, ...]:
-    """`split`, whose first argument torch names differently."""
+    """`split`, whose first argument torch names differently.
+
+    >>> lucid.unsafe_split(lucid.tensor([1, 2, 3]), 2)
+    (Tensor([1, 2], grad=None), Tensor([3], grad=None))
+    """
     return split(input, split_size, dim)
 
 
 def resolve_conj(input: Any) -> Any:
-    """Itself: conjugates are never put off here."""
+    """Itself: conjugates are never put off here.
+
+    >>> lucid.resolve_conj(lucid.tensor([1 + 2j]).conj())
+    Tensor([1.-2.j], grad=None, dtype=complex64)
+    """
     return input
 
 
 def resolve_neg(input: Any) -> Any:
-    """Itself: negatives are never put off here."""
+    """Itself: negatives are never put off here.
+
+    >>> lucid.resolve_neg(lucid.tensor([1.0]))
+    Tensor([1.], grad=None)
+    """
     return input

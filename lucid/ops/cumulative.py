@@ -24,7 +24,11 @@ from lucid.ops.spelling import numpy_names
 
 @op(linear=True)
 def cumsum(x, /, dim, *, dtype=None):
-    """The running sum along `dim`. Integers add up in int64."""
+    """The running sum along `dim`. Integers add up in int64.
+
+    >>> lucid.cumsum(lucid.tensor([1, 2, 3, 4]), dim=0)
+    Tensor([ 1,  3,  6, 10], grad=None)
+    """
     (axis,) = axes_of(x.ndim, dim) or (0,)
     x = _summable(in_dtype(x, dtype), dtype)
     if x.size == 0 or x.ndim == 0:
@@ -49,7 +53,11 @@ def _accurate(function: Callable, x: mx.array, **settings: Any) -> mx.array:
 @op
 @rounded_once(integers=True)
 def cumprod(x, /, dim, *, dtype=None):
-    """The running product along `dim`. Integers multiply in int64."""
+    """The running product along `dim`. Integers multiply in int64.
+
+    >>> lucid.cumprod(lucid.tensor([1, 2, 3, 4]), dim=0)
+    Tensor([ 1,  2,  6, 24], grad=None)
+    """
     (axis,) = axes_of(x.ndim, dim) or (0,)
     x = _summable(in_dtype(x, dtype), dtype)
     if x.size == 0 or x.ndim == 0:
@@ -60,7 +68,11 @@ def cumprod(x, /, dim, *, dtype=None):
 @op
 @rounded_once
 def logcumsumexp(x, /, dim):
-    """log(cumsum(exp(x))) along `dim`, without overflow."""
+    """log(cumsum(exp(x))) along `dim`, without overflow.
+
+    >>> lucid.logcumsumexp(lucid.tensor([0.0, 0.0, 1000.0]), dim=0)
+    Tensor([   0.    ,    0.6931, 1000.    ], grad=None)
+    """
     (axis,) = axes_of(x.ndim, dim) or (0,)
     if x.size == 0 or x.ndim == 0:
         return x, lambda g: g
@@ -99,7 +111,11 @@ def cummax(input, dim):
 
 @numpy_names
 def cummin(input, dim):
-    """(values, indices) of the smallest so far along `dim`; of equals, the last."""
+    """(values, indices) of the smallest so far along `dim`; of equals, the last.
+
+    >>> lucid.cummin(lucid.tensor([3.0, 1.0, 2.0]), dim=0).values
+    Tensor([3., 1., 1.], grad=None)
+    """
     return _running_extreme(mx.cummin, input, dim)
 
 
@@ -161,7 +177,11 @@ def trapezoid(y, x=None, *, dx=1.0, dim=-1):
 
 @numpy_names
 def cumulative_trapezoid(y, x=None, *, dx=1.0, dim=-1):
-    """The running integral of samples y along `dim`, by trapezoids; one shorter than y."""
+    """The running integral of samples y along `dim`, by trapezoids; one shorter than y.
+
+    >>> lucid.cumulative_trapezoid(lucid.tensor([0.0, 2.0, 4.0]), dx=0.5)
+    Tensor([0.5, 2. ], grad=None)
+    """
     (axis,) = axes_of(y.ndim, dim)
     return cumsum(_areas(y, x, dx, axis), axis)
 

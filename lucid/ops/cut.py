@@ -39,7 +39,14 @@ def split(tensor: Any, split_size_or_sections: Any = None, dim: int = 0, **named
 
 
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
-    """A tensor cut along `dim` into parts of the given sizes."""
+    """A tensor cut along `dim` into parts of the given sizes.
+
+    Raises:
+        ValueError: sizes that do not add up to the size of `dim`.
+
+    >>> [part.tolist() for part in lucid.arange(5).split_with_sizes([1, 4])]
+    [[0], [1, 2, 3, 4]]
+    """
     axis = _axis(input, dim)
     n, parts = input.shape[axis], [operator.index(k) for k in split_sizes]
     if sum(parts) != n or min(parts, default=0) < 0:
@@ -51,7 +58,14 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, .
 
 @numpy_names
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """A tensor cut along `dim` into at most `chunks` parts of equal size (the last may be less)."""
+    """A tensor cut along `dim` into at most `chunks` parts of equal size (the last may be less).
+
+    Raises:
+        ValueError: chunks below 1.
+
+    >>> [part.tolist() for part in lucid.arange(5).chunk(2)]
+    [[0, 1, 2], [3, 4]]
+    """
     if chunks <= 0:
         raise ValueError(f"chunk expects a positive number of parts, got {chunks}")
     axis = _axis(input, dim)
@@ -91,17 +105,29 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
 
 
 def hsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-    """A tensor cut into equal parts, or before given indices, along dim 1 (dim 0 of a vector)."""
+    """A tensor cut into equal parts, or before given indices, along dim 1 (dim 0 of a vector).
+
+    >>> [part.tolist() for part in lucid.arange(4).hsplit(2)]
+    [[0, 1], [2, 3]]
+    """
     return _along("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
 
 
 def vsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-    """A tensor cut into equal parts, or before given indices, along dim 0."""
+    """A tensor cut into equal parts, or before given indices, along dim 0.
+
+    >>> [part.shape for part in lucid.zeros(5, 3).vsplit([1, 3])]
+    [(1, 3), (2, 3), (2, 3)]
+    """
     return _along("vsplit", input, indices_or_sections, 0, 2)
 
 
 def dsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-    """A tensor cut into equal parts, or before given indices, along dim 2."""
+    """A tensor cut into equal parts, or before given indices, along dim 2.
+
+    >>> [part.shape for part in lucid.zeros(2, 3, 4).dsplit(2)]
+    [(2, 3, 2), (2, 3, 2)]
+    """
     return _along("dsplit", input, indices_or_sections, 2, 3)
 
 
@@ -118,7 +144,11 @@ def _along(name: str, x: Any, given: Any, axis: int, least: int) -> tuple[Any, .
 
 @numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """The slices of a tensor along `dim`, without that dimension."""
+    """The slices of a tensor along `dim`, without that dimension.
+
+    >>> lucid.tensor([[1, 2], [3, 4]]).unbind(dim=1)
+    (Tensor([1, 3], grad=None), Tensor([2, 4], grad=None))
+    """
     axis = _axis(input, dim)
     return _unbind(input, axis=axis) if input.shape[axis] else ()
 

@@ -44,7 +44,15 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 
 
 def diag(input, diagonal=0):
-    """Of a vector the matrix with it on the diagonal, of a matrix its diagonal."""
+    """Of a vector the matrix with it on the diagonal, of a matrix its diagonal.
+
+    Raises:
+        ValueError: other than 1 or 2 dimensions.
+
+    >>> lucid.diag(lucid.tensor([1, 2]))
+    Tensor([[1, 0],
+            [0, 2]], grad=None)
+    """
     if input.ndim not in (1, 2):
         raise ValueError(f"diag expects 1 or 2 dimensions, got shape {input.shape}")
     return diag_embed(input, diagonal) if input.ndim == 1 else _diagonal(input, diagonal)
@@ -54,12 +62,24 @@ _diagonal = diagonal  # whose name is that of diag's argument
 
 
 def diagflat(input, offset=0):
-    """The matrix with all elements of `input` on its diagonal."""
+    """The matrix with all elements of `input` on its diagonal.
+
+    >>> lucid.diagflat(lucid.tensor([1, 2]), 1).tolist()
+    [[0, 1, 0], [0, 0, 2], [0, 0, 0]]
+    """
     return diag_embed(flatten(input), offset)
 
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
-    """`input` with its diagonal replaced by `src`."""
+    """`input` with its diagonal replaced by `src`.
+
+    Raises:
+        ValueError: src has not the shape of that diagonal.
+
+    >>> lucid.diagonal_scatter(lucid.zeros(2, 2), lucid.tensor([1.0, 2.0]))
+    Tensor([[1., 0.],
+            [0., 2.]], grad=None)
+    """
     dims = axes_of(input.ndim, (dim1, dim2))
     moved, places = _unrolled(input, offset, dim1, dim2)
     expected = (*moved.shape[:-1], places.size)
@@ -75,6 +95,13 @@ def fill_diagonal(input, fill_value, wrap=False):
 
     Args:
         wrap: of a tall matrix, the diagonal goes on below, after a row without.
+
+    Raises:
+        ValueError: less than 2 dimensions, or more and not all of one size.
+
+    >>> lucid.zeros(2, 2).fill_diagonal_(7)
+    Tensor([[7., 0.],
+            [0., 7.]], grad=None)
     """
     if input.ndim < 2 or (input.ndim > 2 and len(set(input.shape)) > 1):
         raise ValueError(
@@ -107,14 +134,24 @@ def _places(rows: int, columns: int, offset: int) -> mx.array:
 
 @op(linear=True)
 def tril(x, /, diagonal=0):
-    """The part of the matrices on and below a diagonal; zeros above."""
+    """The part of the matrices on and below a diagonal; zeros above.
+
+    >>> lucid.tril(lucid.ones(2, 3))
+    Tensor([[1., 0., 0.],
+            [1., 1., 0.]], grad=None)
+    """
     _check_matrix("tril", x)
     return mx.tril(x, diagonal), lambda g: mx.tril(g, diagonal)
 
 
 @op(linear=True)
 def triu(x, /, diagonal=0):
-    """The part of the matrices on and above a diagonal; zeros below."""
+    """The part of the matrices on and above a diagonal; zeros below.
+
+    >>> lucid.triu(lucid.ones(2, 3))
+    Tensor([[1., 1., 1.],
+            [0., 1., 1.]], grad=None)
+    """
     _check_matrix("triu", x)
     return mx.triu(x, diagonal), lambda g: mx.triu(g, diagonal)
 

@@ -65,7 +65,12 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 @autocasts
 @autocasts
 def renorm(input, p, dim, maxnorm):
-    """input with every slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
+    """input with every slice along `dim` whose p-norm is above `maxnorm` scaled down to it.
+
+    >>> lucid.renorm(lucid.tensor([[3.0, 4.0], [0.3, 0.4]]), p=2, dim=0, maxnorm=1.0)
+    Tensor([[0.6, 0.8],
+            [0.3, 0.4]], grad=None)
+    """
     (axis,) = axes_of(input.ndim, dim)
     if input.ndim < 2 or p <= 0 or maxnorm < 0:
         raise ValueError(

@@ -38,6 +38,9 @@ def floor_divide(x, y, /):
 
     Raises:
         ZeroDivisionError: integers divided by 0.
+
+    >>> lucid.floor_divide(lucid.tensor([7.0, -7.0]), 2)
+    Tensor([ 3., -4.], grad=None)
     """
     return _floored(x, y), None
 
@@ -48,6 +51,9 @@ def remainder(x, y, /):
 
     Raises:
         ZeroDivisionError: integers divided by 0.
+
+    >>> lucid.remainder(lucid.tensor([7.0, -7.0]), 3)
+    Tensor([1., 2.], grad=None)
     """
     if not _floating(x, y):
         return _integer_remainder(x, y), None
@@ -60,6 +66,9 @@ def fmod(x, y, /):
 
     Raises:
         ZeroDivisionError: integers divided by 0.
+
+    >>> lucid.fmod(lucid.tensor([7.0, -7.0]), 3)
+    Tensor([ 1., -1.], grad=None)
     """
     x, y = _arrays(x, y)
     return _remainder_of_x(x, y), lambda g: (g, -g * _truncated(x, y))
@@ -127,13 +136,21 @@ def _divided(x: Any, y: Any) -> tuple[mx.array, mx.array]:
 
 @op(broadcasts=True)
 def gcd(x, y, /):
-    """The greatest common divisor of integers, elementwise; gcd(0, 0) is 0."""
+    """The greatest common divisor of integers, elementwise; gcd(0, 0) is 0.
+
+    >>> lucid.gcd(lucid.tensor([12, 7]), lucid.tensor([18, 3]))
+    Tensor([6, 1], grad=None)
+    """
     return _common_divisor("gcd", x, y), None
 
 
 @op(broadcasts=True)
 def lcm(x, y, /):
-    """The least common multiple of integers, elementwise; 0 where either is 0."""
+    """The least common multiple of integers, elementwise; 0 where either is 0.
+
+    >>> lucid.lcm(lucid.tensor([4, 7]), lucid.tensor([6, 3]))
+    Tensor([12, 21], grad=None)
+    """
     divisor = _common_divisor("lcm", x, y)
     quotient = _divided(mx.abs(x), mx.maximum(divisor, 1))[0]
     return quotient * mx.abs(y), None

@@ -145,31 +145,54 @@ def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None
 
 @autocasts
 def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
-    """The inverse of `fft`."""
+    """x[t] = sum_k X[k] e^(2 pi i k t / n) / n along `dim`: the inverse of `fft`.
+
+    >>> lucid.fft.ifft(lucid.tensor([3.0, -1.0])).tolist()
+    [(1+0j), (2+0j)]
+    """
     return _complex("ifft", input, _one(n), (dim,), norm, True)
 
 
 @autocasts
 def fftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
-    """`fft` over several dimensions, all by default, cut or padded to the sizes `s`."""
+    """`fft` over several dimensions, all by default, cut or padded to the sizes `s`.
+
+    Raises:
+        ValueError: s and dim of different lengths, or a size below 1 (-1 keeps a size).
+
+    >>> lucid.fft.fftn(lucid.ones(2, 2)).tolist()
+    [[(4+0j), 0j], [0j, 0j]]
+    """
     return _complex("fftn", input, s, dim, norm, False)
 
 
 @autocasts
 def ifftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
-    """The inverse of `fftn`."""
+    """The inverse of `fftn`.
+
+    >>> lucid.fft.ifftn(lucid.tensor([[4.0, 0.0], [0.0, 0.0]])).tolist()
+    [[(1+0j), (1+0j)], [(1+0j), (1+0j)]]
+    """
     return _complex("ifftn", input, s, dim, norm, True)
 
 
 @autocasts
 def fft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`fftn` over two dimensions."""
+    """`fftn` over two dimensions.
+
+    >>> lucid.fft.fft2(lucid.zeros(5, 4, 8)).shape
+    (5, 4, 8)
+    """
     return fftn(input, s, dim, norm)
 
 
 @autocasts
 def ifft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`ifftn` over two dimensions."""
+    """`ifftn` over two dimensions.
+
+    >>> lucid.fft.ifft2(lucid.zeros(5, 4, 8)).shape
+    (5, 4, 8)
+    """
     return ifftn(input, s, dim, norm)
 
 
@@ -178,6 +201,12 @@ def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -
     """`fftn` of real numbers: the last dimension keeps the frequencies 0 to n // 2.
 
     The others are their conjugates.
+
+    Raises:
+        ValueError: complex numbers, which `fftn` takes.
+
+    >>> lucid.fft.rfftn(lucid.zeros(4, 8)).shape
+    (4, 5)
     """
     sizes, axes = _places("rfftn", input, s, dim)
     if input.dtype == mx.complex64 or not axes:
@@ -195,7 +224,12 @@ def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -
 
 @autocasts
 def irfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
-    """The inverse of `rfftn`; the last size is 2 (m - 1) for m frequencies unless told."""
+    """The inverse of `rfftn`; the last size is 2 (m - 1) for m frequencies unless told.
+
+    >>> lucid.fft.irfftn(lucid.fft.rfftn(lucid.tensor([[1.0, 2.0], [3.0, 4.0]])))
+    Tensor([[1., 2.],
+            [3., 4.]], grad=None)
+    """
     sizes, axes = _places("irfftn", input, s, dim)
     if not axes:
         raise ValueError(f"irfftn: expects a dimension to transform, got shape {input.shape}")
@@ -240,13 +274,21 @@ def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = No
 
 @autocasts
 def rfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`rfftn` over two dimensions."""
+    """`rfftn` over two dimensions.
+
+    >>> lucid.fft.rfft2(lucid.zeros(5, 4, 8)).shape
+    (5, 4, 5)
+    """
     return rfftn(input, s, dim, norm)
 
 
 @autocasts
 def irfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`irfftn` over two dimensions."""
+    """`irfftn` over two dimensions.
+
+    >>> lucid.fft.irfft2(lucid.zeros(5, 4, 5)).shape
+    (5, 4, 8)
+    """
     return irfftn(input, s, dim, norm)
 
 
@@ -254,34 +296,60 @@ _OTHER = {None: "forward", "backward": "forward", "forward": "backward"}
 
 
 def hfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
-    """The real spectrum of a signal whose other half, in the last dimension, is conjugate."""
+    """The real spectrum of a signal whose other half, in the last dimension, is conjugate.
+
+    >>> lucid.fft.hfftn(lucid.zeros(4, 5)).shape
+    (4, 8)
+    """
     return irfftn(conj(input), s, dim, _OTHER.get(norm, norm))
 
 
 def ihfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
-    """The inverse of `hfftn`: half of the signal."""
+    """The inverse of `hfftn`: half of the signal.
+
+    >>> lucid.fft.ihfftn(lucid.zeros(4, 8)).shape
+    (4, 5)
+    """
     return conj(rfftn(input, s, dim, _OTHER.get(norm, norm)))
 
 
 @autocasts
 def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
-    """The real spectrum, `n` values, of a signal whose other half is conjugate."""
+    """The real spectrum of a signal whose other half is conjugate.
+
+    It has `n` values, 2 (m - 1) by default, for the first m samples of the signal.
+
+    >>> lucid.fft.hfft(lucid.tensor([1.0, 0.0, 0.0]))
+    Tensor([1., 1., 1., 1.], grad=None)
+    """
     return hfftn(input, _one(n), (dim,), norm)
 
 
 @autocasts
 def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
-    """The inverse of `hfft`: half of the signal."""
+    """The inverse of `hfft`: half of the signal.
+
+    >>> lucid.fft.ihfft(lucid.ones(4)).real
+    Tensor([1., 0., 0.], grad=None)
+    """
     return ihfftn(input, _one(n), (dim,), norm)
 
 
 def hfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`hfftn` over two dimensions."""
+    """`hfftn` over two dimensions.
+
+    >>> lucid.fft.hfft2(lucid.zeros(5, 4, 5)).shape
+    (5, 4, 8)
+    """
     return hfftn(input, s, dim, norm)
 
 
 def ihfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`ihfftn` over two dimensions."""
+    """`ihfftn` over two dimensions.
+
+    >>> lucid.fft.ihfft2(lucid.zeros(5, 4, 8)).shape
+    (5, 4, 5)
+    """
     return ihfftn(input, s, dim, norm)
 
 
@@ -297,6 +365,10 @@ def fftshift(input: Any, dim: Any = None) -> Any:
 
 
 def ifftshift(input: Any, dim: Any = None) -> Any:
-    """Undo `fftshift`."""
+    """Undo `fftshift`.
+
+    >>> lucid.fft.ifftshift(lucid.tensor([-2, -1, 0, 1, 2]))
+    Tensor([ 0,  1,  2, -2, -1], grad=None)
+    """
     axes = axes_of(input.ndim, dim)
     return roll(input, [-(input.shape[a] // 2) for a in axes], list(axes))

@@ -63,6 +63,11 @@ def take_along_dim(input, indices, dim=None):
     """As `gather`, with the sizes other than `dim` broadcast against each other.
 
     Without `dim`, both are flattened first.
+
+    >>> x = lucid.tensor([[3, 1, 2], [9, 7, 8]])
+    >>> lucid.take_along_dim(x, x.argsort(dim=1), dim=1)
+    Tensor([[1, 2, 3],
+            [7, 8, 9]], grad=None)
     """
     if dim is None:
         input, dim = flatten(input), 0
@@ -97,7 +102,15 @@ def _along(input: Any, indices: mx.array, axis: int) -> Any:
 
 @numpy_names
 def index_select(input, dim, index):
-    """The slices of `input` along `dim` that a 1-D `index` names, in its order."""
+    """The slices of `input` along `dim` that a 1-D `index` names, in its order.
+
+    Raises:
+        IndexError: an index out of range.
+
+    >>> lucid.index_select(lucid.tensor([[1, 2, 3], [4, 5, 6]]), 1, lucid.tensor([2, 0]))
+    Tensor([[3, 1],
+            [6, 4]], grad=None)
+    """
     (axis,) = axes_of(input.ndim, dim) or (0,)
     n = input.shape[axis] if input.ndim else 1
     indices = checked("index_select", index, n, axis, wraps=False)

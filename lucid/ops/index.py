@@ -55,6 +55,9 @@ def setitem(x, key, value):
     """A tensor like x, with x[key] replaced by `value`, which broadcasts and takes x's dtype.
 
     Gradients flow to what is left of x and to the value.
+
+    >>> lucid.setitem(lucid.zeros(4), slice(1, 3), 5.0)
+    Tensor([0., 5., 5., 0.], grad=None)
     """
     value = constant_like(value, x)
     mask = key if isinstance(key, Traced) else None

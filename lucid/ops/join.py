@@ -56,7 +56,11 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 
 
 def hstack(tensors: Sequence[Any]) -> Any:
-    """Tensors joined along dimension 1, vectors along dimension 0."""
+    """Tensors joined along dimension 1, vectors along dimension 0.
+
+    >>> lucid.hstack([lucid.tensor([1, 2]), lucid.tensor([3])])
+    Tensor([1, 2, 3], grad=None)
+    """
     given = [atleast_1d(x) for x in _several("hstack", tensors)]
     return cat(given, dim=0 if given[0].ndim == 1 else 1)
 
@@ -75,12 +79,21 @@ row_stack = vstack
 
 
 def dstack(tensors: Sequence[Any]) -> Any:
-    """Tensors joined along dimension 2, vectors as (1, L, 1)."""
+    """Tensors joined along dimension 2, vectors as (1, L, 1).
+
+    >>> lucid.dstack([lucid.tensor([1, 2]), lucid.tensor([3, 4])]).tolist()
+    [[[1, 3], [2, 4]]]
+    """
     return cat([atleast_3d(x) for x in _several("dstack", tensors)], dim=2)
 
 
 def column_stack(tensors: Sequence[Any]) -> Any:
-    """Vectors joined as the columns of a matrix; matrices along dimension 1."""
+    """Vectors joined as the columns of a matrix; matrices along dimension 1.
+
+    >>> lucid.column_stack([lucid.tensor([1, 2]), lucid.tensor([3, 4])])
+    Tensor([[1, 3],
+            [2, 4]], grad=None)
+    """
     columns = [reshape(x, -1, 1) if x.ndim < 2 else x for x in _several("column_stack", tensors)]
     return cat(columns, dim=1)
 

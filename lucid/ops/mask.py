@@ -33,7 +33,11 @@ def masked_fill(input, mask, value):
 
 
 def fill(input, value):
-    """`value`, a number or a 0-dimensional tensor, everywhere in the shape of `input`."""
+    """`value`, a number or a 0-dimensional tensor, everywhere in the shape of `input`.
+
+    >>> lucid.fill(lucid.zeros(3), 7)
+    Tensor([7., 7., 7.], grad=None)
+    """
     value = constant_like(value, input)
     if value.ndim:
         raise ValueError(f"fill expects a number or a 0-dimensional value, got {value.shape}")

@@ -27,7 +27,11 @@ def add(x, y, /, *, alpha=1):
 
 @op(broadcasts=True)
 def sub(x, y, /, *, alpha=1):
-    """x - alpha * y, elementwise."""
+    """x - alpha * y, elementwise.
+
+    >>> lucid.sub(lucid.tensor([1.0, 2.0]), 1, alpha=2)
+    Tensor([-1.,  0.], grad=None)
+    """
     if alpha != 1:
         return x - alpha * y, lambda g: (g, -alpha * g)
     return x - y, lambda g: (g, -g)
@@ -35,7 +39,11 @@ def sub(x, y, /, *, alpha=1):
 
 @op(broadcasts=True)
 def mul(x, y, /):
-    """x * y, elementwise."""
+    """x * y, elementwise.
+
+    >>> lucid.mul(lucid.tensor([1.0, 2.0]), lucid.tensor([3.0, 4.0]))
+    Tensor([3., 8.], grad=None)
+    """
     return x * y, lambda g: (g * conjugate(y), g * conjugate(x))
 
 
@@ -45,6 +53,12 @@ def pow(input, exponent, /):
 
     Gradients as in torch: that in the base is 0 where the exponent is 0, that in the exponent is
     0 where the base is 0 and the exponent >= 0.
+
+    Raises:
+        ValueError: integers to a negative number.
+
+    >>> lucid.pow(lucid.tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([1., 4., 9.], grad=None)
     """
     x, y = input, exponent
     if isinstance(y, int) and y < 0 and not mx.issubdtype(x.dtype, mx.inexact):
@@ -73,13 +87,21 @@ def _integer_power(x: Any, y: mx.array) -> mx.array:
 
 @op(broadcasts=True)
 def maximum(x, y, /):
-    """The larger of x and y, elementwise; the gradient of a tie is shared, as in torch."""
+    """The larger of x and y, elementwise; the gradient of a tie is shared, as in torch.
+
+    >>> lucid.maximum(lucid.tensor([1.0, 4.0]), lucid.tensor([3.0, 2.0]))
+    Tensor([3., 4.], grad=None)
+    """
     return mx.maximum(x, y), _to_the_winner(x, y, mx.greater)
 
 
 @op(broadcasts=True)
 def minimum(x, y, /):
-    """The smaller of x and y, elementwise; the gradient of a tie is shared, as in torch."""
+    """The smaller of x and y, elementwise; the gradient of a tie is shared, as in torch.
+
+    >>> lucid.minimum(lucid.tensor([1.0, 4.0]), lucid.tensor([3.0, 2.0]))
+    Tensor([1., 2.], grad=None)
+    """
     return mx.minimum(x, y), _to_the_winner(x, y, mx.less)
 
 
@@ -96,7 +118,11 @@ def _to_the_winner(x: mx.array, y: mx.array, beats: Callable) -> Callable:
 @op(broadcasts=True)
 @rounded_once(integers=True)
 def lerp(start, end, weight, /):
-    """start + weight * (end - start), elementwise."""
+    """start + weight * (end - start), elementwise.
+
+    >>> lucid.lerp(lucid.tensor([0.0, 10.0]), lucid.tensor([1.0, 20.0]), 0.25)
+    Tensor([ 0.25, 12.5 ], grad=None)
+    """
     between = end - start
     return start + weight * between, lambda g: (
         g - g * conjugate(weight),
@@ -107,13 +133,21 @@ def lerp(start, end, weight, /):
 
 @op(linear=True)
 def neg(x, /):
-    """-x."""
+    """-x.
+
+    >>> lucid.neg(lucid.tensor([1.0, -2.0]))
+    Tensor([-1.,  2.], grad=None)
+    """
     return -x, lambda g: -g
 
 
 @op
 def abs(x, /):
-    """|x|; the gradient at 0 is 0."""
+    """|x|; the gradient at 0 is 0.
+
+    >>> lucid.abs(lucid.tensor([-1.5, 2.0]))
+    Tensor([1.5, 2. ], grad=None)
+    """
     y = mx.abs(x)
     if x.dtype != mx.complex64:
         return y, lambda g: g * mx.sign(x)
@@ -151,24 +185,41 @@ def clamp(input, min=None, max=None):
 
 
 def clamp_min(input, min):
-    """The larger of input and min, a number or a tensor."""
+    """The larger of input and min, a number or a tensor.
+
+    >>> lucid.clamp_min(lucid.tensor([-1.0, 2.0]), 0)
+    Tensor([0., 2.], grad=None)
+    """
     return _clamp(input, min, None)
 
 
 def clamp_max(input, max):
-    """The smaller of input and max, a number or a tensor."""
+    """The smaller of input and max, a number or a tensor.
+
+    >>> lucid.clamp_max(lucid.tensor([-1.0, 2.0]), 0)
+    Tensor([-1.,  0.], grad=None)
+    """
     return _clamp(input, None, max)
 
 
 def rsub(input, other, *, alpha=1):
-    """other - alpha * input, elementwise."""
+    """other - alpha * input, elementwise.
+
+    >>> lucid.rsub(lucid.tensor([1.0, 2.0]), 10)
+    Tensor([9., 8.], grad=None)
+    """
     return sub(other, input, alpha=alpha)
 
 
 @op(broadcasts=True)
 @rounded_once(integers=True)
 def addcmul(input, tensor1, tensor2, /, *, value=1):
-    """input + value * tensor1 * tensor2, elementwise."""
+    """input + value * tensor1 * tensor2, elementwise.
+
+    >>> x, y = lucid.tensor([1.0, 2.0]), lucid.tensor([3.0, 4.0])
+    >>> lucid.addcmul(lucid.ones(2), x, y, value=10)
+    Tensor([31., 81.], grad=None)
+    """
     scaled = value * tensor1
 
     def rule(g):
@@ -180,7 +231,12 @@ def addcmul(input, tensor1, tensor2, /, *, value=1):
 @op(broadcasts=True)
 @rounded_once
 def addcdiv(input, tensor1, tensor2, /, *, value=1):
-    """input + value * tensor1 / tensor2, elementwise."""
+    """input + value * tensor1 / tensor2, elementwise.
+
+    >>> x, y = lucid.tensor([1.0, 2.0]), lucid.tensor([2.0, 8.0])
+    >>> lucid.addcdiv(lucid.ones(2), x, y)
+    Tensor([1.5 , 1.25], grad=None)
+    """
     quotient = value * tensor1 / tensor2
 
     def rule(g):
@@ -195,6 +251,9 @@ def positive(input):
 
     Raises:
         TypeError: it is a tensor of bools.
+
+    >>> lucid.positive(lucid.tensor([1.0, -2.0]))
+    Tensor([ 1., -2.], grad=None)
     """
     if input.dtype == mx.bool_:
         raise TypeError("positive expects numbers, got bool")

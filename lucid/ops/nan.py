@@ -27,7 +27,11 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 
 @numpy_names
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean over `dim` of what is not NaN; NaN where all is."""
+    """The mean over `dim` of what is not NaN; NaN where all is.
+
+    >>> lucid.nanmean(lucid.tensor([1.0, float("nan"), 3.0]))
+    Tensor(2., grad=None)
+    """
     _refuse_complex("nanmean", input)
     if not mx.issubdtype(input.dtype, mx.inexact):
         raise TypeError(f"nanmean expects a floating point tensor, got {input.dtype}")

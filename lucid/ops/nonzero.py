@@ -27,12 +27,21 @@ def nonzero(input, *, as_tuple=False):
 
 
 def argwhere(input):
-    """Where `input` is not 0: one row of indices for each place."""
+    """Where `input` is not 0: one row of indices for each place.
+
+    >>> lucid.argwhere(lucid.tensor([[0, 5], [7, 0]]))
+    Tensor([[0, 1],
+            [1, 0]], grad=None)
+    """
     return nonzero(input)
 
 
 def nonzero_static(input, *, size, fill_value=-1):
-    """The first `size` rows of `nonzero`, filled up with `fill_value`."""
+    """The first `size` rows of `nonzero`, filled up with `fill_value`.
+
+    >>> lucid.nonzero_static(lucid.tensor([0, 5, 7]), size=3).tolist()
+    [[1], [2], [-1]]
+    """
     if size < 0:
         raise ValueError(f"nonzero_static expects a size of at least 0, got {size}")
     check_size("nonzero_static", (size, input.ndim), mx.int64)

@@ -73,13 +73,21 @@ def picked(x: Any, indices: Any, axis: int, keepdim: bool) -> Ranked:
 
 @op
 def argmax(x, /, dim=None, keepdim=False):
-    """The index of the largest value along `dim` (None: of the flattened tensor), int64."""
+    """The index of the largest value along `dim` (None: of the flattened tensor), int64.
+
+    >>> lucid.argmax(lucid.tensor([[1, 5], [3, 2]]), dim=1)
+    Tensor([1, 0], grad=None)
+    """
     return _arg_extreme("argmax", mx.argmax, x, dim, keepdim)
 
 
 @op
 def argmin(x, /, dim=None, keepdim=False):
-    """The index of the smallest value along `dim` (None: of the flattened tensor), int64."""
+    """The index of the smallest value along `dim` (None: of the flattened tensor), int64.
+
+    >>> lucid.argmin(lucid.tensor([[1, 5], [3, 2]]), dim=1)
+    Tensor([0, 1], grad=None)
+    """
     return _arg_extreme("argmin", mx.argmin, x, dim, keepdim)
 
 
@@ -96,7 +104,11 @@ def _arg_extreme(name: str, find: Any, x: mx.array, dim: Any, keepdim: bool) -> 
 
 @op
 def argsort(x, /, dim=-1, descending=False, *, stable=True):
-    """The indices that sort x along `dim`; equal values keep their order, `stable` or not."""
+    """The indices that sort x along `dim`; equal values keep their order, `stable` or not.
+
+    >>> lucid.argsort(lucid.tensor([3.0, 1.0, 2.0]))
+    Tensor([1, 2, 0], grad=None)
+    """
     (axis,) = axes_of(x.ndim, dim) or (0,)
     if x.size == 0 or x.ndim == 0:
         return mx.zeros(x.shape, mx.int64), None
@@ -123,7 +135,12 @@ def sort(input, dim=-1, descending=False, *, stable=True):
 
 
 def msort(input):
-    """The values in order along the first dimension."""
+    """The values in order along the first dimension.
+
+    >>> lucid.msort(lucid.tensor([[3, 1], [2, 4]]))
+    Tensor([[2, 1],
+            [3, 4]], grad=None)
+    """
     return sort(input, 0).values
 
 

@@ -18,7 +18,11 @@ from lucid.ops.where import where
 
 @op(broadcasts=True)
 def atan2(y, x, /):
-    """The angle of the point (x, y), from -pi to pi."""
+    """The angle of the point (x, y), from -pi to pi.
+
+    >>> lucid.atan2(lucid.tensor([1.0, -1.0]), lucid.tensor([1.0, -1.0]))
+    Tensor([ 0.7854, -2.3562], grad=None)
+    """
 
     def rule(g):
         square = mx.square(x) + mx.square(y)
@@ -32,7 +36,11 @@ def atan2(y, x, /):
 @op(broadcasts=True)
 @rounded_once
 def hypot(x, y, /):
-    """sqrt(x * x + y * y) without overflow."""
+    """sqrt(x * x + y * y) without overflow.
+
+    >>> lucid.hypot(lucid.tensor([3.0, 5.0]), lucid.tensor([4.0, 12.0]))
+    Tensor([ 5., 13.], grad=None)
+    """
     a, b = mx.abs(x), mx.abs(y)
     long, short = mx.maximum(a, b), mx.minimum(a, b)
     empty = (long == 0) | mx.isinf(long)
@@ -44,7 +52,11 @@ def hypot(x, y, /):
 @op(broadcasts=True)
 @rounded_once
 def copysign(x, y, /):
-    """|x| with the sign of y, that of -0.0 too."""
+    """|x| with the sign of y, that of -0.0 too.
+
+    >>> lucid.copysign(lucid.tensor([1.0, -2.0]), -0.0)
+    Tensor([-1., -2.], grad=None)
+    """
     negative = (y < 0) | ((y == 0) & (mx.reciprocal(y) < 0))
     size = mx.abs(x)
     z = mx.where(negative, -size, size)
@@ -53,13 +65,21 @@ def copysign(x, y, /):
 
 @op(broadcasts=True)
 def fmax(x, y, /):
-    """The larger of x and y; a NaN gives way to a number."""
+    """The larger of x and y; a NaN gives way to a number.
+
+    >>> lucid.fmax(lucid.tensor([1.0, float("nan")]), lucid.tensor([2.0, 3.0]))
+    Tensor([2., 3.], grad=None)
+    """
     return _unless_nan(mx.maximum, mx.greater_equal, x, y)
 
 
 @op(broadcasts=True)
 def fmin(x, y, /):
-    """The smaller of x and y; a NaN gives way to a number."""
+    """The smaller of x and y; a NaN gives way to a number.
+
+    >>> lucid.fmin(lucid.tensor([1.0, float("nan")]), lucid.tensor([2.0, 3.0]))
+    Tensor([1., 3.], grad=None)
+    """
     return _unless_nan(mx.minimum, mx.less_equal, x, y)
 
 
@@ -75,7 +95,11 @@ def _unless_nan(choose: Callable, keeps: Callable, x, y):
 
 @op(broadcasts=True)
 def heaviside(x, values, /):
-    """0 where x is negative, 1 where it is positive, and `values` where it is 0."""
+    """0 where x is negative, 1 where it is positive, and `values` where it is 0.
+
+    >>> lucid.heaviside(lucid.tensor([-2.0, 0.0, 3.0]), lucid.tensor(0.5))
+    Tensor([0. , 0.5, 1. ], grad=None)
+    """
     step = (x > 0).astype(x.dtype)
     return mx.where(x == 0, values, mx.where(mx.isnan(x), x, step)), None
 
@@ -84,7 +108,11 @@ def heaviside(x, values, /):
 @rounded_once
 @holomorphic
 def logaddexp(x, y, /):
-    """log(e**x + e**y) without overflow."""
+    """log(e**x + e**y) without overflow.
+
+    >>> lucid.logaddexp(lucid.tensor([0.0, 1000.0]), lucid.tensor([0.0, 1000.0]))
+    Tensor([   0.6931, 1000.6932], grad=None)
+    """
     slopes = lambda: precise.logaddexp_slopes(x, y)  # noqa: E731
     return precise.logaddexp(x, y), lambda g: tuple(g * slope for slope in slopes())
 
@@ -92,7 +120,11 @@ def logaddexp(x, y, /):
 @op(broadcasts=True)
 @rounded_once
 def logaddexp2(x, y, /):
-    """log2(2**x + 2**y) without overflow."""
+    """log2(2**x + 2**y) without overflow.
+
+    >>> lucid.logaddexp2(lucid.tensor([0.0, 1000.0]), lucid.tensor([0.0, 1000.0]))
+    Tensor([   1., 1001.], grad=None)
+    """
     scale = math.log(2)
     slopes = lambda: precise.logaddexp_slopes(scale * x, scale * y)  # noqa: E731
     z = precise.logaddexp(scale * x, scale * y) / scale
@@ -103,7 +135,11 @@ def logaddexp2(x, y, /):
 @rounded_once
 @holomorphic
 def xlogy(x, y, /):
-    """x * log(y), and 0 where x is 0."""
+    """x * log(y), and 0 where x is 0.
+
+    >>> lucid.xlogy(lucid.tensor([0.0, 2.0]), lucid.tensor([0.0, 10.0]))
+    Tensor([0.    , 4.6052], grad=None)
+    """
     return _x_times(x, y, mx.log, lambda: y)
 
 
@@ -111,7 +147,11 @@ def xlogy(x, y, /):
 @rounded_once
 @holomorphic
 def xlog1py(x, y, /):
-    """x * log1p(y), and 0 where x is 0."""
+    """x * log1p(y), and 0 where x is 0.
+
+    >>> lucid.special.xlog1py(lucid.tensor([0.0, 2.0]), lucid.tensor([-1.0, 1.0]))
+    Tensor([0.    , 1.3863], grad=None)
+    """
     return _x_times(x, y, mx.log1p, lambda: 1 + y)
 
 
@@ -128,12 +168,20 @@ def _x_times(x, y, log, inside):
 
 
 def entr(input):
-    """-x * log(x), the entropy: 0 at 0, -inf below."""
+    """-x * log(x), the entropy: 0 at 0, -inf below.
+
+    >>> lucid.special.entr(lucid.tensor([0.5, 2.0]))
+    Tensor([ 0.3466, -1.3863], grad=None)
+    """
     return where(input < 0, -math.inf, -xlogy(input, input))
 
 
 def ldexp(input, other):
-    """input * 2**other."""
+    """input * 2**other.
+
+    >>> lucid.ldexp(lucid.tensor([1.0, 3.0]), lucid.tensor([3, -1]))
+    Tensor([8. , 1.5], grad=None)
+    """
     return mul(input, pow(2.0, other))
 
 
@@ -157,7 +205,11 @@ def float_power(input, exponent):
 
 @op(broadcasts=True)
 def nextafter(x, y, /):
-    """The number next to x in the direction of y."""
+    """The number next to x in the direction of y.
+
+    >>> lucid.nextafter(lucid.tensor(1.0), lucid.tensor(2.0)).item()
+    1.0000001192092896
+    """
 
     def rule(g):  # 0 for equals, as in torch
         return mx.where(x == y, mx.zeros_like(g), g), mx.zeros_like(g)

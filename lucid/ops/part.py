@@ -25,7 +25,11 @@ def _axis(name: str, x: Any, dim: int) -> int:
 
 
 def select(input, dim, index):
-    """The slice of `input` at one index of `dim`, without that dimension."""
+    """The slice of `input` at one index of `dim`, without that dimension.
+
+    >>> lucid.select(lucid.tensor([[1, 2], [3, 4]]), 1, -1)
+    Tensor([2, 4], grad=None)
+    """
     axis = _axis("select", input, dim)
     return getitem(input, (slice(None),) * axis + (int(index),))
 
@@ -57,7 +61,12 @@ def _scalar(name: str, start: Any) -> int:
 
 
 def select_scatter(input, src, dim, index):
-    """`input` with the slice at one index of `dim` replaced by `src`."""
+    """`input` with the slice at one index of `dim` replaced by `src`.
+
+    >>> lucid.select_scatter(lucid.zeros(2, 2), lucid.tensor([1.0, 2.0]), 0, 1)
+    Tensor([[0., 0.],
+            [1., 2.]], grad=None)
+    """
     axis = _axis("select_scatter", input, dim)
     expected = (*input.shape[:axis], *input.shape[axis + 1 :])
     if src.shape != expected:

@@ -63,7 +63,11 @@ def softmin(input, dim=None, dtype=None):
 @numpy_names
 @autocasts
 def log_softmax(input, dim=None, dtype=None):
-    """The logarithm of softmax, computed without overflow."""
+    """x - logsumexp(x) along `dim`: the logarithm of softmax, computed without overflow.
+
+    >>> lucid.log_softmax(lucid.tensor([0.0, 0.0, 1000.0]), dim=0)
+    Tensor([-1000., -1000.,     0.], grad=None)
+    """
     x = input if dtype is None else astype(input, dtype)
     return _log_softmax(x, dim=_guessed("log_softmax", x.ndim, dim))
 

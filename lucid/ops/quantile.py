@@ -35,7 +35,11 @@ def median(input, dim=None, keepdim=False):
 
 @numpy_names
 def nanmedian(input, dim=None, keepdim=False):
-    """As `median`, of what is not NaN."""
+    """As `median`, of what is not NaN.
+
+    >>> lucid.nanmedian(lucid.tensor([1.0, float("nan"), 3.0, 2.0]))
+    Tensor(2., grad=None)
+    """
     return _median(input, dim, keepdim, ignore=True)
 
 
@@ -125,7 +129,11 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
 @numpy_names
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """As `quantile`, of what is not NaN."""
+    """As `quantile`, of what is not NaN.
+
+    >>> lucid.nanquantile(lucid.tensor([1.0, float("nan"), 3.0]), 0.5)
+    Tensor(2., grad=None)
+    """
     return _quantile(input, q, dim, keepdim, interpolation, ignore=True)
 
 

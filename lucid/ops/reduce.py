@@ -87,7 +87,14 @@ def sum(x, /, dim=None, keepdim=False, *, dtype=None):
 
 @op(linear=True)
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
-    """The mean over `dim`. The mean of nothing is NaN, as in torch."""
+    """The mean over `dim`. The mean of nothing is NaN, as in torch.
+
+    Raises:
+        TypeError: integers or bools, with no floating point `dtype` asked for.
+
+    >>> lucid.tensor([[1.0, 2.0], [3.0, 8.0]]).mean(dim=1)
+    Tensor([1.5, 5.5], grad=None)
+    """
     x = in_dtype(x, dtype)
     if not mx.issubdtype(x.dtype, mx.inexact):
         raise TypeError(f"mean expects a floating point tensor, got {x.dtype}; use x.float()")
@@ -105,19 +112,37 @@ def mean(x, /, dim=None, keepdim=False, *, dtype=None):
 
 @op
 def count_nonzero(x, /, dim=None):
-    """How many elements along `dim` are not 0, in int64."""
+    """How many elements along `dim` are not 0, in int64.
+
+    >>> lucid.count_nonzero(lucid.tensor([0.0, 1.0, 0.0, 2.0])).item()
+    2
+    """
     return total(x != 0, all_axes(x.ndim, dim)), None
 
 
 @op
 def amax(x, /, dim=None, keepdim=False):
-    """The largest value over `dim`; ties share the gradient."""
+    """The largest value over `dim`; ties share the gradient.
+
+    Raises:
+        ValueError: no elements to reduce.
+
+    >>> lucid.amax(lucid.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=0)
+    Tensor([3., 5.], grad=None)
+    """
     return extreme(mx.max, x, dim, keepdim)
 
 
 @op
 def amin(x, /, dim=None, keepdim=False):
-    """The smallest value over `dim`; ties share the gradient."""
+    """The smallest value over `dim`; ties share the gradient.
+
+    Raises:
+        ValueError: no elements to reduce.
+
+    >>> lucid.amin(lucid.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=0)
+    Tensor([1., 2.], grad=None)
+    """
     return extreme(mx.min, x, dim, keepdim)
 
 
@@ -167,14 +192,22 @@ def refuse_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
 
 @op
 def all(x, /, dim=None, keepdim=False):
-    """True where every element along `dim` is nonzero (1 for uint8, as in torch)."""
+    """True where every element along `dim` is nonzero (1 for uint8, as in torch).
+
+    >>> lucid.all(lucid.tensor([[True, True], [True, False]]), dim=1)
+    Tensor([ True, False], grad=None)
+    """
     misses = total(mx.logical_not(x.astype(mx.bool_)), axes_of(x.ndim, dim), keepdim)
     return _truth(misses == 0, x), None
 
 
 @op
 def any(x, /, dim=None, keepdim=False):
-    """True where some element along `dim` is nonzero (1 for uint8, as in torch)."""
+    """True where some element along `dim` is nonzero (1 for uint8, as in torch).
+
+    >>> lucid.any(lucid.tensor([[False, False], [True, False]]), dim=1)
+    Tensor([False,  True], grad=None)
+    """
     return _truth(total(x.astype(mx.bool_), axes_of(x.ndim, dim), keepdim) != 0, x), None
 
 
@@ -228,7 +261,11 @@ def _others(x: mx.array) -> mx.array:
 @rounded_once
 @holomorphic
 def logsumexp(x, /, dim, keepdim=False):
-    """log(sum(exp(x))) over `dim`, without overflow; of nothing it is -inf."""
+    """log(sum(exp(x))) over `dim`, without overflow; of nothing it is -inf.
+
+    >>> lucid.logsumexp(lucid.tensor([1000.0, 1000.0]), dim=0)
+    Tensor(1000.6932, grad=None)
+    """
     axes, shape = all_axes(x.ndim, dim), x.shape
     if x.size == 0:
         nothing = mx.full(reduced_shape(shape, axes, keepdim), -math.inf, x.dtype)

@@ -17,19 +17,31 @@ def _flat(g: mx.array) -> mx.array:
 
 @op(linear=True)
 def floor(x, /):
-    """The largest integer not above x."""
+    """The largest integer not above x.
+
+    >>> lucid.floor(lucid.tensor([-1.5, 1.5]))
+    Tensor([-2.,  1.], grad=None)
+    """
     return _whole(mx.floor, x), _flat
 
 
 @op(linear=True)
 def ceil(x, /):
-    """The smallest integer not below x."""
+    """The smallest integer not below x.
+
+    >>> lucid.ceil(lucid.tensor([-1.5, 1.5]))
+    Tensor([-1.,  2.], grad=None)
+    """
     return _whole(mx.ceil, x), _flat
 
 
 @op(linear=True)
 def trunc(x, /):
-    """x without its digits after the point."""
+    """x without its digits after the point.
+
+    >>> lucid.trunc(lucid.tensor([-1.5, 1.5]))
+    Tensor([-1.,  1.], grad=None)
+    """
     return _whole(_truncated, x), _flat
 
 
@@ -46,7 +58,11 @@ def _truncated(x: mx.array) -> mx.array:
 
 @op(linear=True)
 def frac(x, /):
-    """The digits of x after the point, with the sign of x."""
+    """The digits of x after the point, with the sign of x.
+
+    >>> lucid.frac(lucid.tensor([-1.5, 1.25]))
+    Tensor([-0.5 ,  0.25], grad=None)
+    """
     if not mx.issubdtype(x.dtype, mx.floating):
         raise TypeError(f"frac expects a floating point tensor, got {x.dtype}")
     return x - _truncated(x), lambda g: g
@@ -73,7 +89,11 @@ def round(x, /, *, decimals=0):
 
 @op(linear=True)
 def sign(x, /):
-    """1, 0 or -1."""
+    """-1 where x is negative, 1 where it is positive, and 0 at 0.
+
+    >>> lucid.sign(lucid.tensor([-2.0, 0.0, 3.0]))
+    Tensor([-1.,  0.,  1.], grad=None)
+    """
     if x.dtype == mx.complex64:
         raise TypeError("sign expects real numbers, got complex64; use sgn")
     return (x if x.dtype == mx.bool_ else mx.sign(x)), _flat
@@ -81,7 +101,11 @@ def sign(x, /):
 
 @op
 def sgn(x, /):
-    """sign(x) of real numbers; of complex ones, the point x / |x| of the unit circle."""
+    """sign(x) of real numbers; of complex ones, the point x / |x| of the unit circle.
+
+    >>> lucid.sgn(lucid.tensor([3 + 4j]))
+    Tensor([0.6+0.8j], grad=None, dtype=complex64)
+    """
     if x.dtype != mx.complex64:
         return (x if x.dtype == mx.bool_ else mx.sign(x)), _flat
     size = mx.abs(x)
@@ -93,7 +117,11 @@ def sgn(x, /):
 
 @op
 def nan_to_num(x, /, nan=0.0, posinf=None, neginf=None):
-    """x with NaN and infinities replaced; infinities by the largest finite values unless told."""
+    """x with NaN and infinities replaced; infinities by the largest finite values unless told.
+
+    >>> lucid.nan_to_num(lucid.tensor([float("nan"), 1.0, float("inf")]), posinf=9.0)
+    Tensor([0., 1., 9.], grad=None)
+    """
     if not mx.issubdtype(x.dtype, mx.inexact):
         return x, None
     y = mx.where(mx.isnan(x), mx.array(nan, x.dtype), x)

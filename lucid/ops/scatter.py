@@ -110,13 +110,21 @@ def index_add(input, dim, index, source, *, alpha=1):
 
 
 def index_copy(input, dim, index, source):
-    """`input` with the slices along `dim` that a 1-D `index` names replaced by `source`."""
+    """`input` with the slices along `dim` that a 1-D `index` names replaced by `source`.
+
+    >>> lucid.index_copy(lucid.zeros(3), 0, lucid.tensor([2, 0]), lucid.tensor([5.0, 6.0]))
+    Tensor([6., 0., 5.], grad=None)
+    """
     flat, axis, rows, source = _slices("index_copy", input, dim, index, source)
     return reshape(put_at(flat, source, index=rows, axis=axis), input.shape)
 
 
 def index_fill(input, dim, index, value):
-    """`input` with a number in all slices along `dim` that a 1-D `index` names."""
+    """`input` with a number in all slices along `dim` that a 1-D `index` names.
+
+    >>> lucid.index_fill(lucid.zeros(3), 0, lucid.tensor([2, 0]), 5)
+    Tensor([5., 0., 5.], grad=None)
+    """
     value = constant_like(value, input)
     if value.ndim:
         raise ValueError(f"index_fill expects a number as its value, got shape {value.shape}")
@@ -133,7 +141,12 @@ def index_fill(input, dim, index, value):
 
 
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
-    """As `index_add`, with the slices reduced by "prod", "mean", "amax" or "amin"."""
+    """As `index_add`, with the slices reduced by "prod", "mean", "amax" or "amin".
+
+    >>> source = lucid.tensor([5.0, 2.0, 8.0])
+    >>> lucid.index_reduce(lucid.ones(2), 0, lucid.tensor([0, 0, 1]), source, "amax")
+    Tensor([5., 8.], grad=None)
+    """
     if reduce not in REDUCTIONS[1:]:
         raise ValueError(f"index_reduce reduces by {', '.join(REDUCTIONS[1:])}, got {reduce!r}")
     whole, axis, rows, source = _slices("index_reduce", input, dim, index, source)

@@ -47,7 +47,11 @@ def reshape(x, /, *size, shape=None):
 
 @op(linear=True)
 def flatten(x, /, start_dim=0, end_dim=-1):
-    """Dimensions start_dim to end_dim joined into one."""
+    """Dimensions start_dim to end_dim joined into one.
+
+    >>> lucid.zeros(2, 3, 4).flatten(1).shape
+    (2, 12)
+    """
     before = x.shape
     if x.ndim == 0:
         axes_of(0, start_dim), axes_of(0, end_dim)
@@ -60,7 +64,11 @@ def flatten(x, /, start_dim=0, end_dim=-1):
 
 
 def ravel(input):
-    """All elements in one dimension."""
+    """All elements in one dimension.
+
+    >>> lucid.tensor([[1, 2], [3, 4]]).ravel()
+    Tensor([1, 2, 3, 4], grad=None)
+    """
     return reshape(input, input.numel())
 
 
@@ -106,7 +114,12 @@ def _reinterpret(x, /, *, dtype):
 
 
 def view_as(input, other):
-    """`input` in the shape of `other`."""
+    """`input` in the shape of `other`.
+
+    >>> lucid.arange(4).reshape_as(lucid.zeros(2, 2))
+    Tensor([[0, 1],
+            [2, 3]], grad=None)
+    """
     return reshape(input, other.shape)
 
 
@@ -115,7 +128,11 @@ reshape_as = view_as
 
 @op(linear=True)
 def unsqueeze(x, /, dim):
-    """A dimension of size 1 inserted at `dim`."""
+    """A dimension of size 1 inserted at `dim`.
+
+    >>> lucid.zeros(2, 3).unsqueeze(1).shape
+    (2, 1, 3)
+    """
     before = x.shape
     (axis,) = axes_of(x.ndim + 1, dim)
     return mx.expand_dims(x, axis), lambda g: g.reshape(before)
@@ -123,7 +140,11 @@ def unsqueeze(x, /, dim):
 
 @op(linear=True)
 def squeeze(x, /, dim=None):
-    """Dimensions of size 1 removed: all of them, or those in `dim`."""
+    """Dimensions of size 1 removed: all of them, or those in `dim`.
+
+    >>> lucid.zeros(2, 1, 3).squeeze(1).shape
+    (2, 3)
+    """
     before = x.shape
     axes = [a for a in axes_of(x.ndim, dim) if before[a] == 1]
     return x.reshape([n for i, n in enumerate(before) if i not in axes]), (
@@ -132,17 +153,29 @@ def squeeze(x, /, dim=None):
 
 
 def atleast_1d(*tensors):
-    """Each of the tensors with one dimension or more; one tensor comes back alone."""
+    """Each of the tensors with one dimension or more; one tensor comes back alone.
+
+    >>> lucid.atleast_1d(lucid.tensor(3.0))
+    Tensor([3.], grad=None)
+    """
     return _each(tensors, lambda x: reshape(x, 1) if x.ndim == 0 else x)
 
 
 def atleast_2d(*tensors):
-    """Each of the tensors with two dimensions or more: (L,) becomes (1, L)."""
+    """Each of the tensors with two dimensions or more: (L,) becomes (1, L).
+
+    >>> lucid.atleast_2d(lucid.tensor([1.0, 2.0]))
+    Tensor([[1., 2.]], grad=None)
+    """
     return _each(tensors, lambda x: reshape(x, 1, -1) if x.ndim < 2 else x)
 
 
 def atleast_3d(*tensors):
-    """Each of the tensors with three dimensions or more: (L,) becomes (1, L, 1)."""
+    """Each of the tensors with three dimensions or more: (L,) becomes (1, L, 1).
+
+    >>> lucid.atleast_3d(lucid.tensor([1.0, 2.0])).shape
+    (1, 2, 1)
+    """
 
     def three(x: Any) -> Any:
         shape = {0: (1, 1, 1), 1: (1, *x.shape, 1), 2: (*x.shape, 1)}.get(x.ndim)
@@ -163,7 +196,11 @@ def _each(tensors: Any, change: Any) -> Any:
 
 @op(linear=True)
 def permute(x, /, *order, dims=None):
-    """The dimensions in another order."""
+    """The dimensions in another order.
+
+    >>> lucid.zeros(2, 3, 4).permute(2, 0, 1).shape
+    (4, 2, 3)
+    """
     given = sizes(order, dims)
     axes = axes_of(x.ndim, given)
     if len(given) != x.ndim:
@@ -174,7 +211,11 @@ def permute(x, /, *order, dims=None):
 
 @op(linear=True)
 def transpose(x, /, dim0, dim1):
-    """Two dimensions exchanged."""
+    """Two dimensions exchanged.
+
+    >>> lucid.zeros(2, 3, 4).transpose(0, 2).shape
+    (4, 3, 2)
+    """
     if x.ndim == 0:
         axes_of(0, dim0), axes_of(0, dim1)
         return x, lambda g: g
@@ -186,7 +227,12 @@ swapaxes = swapdims = transpose
 
 
 def t(input):
-    """A matrix transposed; a vector or a number as it is."""
+    """A matrix transposed; a vector or a number as it is.
+
+    >>> lucid.tensor([[1, 2], [3, 4]]).t()
+    Tensor([[1, 3],
+            [2, 4]], grad=None)
+    """
     if input.ndim > 2:
         raise ValueError(f"t expects at most 2 dimensions, got shape {input.shape}; use x.mT")
     return transpose(input, 0, -1)
@@ -217,7 +263,12 @@ moveaxis = movedim
 
 @op(linear=True)
 def expand(x, /, *shape, size=None):
-    """Dimensions of size 1 repeated, without copying; -1 keeps a size."""
+    """Dimensions of size 1 repeated, without copying; -1 keeps a size.
+
+    >>> lucid.tensor([[1], [2]]).expand(-1, 3)
+    Tensor([[1, 1, 1],
+            [2, 2, 2]], grad=None)
+    """
     target, before = sizes(shape, size), x.shape
     offset = len(target) - len(before)
     if offset < 0:
@@ -237,12 +288,22 @@ def expand(x, /, *shape, size=None):
 
 
 def broadcast_to(input, size):
-    """`input` in a shape that it broadcasts to."""
+    """`input` in a shape that it broadcasts to.
+
+    >>> lucid.broadcast_to(lucid.tensor([1, 2]), (2, 2))
+    Tensor([[1, 2],
+            [1, 2]], grad=None)
+    """
     return expand(input, tuple(size))
 
 
 def expand_as(input, other):
-    """`input` expanded to the shape of `other`."""
+    """`input` expanded to the shape of `other`.
+
+    >>> lucid.tensor([1, 2]).expand_as(lucid.zeros(2, 2))
+    Tensor([[1, 2],
+            [1, 2]], grad=None)
+    """
     return expand(input, other.shape)
 
 
@@ -267,7 +328,11 @@ def broadcast_shapes(*shapes):
 
 
 def broadcast_tensors(*tensors):
-    """The tensors expanded to the shape that all of them broadcast to."""
+    """The tensors expanded to the shape that all of them broadcast to.
+
+    >>> [x.shape for x in lucid.broadcast_tensors(lucid.zeros(3, 1), lucid.zeros(2))]
+    [(3, 2), (3, 2)]
+    """
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     shape = broadcast_shapes(*(x.shape for x in given))
     return tuple(expand(x, shape) for x in given)

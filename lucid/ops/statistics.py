@@ -24,14 +24,22 @@ from lucid.ops.spelling import numpy_names
 @op
 @rounded_once(integers=True)
 def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The variance over `dim`, divided by n - correction (1, or 0 with `unbiased=False`)."""
+    """The variance over `dim`, divided by n - correction (1, or 0 with `unbiased=False`).
+
+    >>> lucid.var(lucid.tensor([1.0, 2.0, 6.0]))
+    Tensor(7., grad=None)
+    """
     return _moments(x, dim, unbiased, keepdim, correction)
 
 
 @op
 @rounded_once(integers=True)
 def std(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The standard deviation over `dim`: the square root of `var`."""
+    """The standard deviation over `dim`: the square root of `var`.
+
+    >>> lucid.std(lucid.tensor([1.0, 2.0, 3.0]))
+    Tensor(1., grad=None)
+    """
     variance, spread = _moments(x, dim, unbiased, keepdim, correction)
     y = mx.sqrt(variance)
 
@@ -66,13 +74,21 @@ def _moments(x: mx.array, dim: Any, unbiased: Any, keepdim: bool, correction: An
 
 @numpy_names
 def var_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """(var, mean) over `dim`."""
+    """(var, mean) over `dim`.
+
+    >>> lucid.var_mean(lucid.tensor([1.0, 2.0, 3.0]))
+    (Tensor(1., grad=None), Tensor(2., grad=None))
+    """
     return _with_mean(var, input, dim, unbiased, keepdim, correction)
 
 
 @numpy_names
 def std_mean(input, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """(std, mean) over `dim`."""
+    """(std, mean) over `dim`.
+
+    >>> lucid.std_mean(lucid.tensor([1.0, 2.0, 3.0]))
+    (Tensor(1., grad=None), Tensor(2., grad=None))
+    """
     return _with_mean(std, input, dim, unbiased, keepdim, correction)
 
 

@@ -52,7 +52,14 @@ def _cholesky(A, /, *, upper):
 
 
 def cholesky_ex(input: Any, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
-    """`cholesky` and, per matrix, 0 or the order of the first minor that is not positive."""
+    """`cholesky` and, per matrix, 0 or the order of the first minor that is not positive.
+
+    Raises:
+        LinAlgError: with `check_errors`, a matrix that is not positive definite.
+
+    >>> lucid.linalg.cholesky_ex(lucid.tensor([[4.0, 0.0], [0.0, -1.0]])).info
+    Tensor(2, grad=None, dtype=int32)
+    """
     check.squares("cholesky", input)
     lower = _cholesky(input, upper=upper)
     info = check.first(~(mx.real(diagonal(lower.array)) > 0))
@@ -119,7 +126,12 @@ def qr(A: Any, mode: str = "reduced") -> QR:
 
 @autocasts(like="qr")
 def old_qr(input: Any, some: bool = True) -> QR:
-    """`linalg.qr` under torch's older name and settings."""
+    """`linalg.qr` under torch's older name and settings.
+
+    >>> q, r = lucid.qr(lucid.randn(5, 3), some=False)
+    >>> q.shape, r.shape
+    ((5, 5), (5, 3))
+    """
     return qr(input, "reduced" if some else "complete")
 
 
@@ -175,7 +187,11 @@ def eigh(input: Any, UPLO: str = "L") -> Eigen:
 
 
 def eigvalsh(input: Any, UPLO: str = "L") -> Any:
-    """The eigenvalues of Hermitian matrices, ascending."""
+    """The eigenvalues of Hermitian matrices, ascending.
+
+    >>> lucid.linalg.eigvalsh(lucid.tensor([[2.0, 1.0], [1.0, 2.0]]))
+    Tensor([1., 3.], grad=None)
+    """
     return eigh(input, UPLO).eigenvalues
 
 
@@ -197,7 +213,11 @@ def eig(input: Any) -> Eigen:
 
 
 def eigvals(input: Any) -> Any:
-    """The eigenvalues of square matrices, complex64."""
+    """The eigenvalues of square matrices, complex64.
+
+    >>> lucid.linalg.eigvals(lucid.tensor([[0.0, -1.0], [1.0, 0.0]])).abs()
+    Tensor([1., 1.], grad=None)
+    """
     return eig(input).eigenvalues
 
 
@@ -230,13 +250,22 @@ def svd(A: Any, full_matrices: bool = True) -> SVD:
 
 
 def svdvals(A: Any) -> Any:
-    """The singular values, descending."""
+    """The singular values, descending.
+
+    >>> lucid.linalg.svdvals(lucid.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    Tensor([4., 3.], grad=None)
+    """
     return svd(A, full_matrices=False).S
 
 
 @autocasts(like="svd")
 def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> OldSVD:
-    """`linalg.svd` under torch's older name: V instead of V^H, reduced by default."""
+    """`linalg.svd` under torch's older name: V instead of V^H, reduced by default.
+
+    >>> u, s, v = lucid.svd(lucid.randn(5, 3))
+    >>> u.shape, s.shape, v.shape
+    ((5, 3), (3,), (3, 3))
+    """
     u, s, vh = svd(input, full_matrices=not some)
     if not compute_uv:
         n, m = input.shape[-2:]

@@ -55,13 +55,26 @@ def det(A: Any) -> Any:
 
 @autocasts
 def slogdet(A: Any) -> SignLog:
-    """The sign (complex: the phase) of the determinant and the logarithm of its size."""
+    """The sign (complex: the phase) of the determinant and the logarithm of its size.
+
+    Shapes: (..., n, n) -> twice (...).
+
+    >>> sign, size = lucid.slogdet(lucid.tensor([[0.0, 2.0], [4.0, 0.0]]))
+    >>> sign, size
+    (Tensor(-1., grad=None), Tensor(2.0794, grad=None))
+    """
     check.squares("slogdet", A)
     return SignLog(*_slogdet(A))
 
 
 def logdet(input: Any) -> Any:
-    """The logarithm of the determinant; NaN where that is negative."""
+    """The logarithm of the determinant; NaN where that is negative.
+
+    Shapes: (..., n, n) -> (...).
+
+    >>> lucid.logdet(lucid.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    Tensor(2.0794, grad=None)
+    """
     sign, size = slogdet(input)
     if input.dtype == mx.complex64:
         return add(log(sign), size)
@@ -69,19 +82,37 @@ def logdet(input: Any) -> Any:
 
 
 def trace(input: Any) -> Any:
-    """The sum of the diagonal of a matrix."""
+    """The sum of the diagonal of a matrix.
+
+    Raises:
+        ValueError: not 2 dimensions.
+
+    >>> lucid.trace(lucid.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor(5., grad=None)
+    """
     if input.ndim != 2:
         raise ValueError(f"trace: expects a matrix, got shape {input.shape}")
     return sum(diagonal(input))
 
 
 def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """`diagonal` of the last two dimensions unless told."""
+    """`diagonal` of the last two dimensions unless told.
+
+    >>> lucid.linalg.diagonal(lucid.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([1., 4.], grad=None)
+    """
     return diagonal(A, offset, dim1, dim2)
 
 
 def matrix_power(input: Any, n: int) -> Any:
-    """A times itself, n factors; of the inverse for a negative n."""
+    """A times itself, n factors; of the inverse for a negative n.
+
+    Shapes: (..., n, n) -> (..., n, n).
+
+    >>> lucid.matrix_power(lucid.tensor([[1, 1], [0, 1]]), 5)
+    Tensor([[1, 5],
+            [0, 1]], grad=None)
+    """
     if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
         raise ValueError(
             f"matrix_power: expects square matrices (..., n, n), got shape {input.shape}"
@@ -156,7 +187,12 @@ def vander(x: Any, N: int | None = None) -> Any:
 
 
 def old_vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """`linalg.vander` of a vector under torch's older name: the powers descend unless told."""
+    """`linalg.vander` of a vector under torch's older name: the powers descend unless told.
+
+    >>> lucid.vander(lucid.tensor([2, 3]), 3)
+    Tensor([[4, 2, 1],
+            [9, 3, 1]], grad=None)
+    """
     if x.ndim != 1:
         raise ValueError(f"vander: expects a vector, got shape {x.shape}")
     powers = vander(x, N)

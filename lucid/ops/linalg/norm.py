@@ -96,6 +96,9 @@ def norm(
     """`vector_norm`, or `matrix_norm` for two dims, or for a matrix and an ord.
 
     Without an ord it is the root of the sum of squares of all numbers.
+
+    >>> lucid.linalg.norm(lucid.tensor([[3.0, 4.0], [5.0, 12.0]]), dim=1)
+    Tensor([ 5., 13.], grad=None)
     """
     two = (isinstance(dim, tuple | list) and len(dim) == 2) or (dim is None and input.ndim == 2)
     if ord is not None and (isinstance(ord, str) or two):

@@ -67,7 +67,15 @@ def _order(pivots, /, *, size):
 
 
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> PackedInfo:
-    """`lu_factor` and, per matrix, 0 or the number of the first pivot that is 0."""
+    """`lu_factor` and, per matrix, 0 or the number of the first pivot that is 0.
+
+    Raises:
+        NotImplementedError: pivot=False.
+        LinAlgError: with `check_errors`, a pivot that is 0.
+
+    >>> lucid.linalg.lu_factor_ex(lucid.tensor([[1.0, 2.0], [0.0, 0.0]])).info
+    Tensor(2, grad=None, dtype=int32)
+    """
     check.matrices("lu_factor", A)
     if not pivot:
         raise NotImplementedError("lu_factor: MLX has LU with pivots only; use pivot=True")
@@ -93,7 +101,12 @@ def lu_factor(A: Any, pivot: bool = True) -> Packed:
 
 
 def old_lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:
-    """`linalg.lu_factor` under torch's older name; with `get_infos` also `lu_factor_ex`'s info."""
+    """`linalg.lu_factor` under torch's older name; with `get_infos` also `lu_factor_ex`'s info.
+
+    >>> packed, pivots = lucid.lu(lucid.tensor([[0.0, 2.0], [4.0, 8.0]]))
+    >>> packed.tolist(), pivots.tolist()
+    ([[4.0, 8.0], [0.0, 2.0]], [2, 2])
+    """
     result = lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
     return result if get_infos else Packed(*result[:2])
 
@@ -108,7 +121,13 @@ def _unpacked(LU: Any) -> tuple[Any, Any]:
 def lu_unpack(
     LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> PLU:
-    """P, L and U of `lu_factor`'s result; empty tensors for what is not asked for."""
+    """P, L and U of `lu_factor`'s result; empty tensors for what is not asked for.
+
+    >>> p, l, u = lucid.lu_unpack(*lucid.linalg.lu_factor(lucid.tensor([[0.0, 2.0], [4.0, 8.0]])))
+    >>> p @ l @ u
+    Tensor([[0., 2.],
+            [4., 8.]], grad=None)
+    """
     check.matrices("lu_unpack", LU_data)
     if LU_pivots.dtype != mx.int32:
         raise TypeError(f"lu_unpack: expects int32 pivots, got {LU_pivots.dtype}")
@@ -125,6 +144,11 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     Args:
         left: False: X A = B.
         adjoint: of A^H instead.
+
+    >>> A, B = lucid.tensor([[0.0, 2.0], [4.0, 8.0]]), lucid.tensor([[2.0], [12.0]])
+    >>> lucid.linalg.lu_solve(*lucid.linalg.lu_factor(A), B)
+    Tensor([[1.],
+            [1.]], grad=None)
     """
     check.squares("lu_solve", LU)
     check.matrices("lu_solve", LU, B)
@@ -142,7 +166,13 @@ _adjoint = adjoint  # whose name is that of lu_solve's argument
 
 
 def old_lu_solve(input: Any, LU_data: Any, LU_pivots: Any) -> Any:
-    """`linalg.lu_solve` under torch's older name and order: X with A X = input."""
+    """`linalg.lu_solve` under torch's older name and order: X with A X = input.
+
+    >>> A, B = lucid.tensor([[0.0, 2.0], [4.0, 8.0]]), lucid.tensor([[2.0], [12.0]])
+    >>> lucid.lu_solve(B, *lucid.linalg.lu_factor(A))
+    Tensor([[1.],
+            [1.]], grad=None)
+    """
     return lu_solve(LU_data, LU_pivots, input)
 
 
@@ -153,7 +183,12 @@ def _geqrf(x, /):
 
 
 def geqrf(input: Any) -> Reflections:
-    """QR as reflections, see `linalg.householder_product`: R, and below it their columns."""
+    """QR as reflections, see `linalg.householder_product`: R, and below it their columns.
+
+    >>> a, tau = lucid.geqrf(lucid.randn(5, 3))
+    >>> a.shape, tau.shape
+    ((5, 3), (3,))
+    """
     check.matrices("geqrf", input)
     return Reflections(*_geqrf(input))
 
@@ -199,6 +234,11 @@ def ormqr(input: Any, input2: Any, input3: Any, left: bool = True, transpose: bo
     """Q input3, or with left=False input3 Q, for the Q of `geqrf`'s result (input, input2).
 
     With `transpose` Q^H takes the place of Q.
+
+    >>> a, tau = lucid.geqrf(lucid.tensor([[3.0], [4.0]]))
+    >>> lucid.ormqr(a, tau, lucid.tensor([[3.0], [4.0]]), transpose=True).abs().round(decimals=4)
+    Tensor([[5.],
+            [0.]], grad=None)
     """
     check.matrices("ormqr", input, input3)
     size = input3.shape[-2 if left else -1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -103,7 +102,7 @@ def _of_integers(x: mx.array, y: mx.array) -> mx.array:
     return mx.squeeze(z, -1 if y.ndim == 1 else -2) if x.ndim == 1 else z
 
 
-def _dims(name: str, *expected: tuple[Any, int]) -> None:
+def check_dims(name: str, *expected: tuple[Any, int]) -> None:
     for x, ndim in expected:
         if x.ndim != ndim:
             raise ValueError(f"{name}: expects {ndim} dimensions, got shape {x.shape}")
@@ -111,15 +110,28 @@ def _dims(name: str, *expected: tuple[Any, int]) -> None:
 
 @autocasts
 def mm(input, mat2):
-    """The product of two matrices, without broadcasting."""
-    _dims("mm", (input, 2), (mat2, 2))
+    """The product of two matrices, without broadcasting.
+
+    Shapes: (n, k) @ (k, m) -> (n, m).
+
+    >>> lucid.mm(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([[1], [10]]))
+    Tensor([[21],
+            [43]], grad=None)
+    """
+    check_dims("mm", (input, 2), (mat2, 2))
     return matmul(input, mat2)
 
 
 @autocasts
 def bmm(input, mat2):
-    """The products of two batches of matrices, (b, n, k) and (b, k, m)."""
-    _dims("bmm", (input, 3), (mat2, 3))
+    """The products of two batches of matrices.
+
+    Shapes: (b, n, k) @ (b, k, m) -> (b, n, m).
+
+    >>> lucid.bmm(lucid.ones(5, 2, 3), lucid.ones(5, 3, 4)).shape
+    (5, 2, 4)
+    """
+    check_dims("bmm", (input, 3), (mat2, 3))
     if input.shape[0] != mat2.shape[0]:
         raise ValueError(f"bmm: expects batches of one size, got {input.shape} and {mat2.shape}")
     return matmul(input, mat2)
@@ -127,15 +139,29 @@ def bmm(input, mat2):
 
 @autocasts
 def mv(input, vec):
-    """The product of a matrix and a vector."""
-    _dims("mv", (input, 2), (vec, 1))
+    """The product of a matrix and a vector.
+
+    Shapes: (n, k) @ (k,) -> (n,).
+
+    >>> lucid.mv(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([1, 10]))
+    Tensor([21, 43], grad=None)
+    """
+    check_dims("mv", (input, 2), (vec, 1))
     return matmul(input, vec)
 
 
 @autocasts
 def dot(input, tensor):
-    """The sum of the products of two vectors."""
-    _dims("dot", (input, 1), (tensor, 1))
+    """The sum of the products of two vectors.
+
+    Raises:
+        TypeError: different dtypes.
+        ValueError: not vectors, or of different sizes.
+
+    >>> lucid.dot(lucid.tensor([1, 2]), lucid.tensor([3, 4])).item()
+    11
+    """
+    check_dims("dot", (input, 1), (tensor, 1))
     if input.dtype != tensor.dtype:
         raise TypeError(f"dot: expects one dtype, got {input.dtype} and {tensor.dtype}")
     return matmul(input, tensor)
@@ -143,13 +169,24 @@ def dot(input, tensor):
 
 @autocasts
 def vdot(input, other):
-    """`dot` with the conjugate of the first vector."""
+    """`dot` with the conjugate of the first vector.
+
+    >>> lucid.vdot(lucid.tensor([1 + 2j]), lucid.tensor([1 + 2j])).item()
+    (5+0j)
+    """
     return dot(_conjugate(input), other)
 
 
 @autocasts
 def vecdot(x, y, *, dim=-1):
-    """The sums of conj(x) * y along one dimension."""
+    """The sums of conj(x) * y along one dimension.
+
+    Raises:
+        ValueError: different sizes along it.
+
+    >>> lucid.linalg.vecdot(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([1, 10]))
+    Tensor([21, 43], grad=None)
+    """
     if x.shape[dim] != y.shape[dim]:
         raise ValueError(f"vecdot: expects one size along dim {dim}, got {x.shape} and {y.shape}")
     rows, columns = movedim(_conjugate(x), dim, -1), movedim(y, dim, -1)
@@ -161,7 +198,11 @@ def _conjugate(x):
 
 
 def adjoint(input):
-    """The conjugate transpose of the last two dimensions."""
+    """The conjugate transpose of the last two dimensions: (..., n, m) -> (..., m, n).
+
+    >>> lucid.adjoint(lucid.tensor([[1 + 2j, 3 - 4j]])).tolist()
+    [[(1-2j)], [(3+4j)]]
+    """
     if input.ndim < 2:
         raise ValueError(f"adjoint: expects a matrix or a batch of them, got shape {input.shape}")
     return _conjugate(transpose(input, -2, -1))
@@ -180,7 +221,11 @@ def outer(input, vec2):
 
 
 def inner(input, other):
-    """The sums of products along the last dimensions, of every pair of rows."""
+    """The sums of products along the last dimensions, of every pair of rows.
+
+    >>> lucid.inner(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([1, 10]))
+    Tensor([21, 43], grad=None)
+    """
     if input.ndim == 0 or other.ndim == 0:
         return mul(input, other)
     return tensordot(input, other, ([-1], [-1]))
@@ -227,7 +272,11 @@ def tensordot(a, b, dims=2):
 
 
 def kron(input, other):
-    """The Kronecker product: every element of `input` times all of `other`, as blocks."""
+    """The Kronecker product: every element of `input` times all of `other`, as blocks.
+
+    >>> lucid.kron(lucid.tensor([1, 10]), lucid.tensor([1, 2]))
+    Tensor([ 1,  2, 10, 20], grad=None)
+    """
     ndim = max(input.ndim, other.ndim)
     a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))
     blocks = mul(
@@ -239,7 +288,14 @@ def kron(input, other):
 
 @autocasts(like="cross")
 def linalg_cross(input, other, *, dim=-1):
-    """The cross product of vectors of 3 along `dim`; other dimensions broadcast."""
+    """The cross product of vectors of 3 along `dim`; other dimensions broadcast.
+
+    Raises:
+        ValueError: not of size 3 along it, or different numbers of dimensions.
+
+    >>> lucid.linalg.cross(lucid.tensor([1.0, 0.0, 0.0]), lucid.tensor([0.0, 1.0, 0.0]))
+    Tensor([0., 0., 1.], grad=None)
+    """
     if input.ndim != other.ndim or input.shape[dim] != 3 or other.shape[dim] != 3:
         raise ValueError(
             f"cross: expects as many dimensions and size 3 along dim {dim}, got {input.shape} and "
@@ -251,7 +307,11 @@ def linalg_cross(input, other, *, dim=-1):
 
 @autocasts
 def cross(input, other, dim=None):
-    """`linalg.cross`, along the first dimension of size 3 unless told."""
+    """`linalg.cross`, along the first dimension of size 3 unless told.
+
+    >>> lucid.cross(lucid.tensor([1.0, 0.0, 0.0]), lucid.tensor([0.0, 1.0, 0.0]))
+    Tensor([0., 0., 1.], grad=None)
+    """
     if dim is None:
         threes = [i for i, n in enumerate(input.shape) if n == 3]
         if not threes:
@@ -287,74 +347,43 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 
 @autocasts
 def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat @ vec)."""
+    """beta * input + alpha * (mat @ vec).
+
+    >>> lucid.addmv(lucid.ones(2), lucid.ones(2, 3), lucid.ones(3), alpha=10)
+    Tensor([31., 31.], grad=None)
+    """
     return _plus("addmv", input, mv(mat, vec), beta, alpha)
 
 
 @autocasts
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
-    """beta * input + alpha * outer(vec1, vec2)."""
+    """beta * input + alpha * outer(vec1, vec2).
+
+    >>> lucid.addr(lucid.ones(2, 2), lucid.tensor([1.0, 2.0]), lucid.tensor([10.0, 20.0]))
+    Tensor([[11., 21.],
+            [21., 41.]], grad=None)
+    """
     return _plus("addr", input, outer(vec1, vec2), beta, alpha)
 
 
 @autocasts
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * (batch1 @ batch2), of two batches of matrices."""
+    """beta * input + alpha * (batch1 @ batch2), of two batches of matrices.
+
+    >>> lucid.baddbmm(lucid.ones(1), lucid.ones(1, 2, 3), lucid.ones(1, 3, 2)).tolist()
+    [[[4.0, 4.0], [4.0, 4.0]]]
+    """
     return _plus("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
 @autocasts
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * the sum of the products of two batches of matrices."""
-    _dims("addbmm", (batch1, 3), (batch2, 3))
+    """beta * input + alpha * the sum of the products of two batches of matrices.
+
+    >>> lucid.addbmm(lucid.ones(1), lucid.ones(5, 2, 3), lucid.ones(5, 3, 2)).tolist()
+    [[16.0, 16.0], [16.0, 16.0]]
+    """
+    check_dims("addbmm", (batch1, 3), (batch2, 3))
     if batch1.shape[0] != batch2.shape[0]:
         raise ValueError(f"addbmm: one batch size, got {batch1.shape} and {batch2.shape}")
     return _plus("addbmm", input, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)
-
-
-@autocasts
-def multi_dot(tensors):
-    """The product of several matrices in the order that multiplies least; the ends may be vectors.
-
-    >>> import lucid
-    >>> lucid.linalg.multi_dot([lucid.ones(2, 9), lucid.ones(9, 9), lucid.ones(9)]).tolist()
-    [81.0, 81.0]
-    """
-    if len(tensors) < 2:
-        raise ValueError(f"multi_dot: expects at least 2 tensors, got {len(tensors)}")
-    chain = list(tensors)
-    row, column = chain[0].ndim == 1, chain[-1].ndim == 1
-    chain[0] = unsqueeze(chain[0], 0) if row else chain[0]
-    chain[-1] = unsqueeze(chain[-1], 1) if column else chain[-1]
-    result = _chained(chain)
-    result = squeeze(result, -1) if column else result
-    return squeeze(result, 0) if row else result
-
-
-@autocasts
-def chain_matmul(*matrices):
-    """`linalg.multi_dot` of one or more matrices."""
-    return _chained(matrices)
-
-
-def _chained(matrices):
-    """Cormen et al., "Introduction to Algorithms", section 15.2."""
-    _dims("multi_dot", *((x, 2) for x in matrices))
-    sizes = [matrices[0].shape[0], *(x.shape[1] for x in matrices)]
-
-    @functools.cache
-    def cheapest(i, j):
-        """(multiplications, where to cut) for the matrices i to j."""
-        costs = [
-            (cheapest(i, k)[0] + cheapest(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-            for k in range(i, j)
-        ]
-        return min(costs, default=(0, i))
-
-    def multiplied(i, j):
-        if i == j:
-            return matrices[i]
-        k = cheapest(i, j)[1]
-        return matmul(multiplied(i, k), multiplied(k + 1, j))
-
-    return multiplied(0, len(matrices) - 1)

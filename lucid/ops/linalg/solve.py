@@ -64,7 +64,11 @@ def identity_like(A: Any) -> Any:
 
 
 def inv_ex(A: Any, *, check_errors: bool = False) -> Inverse:
-    """`inv` and, per matrix, 0 or the number of the pivot that is 0."""
+    """`inv` and, per matrix, 0 or the number of the pivot that is 0.
+
+    >>> lucid.linalg.inv_ex(lucid.tensor([[1.0, 2.0], [2.0, 4.0]])).info
+    Tensor(2, grad=None, dtype=int32)
+    """
     check.squares("inv", A)
     return Inverse(_inverse(A), _pivots("inv", A, check_errors))
 
@@ -103,7 +107,11 @@ def solved(name: str, A: Any, B: Any, left: bool) -> Any:
 
 
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Result:
-    """`solve` and, per matrix, 0 or the number of the pivot that is 0."""
+    """`solve` and, per matrix, 0 or the number of the pivot that is 0.
+
+    >>> lucid.linalg.solve_ex(lucid.eye(2) * 2, lucid.tensor([2.0, 4.0])).result
+    Tensor([1., 2.], grad=None)
+    """
     X = solved("solve", A, B, left)
     return Result(X, _pivots("solve", A, check_errors))
 
@@ -130,6 +138,11 @@ def solve_triangular(
     Args:
         upper: input is upper triangular.
         unitriangular: its diagonal is taken as ones.
+
+    >>> A, B = lucid.tensor([[2.0, 0.0], [1.0, 1.0]]), lucid.tensor([[2.0], [3.0]])
+    >>> lucid.linalg.solve_triangular(A, B, upper=False)
+    Tensor([[1.],
+            [2.]], grad=None)
     """
     check.squares("solve_triangular", input)
     cut, k = (triu, 1) if upper else (tril, -1)
@@ -141,7 +154,13 @@ def solve_triangular(
 def triangular_solve(
     input: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> Triangular:
-    """`linalg.solve_triangular` under torch's older name: A first turned over with `transpose`."""
+    """`linalg.solve_triangular` under torch's older name: A first turned over with `transpose`.
+
+    >>> A, B = lucid.tensor([[2.0, 0.0], [1.0, 1.0]]), lucid.tensor([[2.0], [3.0]])
+    >>> lucid.triangular_solve(B, A, upper=False).solution
+    Tensor([[1.],
+            [2.]], grad=None)
+    """
     check.matrices("triangular_solve", input, A)
     turned = A.transpose(-2, -1) if transpose else A
     upper = upper != transpose
@@ -150,7 +169,13 @@ def triangular_solve(
 
 
 def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Any:
-    """X with A X = input, where A = L L^H, or U^H U with `upper`, for the factor `input2`."""
+    """X with A X = input, where A = L L^H, or U^H U with `upper`, for the factor `input2`.
+
+    >>> L, B = lucid.tensor([[2.0, 0.0], [1.0, 1.0]]), lucid.tensor([[6.0], [4.0]])
+    >>> lucid.cholesky_solve(B, L)
+    Tensor([[1.],
+            [1.]], grad=None)
+    """
     check.matrices("cholesky_solve", input, input2)
     check.squares("cholesky_solve", input2)
     L = adjoint(triu(input2)) if upper else tril(input2)
@@ -159,7 +184,12 @@ def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Any:
 
 
 def cholesky_inverse(input: Any, upper: bool = False) -> Any:
-    """The inverse of A = L L^H, or U^H U with `upper`."""
+    """The inverse of A = L L^H, or U^H U with `upper`.
+
+    >>> lucid.cholesky_inverse(lucid.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    Tensor([[0.25, 0.  ],
+            [0.  , 1.  ]], grad=None)
+    """
     check.squares("cholesky_inverse", input)
     _pivots("cholesky_inverse", triu(input) if upper else tril(input), True)
     inverse = _inverse(adjoint(triu(input)) if upper else tril(input))
@@ -214,7 +244,11 @@ def matrix_rank(
     input: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
     """How many singular values are above max(atol, rtol * the largest), see `pinv`; `tol` is an
-    absolute bound."""
+    absolute bound.
+
+    >>> lucid.linalg.matrix_rank(lucid.tensor([[1.0, 2.0], [2.0, 4.0]])).item()
+    1
+    """
     S = _sizes("matrix_rank", input, hermitian)
     bound = _cutoff(input, S, tol if atol is None else atol, rtol if tol is None else 0.0)
     if S.size == 0:
@@ -239,6 +273,11 @@ def lstsq(
     Returns:
         (solution, residuals, rank, singular_values); residuals are empty unless input has more
         rows than columns and full rank.
+
+    >>> A = lucid.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> lucid.linalg.lstsq(A, lucid.tensor([[1.0], [3.0], [5.0]])).solution.round(decimals=4)
+    Tensor([[1.],
+            [2.]], grad=None)
     """
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise ValueError(f"lstsq: driver is gels, gelsy, gelsd or gelss, got {driver!r}")
@@ -265,7 +304,11 @@ def _squares(x: Any) -> Any:
 
 
 def tensorinv(A: Any, ind: int = 2) -> Any:
-    """The inverse of A as a map from its last dimensions to its first `ind`."""
+    """The inverse of A as a map from its last dimensions to its first `ind`.
+
+    >>> lucid.linalg.tensorinv(lucid.eye(6).reshape(2, 3, 6)).shape
+    (6, 2, 3)
+    """
     if ind < 1:
         raise ValueError(f"tensorinv: ind must be above 0, got {ind}")
     rows, columns = A.shape[:ind], A.shape[ind:]
@@ -276,7 +319,11 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
 
 
 def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
-    """X with tensordot(A, X) = B; `dims` of A are moved to its end before."""
+    """X with tensordot(A, X) = B; `dims` of A are moved to its end before.
+
+    >>> lucid.linalg.tensorsolve(lucid.eye(6).reshape(2, 3, 6), lucid.ones(2, 3)).shape
+    (6,)
+    """
     if dims is not None:
         dims = (dims,) if isinstance(dims, int) else tuple(dims)
         A = movedim(A, dims, tuple(range(A.ndim - len(dims), A.ndim)))

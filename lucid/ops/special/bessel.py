@@ -224,31 +224,51 @@ _y1: Callable = with_derivative(lambda x: _second(1, x), lambda x: _y0(x) - _y1(
 @op
 @rounded_once
 def bessel_j0(x, /):
-    """The Bessel function of the first kind of order 0."""
+    """J0, the Bessel function of the first kind of order 0.
+
+    >>> lucid.special.bessel_j0(lucid.tensor([0.0, 1.0]))
+    Tensor([1.    , 0.7652], grad=None)
+    """
     return _j0(x), lambda g: -g * _j1(x)
 
 
 @op
 @rounded_once
 def bessel_j1(x, /):
-    """The Bessel function of the first kind of order 1."""
+    """J1, the Bessel function of the first kind of order 1.
+
+    >>> lucid.special.bessel_j1(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.4401], grad=None)
+    """
     return _j1(x), lambda g: g * (_j0(x) - _over(_j1, x))
 
 
 @op
 @rounded_once
 def bessel_y0(x, /):
-    """The Bessel function of the second kind of order 0; NaN for negative x."""
+    """Y0, the Bessel function of the second kind of order 0; NaN for negative x.
+
+    >>> lucid.special.bessel_y0(lucid.tensor([0.0, 1.0]))
+    Tensor([  -inf, 0.0883], grad=None)
+    """
     return _y0(x), lambda g: -g * _y1(x)
 
 
 @op
 @rounded_once
 def bessel_y1(x, /):
-    """The Bessel function of the second kind of order 1; NaN for negative x."""
+    """Y1, the Bessel function of the second kind of order 1; NaN for negative x.
+
+    >>> lucid.special.bessel_y1(lucid.tensor([0.0, 1.0]))
+    Tensor([   -inf, -0.7812], grad=None)
+    """
     return _y1(x), lambda g: g * (_y0(x) - _y1(x) / x)
 
 
 def spherical_bessel_j0(input):
-    """sin(x) / x, and 1 at 0."""
+    """sin(x) / x, and 1 at 0.
+
+    >>> lucid.special.spherical_bessel_j0(lucid.tensor([0.0, 1.0]))
+    Tensor([1.    , 0.8415], grad=None)
+    """
     return sinc(div(input, math.pi))

@@ -141,21 +141,33 @@ _ndtri: Callable = with_derivative(
 
 @op
 def erf(x, /):
-    """The error function."""
+    """The error function: 2 / sqrt(pi) times the integral of e**(-t * t) from 0 to x.
+
+    >>> lucid.erf(lucid.tensor([0.5, 1.0]))
+    Tensor([0.5205, 0.8427], grad=None)
+    """
     return precise.erf(x), lambda g: g * (_SLOPE * precise.exp(-x * x))
 
 
 @op
 @rounded_once
 def erfc(x, /):
-    """1 - erf(x), accurate where that is small."""
+    """1 - erf(x), accurate where that is small.
+
+    >>> lucid.erfc(lucid.tensor([0.0, 1.0]))
+    Tensor([1.    , 0.1573], grad=None)
+    """
     return _erfc(x), lambda g: g * (-_SLOPE * precise.exp(-x * x))
 
 
 @op
 @rounded_once
 def erfcx(x, /):
-    """e**(x * x) * erfc(x)."""
+    """e**(x * x) * erfc(x).
+
+    >>> lucid.special.erfcx(lucid.tensor([0.0, 100.0]))
+    Tensor([1.    , 0.0056], grad=None)
+    """
     y = _erfcx(x)
     return y, lambda g: g * (2 * x * y - _SLOPE)
 
@@ -163,7 +175,11 @@ def erfcx(x, /):
 @op
 @rounded_once
 def erfinv(x, /):
-    """The number whose error function is x."""
+    """The number whose error function is x; NaN where |x| > 1.
+
+    >>> lucid.erfinv(lucid.tensor([0.0, 0.5, 1.0]))
+    Tensor([0.    , 0.4769,    inf], grad=None)
+    """
     y = _erfinv(x)
     return y, lambda g: g * (precise.exp(y * y) / _SLOPE)
 
@@ -171,7 +187,11 @@ def erfinv(x, /):
 @op
 @rounded_once
 def ndtr(x, /):
-    """The normal distribution function: the probability of a number below x."""
+    """The normal distribution function: the probability of a number below x.
+
+    >>> lucid.special.ndtr(lucid.tensor([0.0, 1.96]))
+    Tensor([0.5  , 0.975], grad=None)
+    """
     density = lambda: precise.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)  # noqa: E731
     return 0.5 * _erfc(-x * math.sqrt(0.5)), lambda g: g * density()
 
@@ -179,13 +199,21 @@ def ndtr(x, /):
 @op
 @rounded_once
 def log_ndtr(x, /):
-    """The logarithm of `ndtr`, also where that is 0."""
+    """The logarithm of `ndtr`, also where that is 0.
+
+    >>> lucid.special.log_ndtr(lucid.tensor([0.0, -20.0]))
+    Tensor([  -0.6931, -203.9172], grad=None)
+    """
     return _log_ndtr(x), lambda g: g * _inverse_mills(x)
 
 
 @op
 @rounded_once
 def ndtri(x, /):
-    """The inverse of `ndtr`: the number that a normal one is below with probability x."""
+    """The inverse of `ndtr`: the number that a normal one is below with probability x.
+
+    >>> lucid.special.ndtri(lucid.tensor([0.5, 0.975]))
+    Tensor([0.  , 1.96], grad=None)
+    """
     y = _ndtri(x)
     return y, lambda g: g * (math.sqrt(2 * math.pi) * precise.exp(0.5 * y * y))

@@ -185,7 +185,11 @@ def lgamma(x, /):
 @op
 @rounded_once
 def digamma(x, /):
-    """The derivative of lgamma."""
+    """The derivative of lgamma.
+
+    >>> lucid.digamma(lucid.tensor([1.0, 2.0]))
+    Tensor([-0.5772,  0.4228], grad=None)
+    """
     return _polygamma(0)(x), lambda g: g * _polygamma(1)(x)
 
 
@@ -210,7 +214,11 @@ def polygamma(n, input):
 @op
 @rounded_once
 def mvlgamma(x, /, p):
-    """The logarithm of the multivariate gamma function of dimension p (Muirhead, 1982)."""
+    """The logarithm of the multivariate gamma function of dimension p (Muirhead, 1982).
+
+    >>> lucid.mvlgamma(lucid.tensor([2.0, 3.0]), 2)
+    Tensor([0.4516, 1.5502], grad=None)
+    """
     if p < 1:
         raise ValueError(f"mvlgamma expects a dimension p >= 1, got {p}")
     parts = x[..., None] - 0.5 * mx.arange(p).astype(x.dtype)

@@ -32,7 +32,11 @@ def igamma(input, other, /):
 @op(broadcasts=True)
 @rounded_once
 def igammac(input, other, /):
-    """Q(a, x) = 1 - P(a, x), see `igamma`; accurate where it is small."""
+    """Q(a, x) = 1 - P(a, x), see `igamma`; accurate where it is small.
+
+    >>> lucid.igammac(lucid.tensor([1.0]), lucid.tensor([2.0]))
+    Tensor([0.1353], grad=None)
+    """
     return _regularised(input, other, upper=True), _rule(input, other, -1)
 
 

@@ -269,7 +269,11 @@ _k1e: Callable = with_derivative(
 @op
 @rounded_once
 def i0(x, /):
-    """The modified Bessel function of the first kind of order 0."""
+    """I0, the modified Bessel function of the first kind of order 0.
+
+    >>> lucid.i0(lucid.tensor([0.0, 1.0]))
+    Tensor([1.    , 1.2661], grad=None)
+    """
     grown = lambda: precise.exp(mx.abs(x))  # noqa: E731
     return grown() * _i0e(x), lambda g: g * (grown() * _i1e(x))
 
@@ -277,7 +281,11 @@ def i0(x, /):
 @op
 @rounded_once
 def i0e(x, /):
-    """e**-|x| * i0(x)."""
+    """e**-|x| * i0(x).
+
+    >>> lucid.special.i0e(lucid.tensor([0.0, 100.0]))
+    Tensor([1.    , 0.0399], grad=None)
+    """
     y = _i0e(x)
     return y, lambda g: g * (_i1e(x) - mx.sign(x) * y)
 
@@ -285,7 +293,11 @@ def i0e(x, /):
 @op
 @rounded_once
 def i1(x, /):
-    """The modified Bessel function of the first kind of order 1."""
+    """I1, the modified Bessel function of the first kind of order 1.
+
+    >>> lucid.special.i1(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.5652], grad=None)
+    """
     grown = lambda: precise.exp(mx.abs(x))  # noqa: E731
     return grown() * _i1e(x), lambda g: g * (grown() * (_i0e(x) - _i1e_over(x)))
 
@@ -293,7 +305,11 @@ def i1(x, /):
 @op
 @rounded_once
 def i1e(x, /):
-    """e**-|x| * i1(x)."""
+    """e**-|x| * i1(x).
+
+    >>> lucid.special.i1e(lucid.tensor([0.0, 100.0]))
+    Tensor([0.    , 0.0397], grad=None)
+    """
     y = _i1e(x)
     return y, lambda g: g * (_i0e(x) - mx.sign(x) * y - _i1e_over(x))
 
@@ -301,7 +317,11 @@ def i1e(x, /):
 @op
 @rounded_once
 def modified_bessel_k0(x, /):
-    """The modified Bessel function of the second kind of order 0; NaN for negative x."""
+    """K0, the modified Bessel function of the second kind of order 0; NaN for negative x.
+
+    >>> lucid.special.modified_bessel_k0(lucid.tensor([0.0, 1.0]))
+    Tensor([  inf, 0.421], grad=None)
+    """
     fallen = lambda: precise.exp(-x)  # noqa: E731
     return fallen() * _k0e(x), lambda g: -g * (fallen() * _k1e(x))
 
@@ -309,7 +329,11 @@ def modified_bessel_k0(x, /):
 @op
 @rounded_once
 def modified_bessel_k1(x, /):
-    """The modified Bessel function of the second kind of order 1; NaN for negative x."""
+    """K1, the modified Bessel function of the second kind of order 1; NaN for negative x.
+
+    >>> lucid.special.modified_bessel_k1(lucid.tensor([0.0, 1.0]))
+    Tensor([   inf, 0.6019], grad=None)
+    """
     fallen = lambda: precise.exp(-x)  # noqa: E731
     return fallen() * _k1e(x), lambda g: -g * (fallen() * (_k0e(x) + _k1e(x) / x))
 
@@ -317,12 +341,20 @@ def modified_bessel_k1(x, /):
 @op
 @rounded_once
 def scaled_modified_bessel_k0(x, /):
-    """e**x times the modified Bessel function of the second kind of order 0."""
+    """e**x times the modified Bessel function of the second kind of order 0.
+
+    >>> lucid.special.scaled_modified_bessel_k0(lucid.tensor([1.0, 100.0]))
+    Tensor([1.1445, 0.1252], grad=None)
+    """
     return _k0e(x), lambda g: g * (_k0e(x) - _k1e(x))
 
 
 @op
 @rounded_once
 def scaled_modified_bessel_k1(x, /):
-    """e**x times the modified Bessel function of the second kind of order 1."""
+    """e**x times the modified Bessel function of the second kind of order 1.
+
+    >>> lucid.special.scaled_modified_bessel_k1(lucid.tensor([1.0, 100.0]))
+    Tensor([1.6362, 0.1258], grad=None)
+    """
     return _k1e(x), lambda g: g * (_k1e(x) * (1 - 1 / x) - _k0e(x))

@@ -96,8 +96,8 @@ def slacks(theirs: Sequence[torch.Tensor], wide: Sequence[torch.Tensor]) -> list
     """How far rounding may take each result from `wide`: SCATTER times as far as it takes torch's.
 
     That is relative to the largest element and over all results, those left out of which torch
-    has little right. A result that torch has quite otherwise in the wider dtype (other signs,
-    another order) says nothing: 0.
+    has little right. What torch has quite otherwise in the wider dtype (other signs, another
+    order) gives no room of its own.
     """
     found, common = [], 0.0
     for a, w in zip(theirs, wide, strict=True):
@@ -112,7 +112,7 @@ def slacks(theirs: Sequence[torch.Tensor], wide: Sequence[torch.Tensor]) -> list
             if off <= ROUNDING[a.dtype] * size:
                 common = max(common, off / size)
         else:
-            found.append((0.0, 0.0))
+            found.append((0.0, size))
     return [SCATTER * max(off, common * size) for off, size in found]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import lucid
-import lucid.nn.functional
+import lucid.nn
 
 
 class Unsupported(Exception):
@@ -52,7 +52,7 @@ def to_lucid(value, memo: dict[int, object]):
     if isinstance(value, torch.layout | torch.memory_format):
         return value  # positional: let the call refuse it
     if isinstance(value, torch.nn.Module):
-        raise Unsupported("a module of torch as an argument")
+        return _module(value)
     if callable(value) and (getattr(value, "__module__", None) or "").startswith("torch"):
         return getattr(lucid.nn.functional, value.__name__)  # an activation
     if isinstance(value, torch.Size):
@@ -67,6 +67,31 @@ def to_lucid(value, memo: dict[int, object]):
     if isinstance(value, tuple):
         return tuple(to_lucid(v, memo) for v in value)
     return value
+
+
+def _module(value: torch.nn.Module):
+    """lucid's module of the same class, with the same settings and state."""
+    settings = _transformer_layer(value) if hasattr(value, "self_attn") else {}
+    if repr(type(value)(**settings)) != repr(value):
+        raise Unsupported(f"{type(value).__name__} as an argument: its settings cannot be read")
+    module = getattr(lucid.nn, type(value).__name__)(**to_lucid(settings, {}))
+    module.load_state_dict(to_lucid(dict(value.state_dict()), {}))
+    return module.train(value.training)
+
+
+def _transformer_layer(layer) -> dict:
+    """The arguments that a TransformerEncoderLayer was made with."""
+    return {
+        "d_model": layer.self_attn.embed_dim,
+        "nhead": layer.self_attn.num_heads,
+        "dim_feedforward": layer.linear1.out_features,
+        "dropout": layer.dropout.p,
+        "activation": layer.activation,
+        "layer_norm_eps": layer.norm1.eps,
+        "batch_first": layer.self_attn.batch_first,
+        "norm_first": layer.norm_first,
+        "bias": layer.linear1.bias is not None,
+    }
 
 
 def _device(device: torch.device) -> str:

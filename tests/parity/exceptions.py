@@ -70,6 +70,14 @@ RULES = [
         dtypes=("bfloat16",),
     ),
     Rule(
+        "one unit of ReLU gets -0.0005 in float32 and 0.0007 in torch's bfloat16: rounding decides "
+        "whether a gradient passes",
+        entries=r"nn\.TransformerEncoder",
+        cases=("gradients",),
+        dtypes=("bfloat16",),
+        when=lambda built: _is_first_norm_without_bias(built.args[0]),
+    ),
+    Rule(
         "errors about memory that tensors share: arrays share none",
         cases=("errors",),
         message="unsupported operation: (some elements|more than one element)",
@@ -143,6 +151,11 @@ RULES = [
         when=lambda sample: sample.input.dtype != sample.args[0].dtype,
     ),
 ]
+
+
+def _is_first_norm_without_bias(layer: torch.nn.Module) -> bool:
+    return layer.norm_first and layer.self_attn.batch_first and layer.linear1.bias is None
+
 
 # Not called by keyword: operators, and where torch documents other names than it takes.
 NO_KEYWORDS = re.compile(

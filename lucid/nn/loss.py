@@ -52,7 +52,12 @@ class Loss(Module):
 
 
 class MSELoss(Loss):
-    """`mse_loss`."""
+    """`mse_loss`: (input - target)**2, for tensors of one shape.
+
+    >>> import lucid
+    >>> lucid.nn.MSELoss()(lucid.tensor([1.0, 3.0]), lucid.zeros(2))
+    Tensor(5., grad=None)
+    """
 
     function = staticmethod(mse_loss)
 
@@ -61,7 +66,12 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """`l1_loss`."""
+    """`l1_loss`: |input - target|, for tensors of one shape.
+
+    >>> import lucid
+    >>> lucid.nn.L1Loss(reduction="sum")(lucid.tensor([1.0, -3.0]), lucid.zeros(2))
+    Tensor(4., grad=None)
+    """
 
     function = staticmethod(l1_loss)
 
@@ -70,7 +80,12 @@ class L1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """`huber_loss`."""
+    """`huber_loss`: squares up to an error of delta, beyond it straight lines.
+
+    >>> import lucid
+    >>> lucid.nn.HuberLoss(delta=2.0)(lucid.tensor([5.0]), lucid.zeros(1))
+    Tensor(8., grad=None)
+    """
 
     function, settings = staticmethod(huber_loss), ("delta",)
 
@@ -80,7 +95,12 @@ class HuberLoss(Loss):
 
 
 class SmoothL1Loss(Loss):
-    """`smooth_l1_loss`."""
+    """`smooth_l1_loss`: `HuberLoss` divided by its delta, which is called beta.
+
+    >>> import lucid
+    >>> lucid.nn.SmoothL1Loss(beta=2.0)(lucid.tensor([5.0]), lucid.zeros(1))
+    Tensor(4., grad=None)
+    """
 
     function, settings = staticmethod(smooth_l1_loss), ("beta",)
 
@@ -89,7 +109,12 @@ class SmoothL1Loss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """`poisson_nll_loss`."""
+    """`poisson_nll_loss`: counts `target` under rates whose logarithm is the input.
+
+    >>> import lucid
+    >>> lucid.nn.PoissonNLLLoss()(lucid.tensor([0.0]), lucid.tensor([3.0]))
+    Tensor(1., grad=None)
+    """
 
     function, settings = staticmethod(poisson_nll_loss), ("log_input", "full", "eps")
 
@@ -105,7 +130,13 @@ class PoissonNLLLoss(Loss):
 
 
 class GaussianNLLLoss(Loss):
-    """`gaussian_nll_loss`."""
+    """`gaussian_nll_loss`: called with the means, the targets and the variances.
+
+    >>> import lucid
+    >>> mean, target, var = lucid.zeros(4, 3), lucid.ones(4, 3), lucid.ones(4, 1)
+    >>> lucid.nn.GaussianNLLLoss()(mean, target, var)
+    Tensor(0.5, grad=None)
+    """
 
     function, settings = staticmethod(gaussian_nll_loss), ("full", "eps")
 
@@ -114,7 +145,12 @@ class GaussianNLLLoss(Loss):
 
 
 class BCELoss(Loss):
-    """`binary_cross_entropy`; the weight is a buffer."""
+    """`binary_cross_entropy` of probabilities; the weight is a buffer.
+
+    >>> import lucid
+    >>> lucid.nn.BCELoss()(lucid.tensor([0.5]), lucid.tensor([1.0]))
+    Tensor(0.6931, grad=None)
+    """
 
     function, settings = staticmethod(binary_cross_entropy), ("weight",)
 
@@ -123,7 +159,12 @@ class BCELoss(Loss):
 
 
 class BCEWithLogitsLoss(Loss):
-    """`binary_cross_entropy_with_logits`; the weights are buffers."""
+    """`binary_cross_entropy_with_logits`; the weights are buffers.
+
+    >>> import lucid
+    >>> lucid.nn.BCEWithLogitsLoss()(lucid.tensor([0.0]), lucid.tensor([1.0]))
+    Tensor(0.6931, grad=None)
+    """
 
     function = staticmethod(binary_cross_entropy_with_logits)
     settings = ("weight", "pos_weight")
@@ -139,7 +180,12 @@ class BCEWithLogitsLoss(Loss):
 
 
 class SoftMarginLoss(Loss):
-    """`soft_margin_loss`."""
+    """`soft_margin_loss`: log(1 + exp(-target * input)) for targets of -1 or 1.
+
+    >>> import lucid
+    >>> lucid.nn.SoftMarginLoss()(lucid.tensor([0.0]), lucid.tensor([-1.0]))
+    Tensor(0.6931, grad=None)
+    """
 
     function = staticmethod(soft_margin_loss)
 
@@ -148,7 +194,12 @@ class SoftMarginLoss(Loss):
 
 
 class MultiLabelSoftMarginLoss(Loss):
-    """`multilabel_soft_margin_loss`; the weight is a buffer."""
+    """`multilabel_soft_margin_loss` of logits (..., C); the weight, (C,), is a buffer.
+
+    >>> import lucid
+    >>> lucid.nn.MultiLabelSoftMarginLoss()(lucid.zeros(4, 3), lucid.ones(4, 3))
+    Tensor(0.6931, grad=None)
+    """
 
     function, settings = staticmethod(multilabel_soft_margin_loss), ("weight",)
 
@@ -157,7 +208,13 @@ class MultiLabelSoftMarginLoss(Loss):
 
 
 class KLDivLoss(Loss):
-    """`kl_div`."""
+    """`kl_div` of log-probabilities; reduction="batchmean" is the divergence.
+
+    >>> import lucid
+    >>> q, p = lucid.tensor([[0.5, 0.5]]), lucid.tensor([[1.0, 0.0]])
+    >>> lucid.nn.KLDivLoss(reduction="batchmean")(q.log(), p)
+    Tensor(0.6931, grad=None)
+    """
 
     function, settings = staticmethod(kl_div), ("log_target",)
     reductions = ("mean", "batchmean", "sum", "none")
@@ -167,7 +224,12 @@ class KLDivLoss(Loss):
 
 
 class NLLLoss(Loss):
-    """`nll_loss`; the weight is a buffer."""
+    """`nll_loss` of log-probabilities (N, C, ...); the weight is a buffer.
+
+    >>> import lucid
+    >>> lucid.nn.NLLLoss()(lucid.tensor([[-1.0, -2.0]]), lucid.tensor([1]))
+    Tensor(2., grad=None)
+    """
 
     function, settings = staticmethod(nll_loss), ("weight", "ignore_index")
 

@@ -18,7 +18,12 @@ from lucid.tensor import Tensor
 
 
 class HingeEmbeddingLoss(Loss):
-    """`hinge_embedding_loss`."""
+    """`hinge_embedding_loss` of distances, and targets of 1 (near) or -1 (far).
+
+    >>> import lucid
+    >>> lucid.nn.HingeEmbeddingLoss(margin=2.0)(lucid.tensor([0.5]), lucid.tensor([-1]))
+    Tensor(1.5, grad=None)
+    """
 
     function, settings = staticmethod(hinge_embedding_loss), ("margin",)
 
@@ -27,7 +32,13 @@ class HingeEmbeddingLoss(Loss):
 
 
 class MarginRankingLoss(Loss):
-    """`margin_ranking_loss`."""
+    """`margin_ranking_loss`: a target of 1 wants the first input above the second, -1 below.
+
+    >>> import lucid
+    >>> a, b = lucid.tensor([1.0]), lucid.tensor([2.0])
+    >>> lucid.nn.MarginRankingLoss(margin=0.5)(a, b, lucid.tensor([1]))
+    Tensor(1.5, grad=None)
+    """
 
     function, settings = staticmethod(margin_ranking_loss), ("margin",)
 
@@ -36,7 +47,13 @@ class MarginRankingLoss(Loss):
 
 
 class CosineEmbeddingLoss(Loss):
-    """`cosine_embedding_loss`."""
+    """`cosine_embedding_loss` of pairs (N, D), and targets (N,) of 1 (alike) or -1.
+
+    >>> import lucid
+    >>> a, b = lucid.tensor([[1.0, 0.0]]), lucid.tensor([[3.0, 4.0]])
+    >>> lucid.nn.CosineEmbeddingLoss()(a, b, lucid.tensor([-1]))
+    Tensor(0.6, grad=None)
+    """
 
     function, settings = staticmethod(cosine_embedding_loss), ("margin",)
 
@@ -45,7 +62,13 @@ class CosineEmbeddingLoss(Loss):
 
 
 class TripletMarginLoss(Loss):
-    """`triplet_margin_loss`."""
+    """`triplet_margin_loss` of an anchor, a positive and a negative, each (N, D) or (D,).
+
+    >>> import lucid
+    >>> a, near, far = (lucid.tensor([[x]]) for x in (0.0, 1.0, 1.5))
+    >>> lucid.nn.TripletMarginLoss(margin=1.0)(a, near, far)
+    Tensor(0.5, grad=None)
+    """
 
     function, settings = staticmethod(triplet_margin_loss), ("margin", "p", "eps", "swap")
 
@@ -62,7 +85,14 @@ class TripletMarginLoss(Loss):
 
 
 class TripletMarginWithDistanceLoss(Loss):
-    """`triplet_margin_with_distance_loss`."""
+    """`triplet_margin_with_distance_loss`: `TripletMarginLoss` with a distance of your own.
+
+    >>> import lucid
+    >>> a, near, far = (lucid.tensor([x]) for x in (0.0, 1.0, 1.5))
+    >>> distance = lambda x, y: (x - y).abs()
+    >>> lucid.nn.TripletMarginWithDistanceLoss(distance_function=distance)(a, near, far)
+    Tensor(0.5, grad=None)
+    """
 
     function = staticmethod(triplet_margin_with_distance_loss)
     settings = ("distance_function", "margin", "swap")
@@ -79,7 +109,12 @@ class TripletMarginWithDistanceLoss(Loss):
 
 
 class MultiMarginLoss(Loss):
-    """`multi_margin_loss`; the weight is a buffer."""
+    """`multi_margin_loss` of scores (N, C) and classes (N,); the weight, (C,), is a buffer.
+
+    >>> import lucid
+    >>> lucid.nn.MultiMarginLoss()(lucid.tensor([[0.5, 0.25]]), lucid.tensor([0]))
+    Tensor(0.375, grad=None)
+    """
 
     function, settings = staticmethod(multi_margin_loss), ("p", "margin", "weight")
 
@@ -95,7 +130,12 @@ class MultiMarginLoss(Loss):
 
 
 class MultiLabelMarginLoss(Loss):
-    """`multilabel_margin_loss`."""
+    """`multilabel_margin_loss` of scores (N, C), and the classes that apply, then -1.
+
+    >>> import lucid
+    >>> lucid.nn.MultiLabelMarginLoss()(lucid.tensor([0.5, 0.25, 1.0]), lucid.tensor([2, -1, 0]))
+    Tensor(0.25, grad=None)
+    """
 
     function = staticmethod(multilabel_margin_loss)
 

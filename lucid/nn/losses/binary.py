@@ -18,8 +18,16 @@ def binary_cross_entropy(
 
     The logarithms are at least -100. `binary_cross_entropy_with_logits` is more precise.
 
+    Shapes: input and target of one shape; weight broadcasts against them.
+
     Raises:
-        ValueError: probabilities outside 0 to 1, where looking waits for no GPU, or in debug mode.
+        ValueError: probabilities outside 0 to 1, where looking waits for no GPU, or in debug mode;
+            shapes that differ; an unknown reduction.
+
+    >>> import lucid
+    >>> p = lucid.tensor([0.5, 0.5])
+    >>> lucid.nn.functional.binary_cross_entropy(p, lucid.tensor([0.0, 1.0]))
+    Tensor(0.6931, grad=None)
     """
     name = "binary_cross_entropy"
     check_pair(name, input, target)
@@ -49,6 +57,14 @@ def binary_cross_entropy_with_logits(
         input: logits x.
         target: probabilities t, of the shape of input.
         weight, pos_weight: broadcast against input.
+
+    Raises:
+        ValueError: shapes that differ; an unknown reduction.
+
+    >>> import lucid
+    >>> x, t = lucid.tensor([0.0, 100.0]), lucid.tensor([1.0, 1.0])
+    >>> lucid.nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+    Tensor([0.6931, 0.    ], grad=None)
     """
     name = "binary_cross_entropy_with_logits"
     check_pair(name, input, target)
@@ -59,7 +75,18 @@ def binary_cross_entropy_with_logits(
 
 @autocasts
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """log(1 + exp(-target * input)) for targets of -1 or 1."""
+    """log(1 + exp(-target * input)) for targets of -1 or 1.
+
+    Shapes: input and target broadcast.
+
+    Raises:
+        ValueError: an unknown reduction.
+
+    >>> import lucid
+    >>> x, t = lucid.tensor([0.0, 2.0]), lucid.tensor([1.0, -1.0])
+    >>> lucid.nn.functional.soft_margin_loss(x, t, reduction="none")
+    Tensor([0.6931, 2.1269], grad=None)
+    """
     check_tensors("soft_margin_loss", input, target)
     return reduced("soft_margin_loss", ops.softplus(-target * input), reduction)
 
@@ -73,6 +100,14 @@ def multilabel_soft_margin_loss(
     Args:
         target: 0 or 1 for each class, of the shape of input, (..., C).
         weight: (C,), a factor for each class.
+
+    Raises:
+        ValueError: shapes that differ; an unknown reduction.
+
+    >>> import lucid
+    >>> x, t = lucid.tensor([[100.0, -100.0]]), lucid.tensor([[1.0, 1.0]])
+    >>> lucid.nn.functional.multilabel_soft_margin_loss(x, t)
+    Tensor(50., grad=None)
     """
     name = "multilabel_soft_margin_loss"
     check_pair(name, input, target)
@@ -92,6 +127,14 @@ def kl_div(
         target: probabilities, or log-probabilities with `log_target`.
         reduction: "batchmean" is the divergence: the sum divided by the first dimension. "mean"
             divides by the number of elements.
+
+    Raises:
+        ValueError: an unknown reduction.
+
+    >>> import lucid
+    >>> q, p = lucid.tensor([[0.5, 0.5]]), lucid.tensor([[1.0, 0.0]])
+    >>> lucid.nn.functional.kl_div(q.log(), p, reduction="batchmean")
+    Tensor(0.6931, grad=None)
     """
     check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
     check_tensors("kl_div", input, target)

@@ -88,7 +88,20 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """-input at the target class, for log-probabilities input. Arguments as `cross_entropy`."""
+    """-input at the target class, for log-probabilities input. Arguments as `cross_entropy`.
+
+    Shapes: input (N, C), (N, C, L, ...) or (C,); target without the C, of ints.
+
+    Raises:
+        IndexError: a target class outside 0 to C - 1.
+        ValueError: shapes that do not agree; an unknown reduction.
+        TypeError: targets that are no ints.
+
+    >>> import lucid
+    >>> logp = lucid.tensor([[-1.0, -2.0], [-3.0, -4.0]])
+    >>> lucid.nn.functional.nll_loss(logp, lucid.tensor([0, 1]), reduction="none")
+    Tensor([1., 4.], grad=None)
+    """
     axis = _class_axis("nll_loss", input, target, weight)
     with on_device(input.device):
         spread, weights = _index_targets("nll_loss", input, target, weight, ignore_index, axis)

@@ -18,7 +18,18 @@ from lucid.tensor import Tensor
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
-    """The input, a distance, where the target is 1; max(0, margin - input) where it is -1."""
+    """The input, a distance, where the target is 1; max(0, margin - input) where it is -1.
+
+    Shapes: input and target broadcast.
+
+    Raises:
+        ValueError: an unknown reduction.
+
+    >>> import lucid
+    >>> d, t = lucid.tensor([0.25, 0.25]), lucid.tensor([1, -1])
+    >>> lucid.nn.functional.hinge_embedding_loss(d, t, reduction="none").tolist()
+    [0.25, 0.75]
+    """
     check_tensors("hinge_embedding_loss", input, target)
     near = ops.where(target != -1, input, 0.0)
     far = ops.where(target != 1, ops.clamp(margin - input, min=0), 0.0)
@@ -29,7 +40,18 @@ def hinge_embedding_loss(
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, *, reduction: str = "mean"
 ) -> Tensor:
-    """max(0, margin - target * (input1 - input2)): a target of 1 wants input1 above input2."""
+    """max(0, margin - target * (input1 - input2)): a target of 1 wants input1 above input2.
+
+    Shapes: all of the same number of dimensions; they broadcast.
+
+    Raises:
+        ValueError: other numbers of dimensions; an unknown reduction.
+
+    >>> import lucid
+    >>> a, b, t = lucid.tensor([2.0, 2.0]), lucid.tensor([1.0, 1.0]), lucid.tensor([1, -1])
+    >>> lucid.nn.functional.margin_ranking_loss(a, b, t, reduction="none").tolist()
+    [0.0, 1.0]
+    """
     name = "margin_ranking_loss"
     check_tensors(name, input1, input2, target)
     if not input1.ndim == input2.ndim == target.ndim:
@@ -47,6 +69,14 @@ def cosine_embedding_loss(
     """1 - cos(input1, input2) where the target is 1, max(0, cos - margin) where it is -1.
 
     Shapes: inputs (N, D) and target (N,), or (D,) and ().
+
+    Raises:
+        ValueError: other numbers of dimensions; an unknown reduction.
+
+    >>> import lucid
+    >>> a, b = lucid.tensor([[1.0, 0.0]]), lucid.tensor([[3.0, 4.0]])
+    >>> lucid.nn.functional.cosine_embedding_loss(a, b, lucid.tensor([1]))
+    Tensor(0.4, grad=None)
     """
     name = "cosine_embedding_loss"
     check_tensors(name, input1, input2, target)
@@ -76,9 +106,19 @@ def triplet_margin_loss(
 ) -> Tensor:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin) for the p-norm distance d.
 
+    Shapes: all (N, D), or (D,); the distances are `pairwise_distance`.
+
     Args:
         swap: take the smaller of d(anchor, negative) and d(positive, negative) (Balntas et al.,
             2016).
+
+    Raises:
+        ValueError: a margin not above 0; other numbers of dimensions; an unknown reduction.
+
+    >>> import lucid
+    >>> a, near, far = (lucid.tensor([[x]]) for x in (0.0, 1.0, 1.5))
+    >>> lucid.nn.functional.triplet_margin_loss(a, near, far)
+    Tensor(0.5, grad=None)
     """
     return triplet_margin_with_distance_loss(
         anchor,
@@ -102,7 +142,20 @@ def triplet_margin_with_distance_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """`triplet_margin_loss` with a distance of your own; None: `pairwise_distance`."""
+    """`triplet_margin_loss` with a distance of your own; None: `pairwise_distance`.
+
+    Shapes: whatever the distance takes, all of the same number of dimensions.
+
+    Raises:
+        ValueError: a margin not above 0; other numbers of dimensions; an unknown reduction.
+
+    >>> import lucid
+    >>> a, near, far = (lucid.tensor([x]) for x in (0.0, 1.0, 1.5))
+    >>> lucid.nn.functional.triplet_margin_with_distance_loss(
+    ...     a, near, far, distance_function=lambda x, y: (x - y).abs()
+    ... )
+    Tensor(0.5, grad=None)
+    """
     name = "triplet_margin_loss"
     check_tensors(name, anchor, positive, negative)
     if margin <= 0:
@@ -131,11 +184,22 @@ def multi_margin_loss(
 ) -> Tensor:
     """mean over the classes c other than the target t of max(0, margin - x[t] + x[c])**p.
 
+    The mean divides by C, the target's class counting as 0.
+
     Shapes: input (N, C) and target (N,) of ints, or (C,) and ().
 
     Args:
         p: 1 or 2.
         weight: (C,), a factor for the target's class.
+
+    Raises:
+        IndexError: a target class outside 0 to C - 1.
+        ValueError: shapes that do not agree; another p; an unknown reduction.
+
+    >>> import lucid
+    >>> x = lucid.tensor([[0.5, 0.25]])
+    >>> lucid.nn.functional.multi_margin_loss(x, lucid.tensor([0]))
+    Tensor(0.375, grad=None)
     """
     name = "multi_margin_loss"
     check_tensors(name, input, target)
@@ -165,6 +229,15 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     """sum over targets t and other classes c of max(0, 1 - (x[t] - x[c])), divided by C.
 
     Shapes: input (N, C) or (C,); target the same, of ints: the classes that apply, then -1.
+
+    Raises:
+        IndexError: a target class outside -1 to C - 1.
+        ValueError: shapes that differ; an unknown reduction.
+
+    >>> import lucid
+    >>> x = lucid.tensor([0.5, 0.25, 1.0])
+    >>> lucid.nn.functional.multilabel_margin_loss(x, lucid.tensor([2, -1, 0]))
+    Tensor(0.25, grad=None)
     """
     name = "multilabel_margin_loss"
     check_tensors(name, input, target)

@@ -31,7 +31,17 @@ def mse_loss(
 def l1_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
-    """|input - target|; with a weight of the same shape the mean is the weighted one."""
+    """|input - target|; with a weight of the same shape the mean is the weighted one.
+
+    Shapes: input, target and weight alike.
+
+    Raises:
+        ValueError: shapes that differ; an unknown reduction.
+
+    >>> import lucid
+    >>> lucid.nn.functional.l1_loss(lucid.tensor([1.0, -3.0]), lucid.zeros(2))
+    Tensor(2., grad=None)
+    """
     check_pair("l1_loss", input, target)
     return _weighted("l1_loss", ops.abs(input - target), weight, reduction, None)
 
@@ -55,7 +65,18 @@ def huber_loss(
     delta: float = 1.0,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = input - target."""
+    """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2); d = input - target (Huber, 1964).
+
+    Shapes: input, target and weight alike.
+
+    Raises:
+        ValueError: shapes that differ; delta not above 0; an unknown reduction.
+
+    >>> import lucid
+    >>> x = lucid.tensor([1.0, 5.0])
+    >>> lucid.nn.functional.huber_loss(x, lucid.zeros(2), reduction="none", delta=2.0)
+    Tensor([0.5, 8. ], grad=None)
+    """
     check_pair("huber_loss", input, target)
     check_delta("huber_loss", delta)
     losses = loss.huber(input, target, delta=delta)
@@ -74,7 +95,20 @@ def check_delta(name: str, delta: Any) -> None:
 def smooth_l1_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
-    """d**2 / (2 * beta) where |d| < beta, else |d| - beta / 2; d = input - target."""
+    """d**2 / (2 * beta) where |d| < beta, else |d| - beta / 2; d = input - target.
+
+    From "Fast R-CNN" (Girshick, 2015). A beta of 0 gives `l1_loss`.
+
+    Shapes: input and target alike.
+
+    Raises:
+        ValueError: shapes that differ; beta below 0; an unknown reduction.
+
+    >>> import lucid
+    >>> x = lucid.tensor([1.0, 5.0])
+    >>> lucid.nn.functional.smooth_l1_loss(x, lucid.zeros(2), reduction="none", beta=2.0)
+    Tensor([0.25, 4.  ], grad=None)
+    """
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     check_pair("smooth_l1_loss", input, target)
@@ -99,7 +133,15 @@ def poisson_nll_loss(
     exp(input) - target * input for `log_input`, else input - target * log(input + eps).
 
     Args:
+        input: the rate, or its logarithm; broadcasts with target.
         full: add Stirling's approximation of log(target!) where the target is above 1.
+
+    Raises:
+        ValueError: an unknown reduction.
+
+    >>> import lucid
+    >>> lucid.nn.functional.poisson_nll_loss(lucid.tensor([0.0]), lucid.tensor([3.0]))
+    Tensor(1., grad=None)
     """
     check_tensors("poisson_nll_loss", input, target)
     rate, log_rate = (ops.exp(input), input) if log_input else (input, ops.log(input + eps))
@@ -122,7 +164,7 @@ def gaussian_nll_loss(
     *,
     reduction: str = "mean",
 ) -> Tensor:
-    """(log(var) + (input - target)**2 / var) / 2, var being at least eps.
+    """(log(var) + (input - target)**2 / var) / 2, var being at least eps (Nix and Weigend, 1994).
 
     Args:
         var: the variances: of the shape of input, or without its last dimension, or with 1 in
@@ -132,6 +174,11 @@ def gaussian_nll_loss(
 
     Raises:
         ValueError: a variance below 0, or of another shape.
+
+    >>> import lucid
+    >>> x, target = lucid.zeros(2), lucid.tensor([1.0, 3.0])
+    >>> lucid.nn.functional.gaussian_nll_loss(x, target, var=1.0)
+    Tensor(2.5, grad=None)
     """
     name = "gaussian_nll_loss"
     check_tensors(name, input, target)

@@ -13,16 +13,12 @@ from lucid.nn.activation import (
     Hardtanh,
     LeakyReLU,
     LogSigmoid,
-    LogSoftmax,
     Mish,
     ReLU,
     ReLU6,
     RReLU,
     Sigmoid,
     SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
     Softplus,
     Softshrink,
     Softsign,
@@ -133,6 +129,7 @@ from lucid.nn.pool import (
     MaxUnpool1d,
     MaxUnpool2d,
 )
+from lucid.nn.probabilities import LogSoftmax, Softmax, Softmax2d, Softmin
 from lucid.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lucid.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from lucid.nn.resampling import (

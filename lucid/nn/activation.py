@@ -7,7 +7,6 @@ from typing import Any
 from lucid import ops
 from lucid.nn.applied import Applied
 from lucid.ops import activation as functions
-from lucid.ops.probabilities import log_softmax, softmax, softmin
 from lucid.tensor import Tensor
 
 
@@ -30,7 +29,15 @@ class _Activation(Applied):
 
 
 class ReLU(_Activation):
-    """max(x, 0)."""
+    """`nn.functional.relu`: max(x, 0), element by element.
+
+    Args:
+        inplace: bind the input to the result, too.
+
+    >>> import lucid
+    >>> lucid.nn.ReLU()(lucid.tensor([-1.0, 2.0]))
+    Tensor([0., 2.], grad=None)
+    """
 
     function = staticmethod(functions.relu)
 
@@ -39,37 +46,69 @@ class ReLU(_Activation):
 
 
 class ReLU6(ReLU):
-    """x limited to [0, 6]."""
+    """`nn.functional.relu6`: x limited to [0, 6], element by element.
+
+    >>> import lucid
+    >>> lucid.nn.ReLU6()(lucid.tensor([-1.0, 2.0, 9.0]))
+    Tensor([0., 2., 6.], grad=None)
+    """
 
     function = staticmethod(functions.relu6)
 
 
 class SELU(ReLU):
-    """The self-normalising ELU (Klambauer et al., 2017)."""
+    """The self-normalising ELU, element by element (Klambauer et al., 2017).
+
+    1.0507 * x where positive, else 1.7581 * (e**x - 1): keeps mean 0 and variance 1.
+
+    >>> import lucid
+    >>> lucid.nn.SELU()(lucid.tensor([-100.0, 1.0]))
+    Tensor([-1.7581,  1.0507], grad=None)
+    """
 
     function = staticmethod(functions.selu)
 
 
 class SiLU(ReLU):
-    """x * sigmoid(x)."""
+    """x * sigmoid(x), element by element; also called swish (Ramachandran et al., 2017).
+
+    >>> import lucid
+    >>> lucid.nn.SiLU()(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.7311], grad=None)
+    """
 
     function = staticmethod(functions.silu)
 
 
 class Mish(ReLU):
-    """x * tanh(softplus(x))."""
+    """x * tanh(softplus(x)), element by element (Misra, 2019).
+
+    >>> import lucid
+    >>> lucid.nn.Mish()(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.8651], grad=None)
+    """
 
     function = staticmethod(functions.mish)
 
 
 class Hardsigmoid(ReLU):
-    """x / 6 + 1 / 2, limited to [0, 1]."""
+    """x / 6 + 1 / 2, limited to [0, 1], element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Hardsigmoid()(lucid.tensor([-3.0, 0.0, 3.0]))
+    Tensor([0. , 0.5, 1. ], grad=None)
+    """
 
     function = staticmethod(functions.hardsigmoid)
 
 
 class Hardswish(ReLU):
-    """x * hardsigmoid(x)."""
+    """x * hardsigmoid(x), element by element (Howard et al., 2019).
+
+    >>> import lucid
+    >>> lucid.nn.Hardswish()(lucid.tensor([0.0, 1.5, 3.0]))
+    Tensor([0.   , 1.125, 3.   ], grad=None)
+    """
 
     function = staticmethod(functions.hardswish)
 
@@ -80,52 +119,70 @@ class _Plain(_Activation):
 
 
 class Sigmoid(_Plain):
-    """1 / (1 + e**-x)."""
+    """1 / (1 + e**-x), element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Sigmoid()(lucid.zeros(1))
+    Tensor([0.5], grad=None)
+    """
 
     function = staticmethod(ops.sigmoid)
 
 
 class LogSigmoid(_Plain):
-    """log(sigmoid(x))."""
+    """log(sigmoid(x)), element by element, without underflow.
+
+    >>> import lucid
+    >>> lucid.nn.LogSigmoid()(lucid.tensor([-1000.0]))
+    Tensor([-1000.], grad=None)
+    """
 
     function = staticmethod(functions.logsigmoid)
 
 
 class Tanh(_Plain):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Tanh()(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.7616], grad=None)
+    """
 
     function = staticmethod(ops.tanh)
 
 
 class Tanhshrink(_Plain):
-    """x - tanh(x)."""
+    """x - tanh(x), element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Tanhshrink()(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.2384], grad=None)
+    """
 
     function = staticmethod(functions.tanhshrink)
 
 
 class Softsign(_Plain):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|), element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Softsign()(lucid.tensor([-1.0, 3.0]))
+    Tensor([-0.5 ,  0.75], grad=None)
+    """
 
     function = staticmethod(functions.softsign)
-
-
-class Softmax2d(_Plain):
-    """`Softmax` over the channels of (N, C, H, W) or (C, H, W)."""
-
-    @staticmethod
-    def function(x: Tensor) -> Tensor:
-        if x.ndim not in (3, 4):
-            raise ValueError(
-                f"Softmax2d expects x of shape (N, C, H, W) or (C, H, W), got {x.shape}"
-            )
-        return softmax(x, -3)
 
 
 # With settings -----------------------------------------------------------------------------------
 
 
 class LeakyReLU(_Activation):
-    """x where positive, else negative_slope * x."""
+    """x where positive, else negative_slope * x, element by element.
+
+    >>> import lucid
+    >>> lucid.nn.LeakyReLU(0.5)(lucid.tensor([-4.0, 4.0]))
+    Tensor([-2.,  4.], grad=None)
+    """
 
     function = staticmethod(functions.leaky_relu)
 
@@ -135,7 +192,15 @@ class LeakyReLU(_Activation):
 
 class RReLU(_Activation):
     """x where positive, else x times a slope: in training drawn for each element from [lower,
-    upper], in evaluation the middle of it (Xu et al., 2015)."""
+    upper], in evaluation the middle of it (Xu et al., 2015).
+
+    Raises:
+        ValueError: at the call, lower above upper.
+
+    >>> import lucid
+    >>> lucid.nn.RReLU(0.25, 0.75).eval()(lucid.tensor([-4.0, 4.0]))
+    Tensor([-2.,  4.], grad=None)
+    """
 
     function = staticmethod(functions.rrelu)
 
@@ -148,7 +213,12 @@ class RReLU(_Activation):
 
 
 class Threshold(_Activation):
-    """x where above the threshold, else `value`."""
+    """x where above the threshold, else `value`, element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Threshold(1.0, -5.0)(lucid.tensor([1.0, 2.0]))
+    Tensor([-5.,  2.], grad=None)
+    """
 
     function = staticmethod(functions.threshold)
 
@@ -157,7 +227,15 @@ class Threshold(_Activation):
 
 
 class Hardtanh(_Activation):
-    """x limited to [min_val, max_val]."""
+    """x limited to [min_val, max_val], element by element; no gradient at the ends.
+
+    Raises:
+        ValueError: min_val not below max_val.
+
+    >>> import lucid
+    >>> lucid.nn.Hardtanh()(lucid.tensor([-3.0, 0.5]))
+    Tensor([-1. ,  0.5], grad=None)
+    """
 
     function = staticmethod(functions.hardtanh)
 
@@ -168,7 +246,12 @@ class Hardtanh(_Activation):
 
 
 class Hardshrink(_Activation):
-    """x, and 0 where |x| <= lambd."""
+    """x, and 0 where |x| <= lambd, element by element.
+
+    >>> import lucid
+    >>> lucid.nn.Hardshrink(1.0)(lucid.tensor([-3.0, 0.5]))
+    Tensor([-3.,  0.], grad=None)
+    """
 
     function = staticmethod(functions.hardshrink)
 
@@ -177,7 +260,15 @@ class Hardshrink(_Activation):
 
 
 class Softshrink(_Activation):
-    """x moved towards 0 by lambd, and 0 where |x| <= lambd."""
+    """x moved towards 0 by lambd, and 0 where |x| <= lambd.
+
+    Raises:
+        ValueError: at the call, lambd below 0.
+
+    >>> import lucid
+    >>> lucid.nn.Softshrink(1.0)(lucid.tensor([-3.0, 0.5]))
+    Tensor([-2.,  0.], grad=None)
+    """
 
     function = staticmethod(functions.softshrink)
 
@@ -186,7 +277,12 @@ class Softshrink(_Activation):
 
 
 class ELU(_Activation):
-    """x where positive, else alpha * (e**x - 1)."""
+    """x where positive, else alpha * (e**x - 1), element by element (Clevert et al., 2016).
+
+    >>> import lucid
+    >>> lucid.nn.ELU(2.0)(lucid.tensor([-100.0, 1.0]))
+    Tensor([-2.,  1.], grad=None)
+    """
 
     function = staticmethod(functions.elu)
 
@@ -195,13 +291,32 @@ class ELU(_Activation):
 
 
 class CELU(ELU):
-    """x where positive, else alpha * (e**(x / alpha) - 1)."""
+    """x where positive, else alpha * (e**(x / alpha) - 1), element by element (Barron, 2017).
+
+    Raises:
+        ZeroDivisionError: at the call, an alpha of 0.
+
+    >>> import lucid
+    >>> lucid.nn.CELU(2.0)(lucid.tensor([-100.0, 1.0]))
+    Tensor([-2.,  1.], grad=None)
+    """
 
     function = staticmethod(functions.celu)
 
 
 class GELU(_Activation):
-    """x * Phi(x); `approximate` is "none" or "tanh"."""
+    """x * Phi(x), Phi the normal distribution (Hendrycks and Gimpel, 2016).
+
+    Args:
+        approximate: "none" for the error function, or "tanh" for its approximation.
+
+    Raises:
+        ValueError: at the call, another `approximate`.
+
+    >>> import lucid
+    >>> lucid.nn.GELU()(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.8413], grad=None)
+    """
 
     function = staticmethod(functions.gelu)
 
@@ -210,7 +325,12 @@ class GELU(_Activation):
 
 
 class Softplus(_Activation):
-    """log(1 + e**(beta * x)) / beta."""
+    """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold.
+
+    >>> import lucid
+    >>> lucid.nn.Softplus()(lucid.tensor([0.0, 50.0]))
+    Tensor([ 0.6931, 50.    ], grad=None)
+    """
 
     function = staticmethod(functions.softplus)
 
@@ -219,30 +339,19 @@ class Softplus(_Activation):
 
 
 class GLU(_Activation):
-    """a * sigmoid(b) for the two halves of x along `dim`."""
+    """a * sigmoid(b) for the two halves of x along `dim` (Dauphin et al., 2017).
+
+    Shapes: (..., 2C, ...) -> (..., C, ...).
+
+    Raises:
+        ValueError: an odd size along `dim`.
+
+    >>> import lucid
+    >>> lucid.nn.GLU(dim=1)(lucid.ones(2, 6, 5)).shape
+    (2, 3, 5)
+    """
 
     function = staticmethod(functions.glu)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__(dim=dim)
-
-
-class Softmax(_Activation):
-    """e**x divided by its sum along `dim`; None is guessed, with a warning, as in torch."""
-
-    function = staticmethod(softmax)
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-
-class Softmin(Softmax):
-    """The softmax of -x."""
-
-    function = staticmethod(softmin)
-
-
-class LogSoftmax(Softmax):
-    """The logarithm of softmax along `dim`."""
-
-    function = staticmethod(log_softmax)

@@ -12,7 +12,12 @@ from lucid.tensor import Tensor
 
 
 class Identity(Module):
-    """Returns its input; any arguments are accepted and ignored."""
+    """Returns its input; any arguments are accepted and ignored.
+
+    >>> import lucid
+    >>> lucid.nn.Identity(64, dropout=0.1)(lucid.ones(2))
+    Tensor([1., 1.], grad=None)
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

@@ -34,6 +34,14 @@ def dropout1d(
     """Whole channels zero with probability p, the others scaled by 1 / (1 - p).
 
     Shapes: input (N, C, L) or (C, L).
+
+    Raises:
+        ValueError: p outside [0, 1]; another number of dimensions.
+
+    >>> import lucid
+    >>> y = lucid.nn.functional.dropout1d(lucid.ones(4, 8))
+    >>> bool((y == y[:, :1]).all())
+    True
     """
     if input.ndim not in (2, 3):
         raise ValueError(f"dropout1d expects x of shape (N, C, L) or (C, L), got {input.shape}")
@@ -47,6 +55,13 @@ def dropout2d(
 
     Shapes: input (N, C, H, W); as in torch the first two dimensions are samples and channels,
     whatever follows.
+
+    Raises:
+        ValueError: p outside [0, 1]; fewer than two dimensions.
+
+    >>> import lucid
+    >>> lucid.nn.functional.dropout2d(lucid.ones(1, 2, 3, 3), p=1.0).sum()
+    Tensor(0., grad=None)
     """
     return _dropped("dropout2d", input, p, training, inplace, _channels("dropout2d", input))
 
@@ -143,24 +158,45 @@ class Dropout(Module):
 
 
 class Dropout1d(Dropout):
-    """In training whole channels of (N, C, L) are zero with probability p."""
+    """In training whole channels of (N, C, L) or (C, L) are zero with probability p.
+
+    >>> import lucid
+    >>> lucid.nn.Dropout1d(1.0)(lucid.ones(1, 1, 2)).tolist()
+    [[[0.0, 0.0]]]
+    """
 
     function = staticmethod(dropout1d)
 
 
 class Dropout2d(Dropout):
-    """In training whole channels of (N, C, H, W) are zero with probability p."""
+    """In training whole channels of (N, C, H, W) are zero with probability p.
+
+    >>> import lucid
+    >>> lucid.nn.Dropout2d(1.0)(lucid.ones(1, 1, 1, 2)).tolist()
+    [[[[0.0, 0.0]]]]
+    """
 
     function = staticmethod(dropout2d)
 
 
 class AlphaDropout(Dropout):
-    """Dropout that keeps mean 0 and variance 1, for networks of SELU (Klambauer et al., 2017)."""
+    """Dropout that keeps mean 0 and variance 1, for networks of SELU (Klambauer et al., 2017).
+
+    >>> import lucid
+    >>> lucid.nn.AlphaDropout(0.2).eval()(lucid.ones(2))
+    Tensor([1., 1.], grad=None)
+    """
 
     function = staticmethod(alpha_dropout)
 
 
 class FeatureAlphaDropout(Dropout):
-    """`AlphaDropout` of whole channels."""
+    """`AlphaDropout` of whole channels of (N, C, ...).
+
+    >>> import lucid
+    >>> y = lucid.nn.FeatureAlphaDropout(0.2)(lucid.ones(1, 4, 9))
+    >>> bool((y == y[..., :1]).all())
+    True
+    """
 
     function = staticmethod(feature_alpha_dropout)

@@ -60,6 +60,11 @@ def fold(
 
     Raises:
         ValueError: a number of rows or of columns that does not fit the settings.
+
+    >>> import lucid
+    >>> patches = lucid.ones(1, 2, 3)  # of two samples each
+    >>> lucid.nn.functional.fold(patches, (1, 4), (1, 2)).tolist()
+    [[[[1.0, 2.0, 2.0, 1.0]]]]
     """
     K, d, p, s = _settings("fold", kernel_size, dilation, padding, stride)
     out = sizes("fold", "output_size", output_size, 2)
@@ -118,7 +123,14 @@ class Unfold(Applied):
 
 
 class Fold(Applied):
-    """The sum of patches, each put in its place: `nn.functional.fold`."""
+    """The sum of patches, each put in its place: `nn.functional.fold`.
+
+    Shapes: (N, C*KH*KW, T) -> (N, C, *output_size).
+
+    >>> import lucid
+    >>> lucid.nn.Fold((4, 5), (2, 3))(lucid.ones(1, 24, 9)).shape
+    (1, 4, 4, 5)
+    """
 
     function = staticmethod(fold)
 

@@ -91,13 +91,25 @@ class Snake(Module):
 
 
 class Snake1d(Snake):
-    """`Snake` with an alpha of shape (1, C, 1), as in DAC's checkpoints."""
+    """`Snake` with an alpha of shape (1, C, 1), as in DAC's checkpoints.
+
+    >>> import lucid
+    >>> lucid.nn.Snake1d(3).alpha.shape
+    (1, 3, 1)
+    """
 
     def _shape(self) -> tuple[int, ...]:
         return (1, self.in_features, 1)
 
 
 class SnakeBeta(Snake):
-    """x + sin(alpha * x)**2 / beta, magnitude and frequency apart (Lee et al., "BigVGAN", 2023)."""
+    """x + sin(alpha * x)**2 / beta, magnitude and frequency apart (Lee et al., "BigVGAN", 2023).
+
+    The arguments are those of `Snake`; alpha and beta have the shape (C,).
+
+    >>> import lucid
+    >>> lucid.nn.SnakeBeta(3)(lucid.zeros(2, 3, 5)).shape
+    (2, 3, 5)
+    """
 
     names = ("alpha", "beta")

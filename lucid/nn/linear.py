@@ -98,7 +98,15 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """Dimensions start_dim to end_dim joined into one."""
+    """Dimensions start_dim to end_dim joined into one.
+
+    Raises:
+        IndexError: at the call, a dimension that the input has not.
+
+    >>> import lucid
+    >>> lucid.nn.Flatten()(lucid.ones(2, 3, 4)).shape
+    (2, 12)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()

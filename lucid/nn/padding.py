@@ -58,52 +58,103 @@ class ConstantPad1d(_Pad):
 
 
 class ZeroPad1d(_Pad):
-    """Pads with zeros."""
+    """Pads with zeros: (..., L) -> (..., before + L + after).
+
+    >>> import lucid
+    >>> lucid.nn.ZeroPad1d((1, 2))(lucid.ones(1, 2)).tolist()
+    [[0.0, 1.0, 1.0, 0.0, 0.0]]
+    """
 
 
 class ReflectionPad1d(_Pad):
-    """Pads with the mirrored input, without repeating the edge."""
+    """Pads with the mirrored input, without repeating the edge.
+
+    Raises:
+        ValueError: at the call, padding that is not shorter than the input.
+
+    >>> import lucid
+    >>> lucid.nn.ReflectionPad1d((2, 0))(lucid.tensor([[1.0, 2.0, 3.0]])).tolist()
+    [[3.0, 2.0, 1.0, 2.0, 3.0]]
+    """
 
     mode = "reflect"
 
 
 class ReplicationPad1d(_Pad):
-    """Pads with the edge."""
+    """Pads with the edge.
+
+    >>> import lucid
+    >>> lucid.nn.ReplicationPad1d((2, 0))(lucid.tensor([[1.0, 2.0]])).tolist()
+    [[1.0, 1.0, 1.0, 2.0]]
+    """
 
     mode = "replicate"
 
 
 class CircularPad1d(_Pad):
-    """Pads with the other end."""
+    """Pads with the other end.
+
+    Raises:
+        ValueError: at the call, padding that is longer than the input.
+
+    >>> import lucid
+    >>> lucid.nn.CircularPad1d((2, 0))(lucid.tensor([[1.0, 2.0, 3.0]])).tolist()
+    [[2.0, 3.0, 1.0, 2.0, 3.0]]
+    """
 
     mode = "circular"
 
 
 class ConstantPad2d(ConstantPad1d):
-    """Pads height and width with one value."""
+    """Pads height and width with one value, by (left, right, top, bottom) or all by an int.
+
+    >>> import lucid
+    >>> lucid.nn.ConstantPad2d((1, 0, 0, 1), 5.0)(lucid.ones(1, 1, 2)).tolist()
+    [[[5.0, 1.0, 1.0], [5.0, 5.0, 5.0]]]
+    """
 
     n = 2
 
 
 class ZeroPad2d(ZeroPad1d):
-    """Pads height and width with zeros."""
+    """Pads height and width with zeros.
+
+    >>> import lucid
+    >>> lucid.nn.ZeroPad2d(1)(lucid.ones(1, 3, 4, 5)).shape
+    (1, 3, 6, 7)
+    """
 
     n = 2
 
 
 class ReflectionPad2d(ReflectionPad1d):
-    """Pads height and width with the mirrored input, without repeating the edge."""
+    """Pads height and width with the mirrored input, without repeating the edge.
+
+    >>> import lucid
+    >>> lucid.nn.ReflectionPad2d((2, 0, 0, 0))(lucid.tensor([[[1.0, 2.0, 3.0]]])).tolist()
+    [[[3.0, 2.0, 1.0, 2.0, 3.0]]]
+    """
 
     n = 2
 
 
 class ReplicationPad2d(ReplicationPad1d):
-    """Pads height and width with the edge."""
+    """Pads height and width with the edge.
+
+    >>> import lucid
+    >>> lucid.nn.ReplicationPad2d((0, 0, 1, 0))(lucid.tensor([[[1.0, 2.0]]])).tolist()
+    [[[1.0, 2.0], [1.0, 2.0]]]
+    """
 
     n = 2
 
 
 class CircularPad2d(CircularPad1d):
-    """Pads height and width with the other end."""
+    """Pads height and width with the other end.
+
+    >>> import lucid
+    >>> lucid.nn.CircularPad2d((2, 0, 0, 0))(lucid.tensor([[[1.0, 2.0, 3.0]]])).tolist()
+    [[[2.0, 3.0, 1.0, 2.0, 3.0]]]
+    """
 
     n = 2

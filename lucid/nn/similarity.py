@@ -54,7 +54,12 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 
 class CosineSimilarity(Applied):
-    """`nn.functional.cosine_similarity` with fixed settings."""
+    """`nn.functional.cosine_similarity` of two inputs along `dim`, which the result lacks.
+
+    >>> import lucid
+    >>> lucid.nn.CosineSimilarity()(lucid.ones(1, 2), lucid.ones(1, 2))
+    Tensor([1.], grad=None)
+    """
 
     function = staticmethod(cosine_similarity)
 
@@ -63,7 +68,12 @@ class CosineSimilarity(Applied):
 
 
 class PairwiseDistance(Applied):
-    """`nn.functional.pairwise_distance` with fixed settings."""
+    """`nn.functional.pairwise_distance`: (..., D) and (..., D) -> (...), the p-norm over D.
+
+    >>> import lucid
+    >>> lucid.nn.PairwiseDistance(p=1, eps=0)(lucid.zeros(1, 2), lucid.tensor([[3.0, 4.0]]))
+    Tensor([7.], grad=None)
+    """
 
     function = staticmethod(pairwise_distance)
 

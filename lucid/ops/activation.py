@@ -105,7 +105,15 @@ def threshold(x, /, threshold, value):
 
 @op
 def hardtanh(x, /, min_val=-1.0, max_val=1.0):
-    """x limited to [min_val, max_val]; no gradient at the ends, unlike `clamp`."""
+    """x limited to [min_val, max_val]; no gradient at the ends, unlike `clamp`.
+
+    Raises:
+        ValueError: min_val above max_val.
+
+    >>> import lucid
+    >>> lucid.nn.functional.hardtanh(lucid.tensor([-3.0, 0.5]))
+    Tensor([-1. ,  0.5], grad=None)
+    """
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val={min_val} must not be above max_val={max_val}")
     inside = mx.logical_and(x > min_val, x < max_val)
@@ -126,26 +134,49 @@ def hardshrink(x, /, lambd=0.5):
 
 @op
 def softshrink(x, /, lambd=0.5):
-    """x moved towards 0 by lambd, and 0 where |x| <= lambd."""
+    """x moved towards 0 by lambd, and 0 where |x| <= lambd.
+
+    Raises:
+        ValueError: lambd below 0.
+
+    >>> import lucid
+    >>> lucid.nn.functional.softshrink(lucid.tensor([-3.0, 0.5]), 1.0)
+    Tensor([-2.,  0.], grad=None)
+    """
     if lambd < 0:
         raise ValueError(f"softshrink: lambd must be at least 0, got {lambd}")
     return x - mx.clip(x, -lambd, lambd), lambda g: g * (mx.abs(x) > lambd)
 
 
 def relu6(input):
-    """x limited to [0, 6]."""
+    """x limited to [0, 6].
+
+    >>> import lucid
+    >>> lucid.nn.functional.relu6(lucid.tensor([-1.0, 2.0, 9.0]))
+    Tensor([0., 2., 6.], grad=None)
+    """
     return hardtanh(input, 0, 6)
 
 
 @in_float32
 def hardsigmoid(input):
-    """x / 6 + 1 / 2, limited to [0, 1]."""
+    """x / 6 + 1 / 2, limited to [0, 1].
+
+    >>> import lucid
+    >>> lucid.nn.functional.hardsigmoid(lucid.tensor([-3.0, 0.0, 3.0]))
+    Tensor([0. , 0.5, 1. ], grad=None)
+    """
     return hardtanh(input + 3, 0, 6) / 6
 
 
 @in_float32
 def hardswish(input):
-    """x * hardsigmoid(x) (Howard et al., 2019)."""
+    """x * hardsigmoid(x) (Howard et al., 2019).
+
+    >>> import lucid
+    >>> lucid.nn.functional.hardswish(lucid.tensor([0.0, 1.5, 3.0]))
+    Tensor([0.   , 1.125, 3.   ], grad=None)
+    """
     return input * hardsigmoid(input)
 
 
@@ -248,24 +279,44 @@ def gelu(x, /, approximate="none"):
 
 @in_float32
 def mish(input):
-    """x * tanh(softplus(x)) (Misra, 2019)."""
+    """x * tanh(softplus(x)) (Misra, 2019).
+
+    >>> import lucid
+    >>> lucid.nn.functional.mish(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.8651], grad=None)
+    """
     return input * tanh(softplus(input))
 
 
 @in_float32
 def softsign(input):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> import lucid
+    >>> lucid.nn.functional.softsign(lucid.tensor([-1.0, 3.0]))
+    Tensor([-0.5 ,  0.75], grad=None)
+    """
     return input / (1 + abs(input))
 
 
 @in_float32
 def tanhshrink(input):
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    >>> import lucid
+    >>> lucid.nn.functional.tanhshrink(lucid.tensor([0.0, 1.0]))
+    Tensor([0.    , 0.2384], grad=None)
+    """
     return input - tanh(input)
 
 
 def logsigmoid(input):
-    """log(sigmoid(x)), without underflow."""
+    """log(sigmoid(x)), without underflow.
+
+    >>> import lucid
+    >>> lucid.nn.functional.logsigmoid(lucid.tensor([-1000.0]))
+    Tensor([-1000.], grad=None)
+    """
     return -softplus(-input, threshold=math.inf)
 
 

@@ -56,7 +56,12 @@ def softmax(input, dim=None, dtype=None):
 
 @autocasts
 def softmin(input, dim=None, dtype=None):
-    """The softmax of -x."""
+    """The softmax of -x along `dim`; arguments as `softmax`.
+
+    >>> import lucid
+    >>> lucid.nn.functional.softmin(lucid.tensor([0.0, 1.0]), dim=0)
+    Tensor([0.7311, 0.2689], grad=None)
+    """
     return softmax(-input, _guessed("softmin", input.ndim, dim), dtype)
 
 
@@ -74,10 +79,15 @@ def log_softmax(input, dim=None, dtype=None):
 
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """Samples of the categorical distribution of the logits, relaxed by a softmax of temperature
-    `tau` (Jang et al., Maddison et al., 2017).
+    `tau` along `dim` (Jang et al., Maddison et al., 2017).
 
     `hard` gives one-hot vectors with the gradient of the relaxed ones; `eps` does nothing, as in
     torch.
+
+    >>> import lucid
+    >>> y = lucid.nn.functional.gumbel_softmax(lucid.zeros(5, 3), hard=True)
+    >>> y.sum(-1)
+    Tensor([1., 1., 1., 1., 1.], grad=None)
     """
     with on_device(logits._device):
         noise = mx.random.gumbel(logits.shape, key=next_key()).astype(logits.dtype)

@@ -31,12 +31,22 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the stream somewhere that nobody can foresee; returns the seed."""
+    """Start the stream somewhere that nobody can foresee; returns the seed.
+
+    >>> with lucid.random.fork_rng():
+    ...     lucid.seed() == lucid.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """What the stream was started with."""
+    """What the stream was started with.
+
+    >>> _ = lucid.manual_seed(7)
+    >>> lucid.initial_seed()
+    7
+    """
     return default_generator.initial_seed()
 
 
@@ -57,6 +67,11 @@ def set_rng_state(state: Any) -> None:
 
     Raises:
         ValueError: not what `get_rng_state` returned.
+
+    >>> state = lucid.get_rng_state(); a = lucid.randn(3)
+    >>> lucid.set_rng_state(state); b = lucid.randn(3)
+    >>> lucid.equal(a, b)
+    True
     """
     default_generator.set_state(state)
 

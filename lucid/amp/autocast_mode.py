@@ -171,7 +171,11 @@ def is_autocast_enabled(device_type: str | None = None) -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> mx.Dtype:
-    """The dtype of the `autocast` around, or the one that it would have by default."""
+    """The dtype of the `autocast` around, or the one that it would have by default.
+
+    >>> lucid.get_autocast_dtype("cpu")
+    mlx.core.bfloat16
+    """
     kind = device_kind("get_autocast_dtype", device_type)
     return _dtypes().get(kind, _DEFAULTS[kind])
 

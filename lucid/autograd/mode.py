@@ -27,7 +27,11 @@ def is_grad_enabled() -> bool:
 
 
 def is_inference_mode_enabled() -> bool:
-    """True inside `inference_mode`."""
+    """True inside `inference_mode`.
+
+    >>> lucid.is_inference_mode_enabled()
+    False
+    """
     return _inference.get()
 
 

@@ -22,6 +22,9 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
     Raises:
         ValueError: sizes that do not agree.
+
+    >>> lucid.bilinear(lucid.ones(1, 2), lucid.ones(1, 3), lucid.ones(4, 2, 3))
+    Tensor([[6., 6., 6., 6.]], grad=None)
     """
     if (
         weight.ndim != 3

@@ -70,14 +70,22 @@ def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """Each element, with probability p, the value that SELU takes at minus infinity; then all
-    scaled and shifted so that mean 0 and variance 1 stay (Klambauer et al., 2017)."""
+    scaled and shifted so that mean 0 and variance 1 stay (Klambauer et al., 2017).
+
+    >>> lucid.alpha_dropout(lucid.ones(3))
+    Tensor([1., 1., 1.], grad=None)
+    """
     return _alpha_dropped("alpha_dropout", input, p, training, inplace, input.shape)
 
 
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """`alpha_dropout` of whole channels. Shapes: input (N, C, ...)."""
+    """`alpha_dropout` of whole channels. Shapes: input (N, C, ...).
+
+    >>> lucid.feature_alpha_dropout(lucid.ones(1, 3)).shape
+    (1, 3)
+    """
     name = "feature_alpha_dropout"
     shape = _channels(name, input) if training else ()
     return _alpha_dropped(name, input, p, training, inplace, shape)

@@ -133,6 +133,9 @@ def group_norm(
     One group is the "global layer norm" of Conv-TasNet.
 
     Shapes: input (N, C, ...); weight and bias (C,).
+
+    >>> lucid.group_norm(lucid.tensor([[[1.0, 3.0], [5.0, 7.0]]]), 2).round(decimals=3).tolist()
+    [[[-1.0, 1.0], [-1.0, 1.0]]]
     """
     channels = _channels("group_norm", input, 2, weight, bias)
     if num_groups < 1 or channels % num_groups:

@@ -136,13 +136,25 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window; indices count through height and width, row by row."""
+    """The largest element of each window; indices count through height and width, row by row.
+
+    Shapes: input (N, C, H, W) or (C, H, W).
+
+    >>> lucid.max_pool2d(lucid.arange(16.0).reshape(1, 4, 4), 2)
+    Tensor([[[ 5.,  7.],
+             [13., 15.]]], grad=None)
+    """
     found = windows("max_pool2d", 2, kernel_size, stride, padding, dilation)
     return max_pool("max_pool2d", input, found, ceil_mode, return_indices)
 
 
 def max_pool1d_with_indices(*args: Any, **settings: Any) -> Any:
-    """`max_pool1d` with return_indices=True."""
+    """`max_pool1d` with return_indices=True.
+
+    >>> values, indices = lucid.max_pool1d_with_indices(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+    >>> indices
+    Tensor([[1, 2]], grad=None)
+    """
     return max_pool1d(*args, **{**settings, "return_indices": True})
 
 

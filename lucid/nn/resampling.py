@@ -137,6 +137,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
     Shapes: (..., C*r*r, H, W) -> (..., C, H*r, W*r). Channel
     c*r*r + i*r + j goes to row h*r + i and column w*r + j.
+
+    >>> lucid.pixel_shuffle(lucid.zeros(8, 3, 5), 2).shape
+    (2, 6, 10)
     """
     r = integer("pixel_shuffle", "upscale_factor", upscale_factor, 1)
     if input.ndim < 3 or input.shape[-3] % (r * r):
@@ -150,7 +153,11 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
-    """The inverse of `pixel_shuffle`: (..., C, H*r, W*r) -> (..., C*r*r, H, W)."""
+    """The inverse of `pixel_shuffle`: (..., C, H*r, W*r) -> (..., C*r*r, H, W).
+
+    >>> lucid.pixel_unshuffle(lucid.zeros(2, 6, 10), 2).shape
+    (8, 3, 5)
+    """
     r = integer("pixel_unshuffle", "downscale_factor", downscale_factor, 1)
     if input.ndim < 3 or input.shape[-1] % r or input.shape[-2] % r:
         raise ValueError(
@@ -200,6 +207,9 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Channels dealt out, one of each of `groups` groups at a time (Zhang et al., 2018).
 
     Shapes: input (N, C, ...) with C divisible by groups.
+
+    >>> lucid.channel_shuffle(lucid.arange(4).reshape(1, 4, 1), 2).flatten()
+    Tensor([0, 2, 1, 3], grad=None)
     """
     if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
         raise ValueError(

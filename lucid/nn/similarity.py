@@ -31,7 +31,11 @@ def _unit(x: Tensor, dim: int, eps: float) -> Tensor:
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
-    """The p-norm of x1 - x2 + eps over the last dimension."""
+    """The p-norm of x1 - x2 + eps over the last dimension.
+
+    >>> lucid.pairwise_distance(lucid.zeros(1, 2), lucid.tensor([[3.0, 4.0]]))
+    Tensor([5.], grad=None)
+    """
     return ops.norm(x1 - x2 + eps, p, dim=-1, keepdim=keepdim)
 
 

@@ -52,7 +52,11 @@ def name_of(dtype: mx.Dtype) -> str:
 
 
 def get_default_dtype() -> mx.Dtype:
-    """The dtype of tensors made of Python floats, and of `zeros`, `randn` and their kind."""
+    """The dtype of tensors made of Python floats, and of `zeros`, `randn` and their kind.
+
+    >>> lucid.get_default_dtype()
+    mlx.core.float32
+    """
     return _default
 
 

@@ -54,12 +54,20 @@ def general_cosine(M: int, *, a: Any, sym: bool = True, **settings: Any) -> Tens
 
 
 def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = alpha - (1 - alpha) cos(2 pi t / N)."""
+    """w[t] = alpha - (1 - alpha) cos(2 pi t / N).
+
+    >>> lucid.signal.windows.general_hamming(3, alpha=0.6)
+    Tensor([0.2, 1. , 0.2], grad=None)
+    """
     return general_cosine(M, a=[alpha, 1.0 - alpha], sym=sym, **settings)
 
 
 def hamming(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = 0.54 - 0.46 cos(2 pi t / N)."""
+    """w[t] = 0.54 - 0.46 cos(2 pi t / N).
+
+    >>> lucid.signal.windows.hamming(5)
+    Tensor([0.08, 0.54, 1.  , 0.54, 0.08], grad=None)
+    """
     return general_hamming(M, sym=sym, **settings)
 
 
@@ -74,29 +82,52 @@ def hann(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
 
 
 def blackman(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = 0.42 - 0.5 cos(2 pi t / N) + 0.08 cos(4 pi t / N)."""
+    """w[t] = 0.42 - 0.5 cos(2 pi t / N) + 0.08 cos(4 pi t / N).
+
+    >>> lucid.signal.windows.blackman(4, sym=False)[1:]
+    Tensor([0.34, 1.  , 0.34], grad=None)
+    """
     return general_cosine(M, a=[0.42, 0.5, 0.08], sym=sym, **settings)
 
 
 def nuttall(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """Four cosines with side lobes below -98 dB (Heinzel et al., 2002, "Nuttall4c")."""
+    """Four cosines with side lobes below -98 dB (Heinzel et al., 2002, "Nuttall4c").
+
+    >>> lucid.signal.windows.nuttall(4, sym=False)
+    Tensor([0.0004, 0.227 , 1.    , 0.227 ], grad=None)
+    """
     return general_cosine(M, a=[0.3635819, 0.4891775, 0.1365995, 0.0106411], sym=sym, **settings)
 
 
 def bartlett(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """A triangle: w[t] = 1 - |2 t / N - 1|."""
+    """A triangle: w[t] = 1 - |2 t / N - 1|.
+
+    >>> lucid.signal.windows.bartlett(5)
+    Tensor([0. , 0.5, 1. , 0.5, 0. ], grad=None)
+    """
     return _window(M, sym, settings, lambda t, N: 1 - np.abs(2 * t / N - 1))
 
 
 def cosine(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """Half a period of a sine: w[t] = sin(pi (t + 1/2) / (N + 1))."""
+    """Half a period of a sine: w[t] = sin(pi (t + 1/2) / (N + 1)).
+
+    >>> lucid.signal.windows.cosine(3)
+    Tensor([0.5, 1. , 0.5], grad=None)
+    """
     return _window(M, sym, settings, lambda t, N: np.sin(np.pi * (t + 0.5) / (N + 1)))
 
 
 def exponential(
     M: int, *, center: float | None = None, tau: float = 1.0, sym: bool = True, **settings: Any
 ) -> Tensor:
-    """w[t] = e^(-|t - center| / tau), the center being N / 2 unless told."""
+    """w[t] = e^(-|t - center| / tau), the center being N / 2 unless told.
+
+    Raises:
+        ValueError: tau not above 0, or a center of a symmetric window.
+
+    >>> lucid.signal.windows.exponential(3)
+    Tensor([0.3679, 1.    , 0.3679], grad=None)
+    """
     if tau <= 0:
         raise ValueError(f"exponential: tau must be above 0, got {tau}")
     if sym and center is not None:
@@ -106,14 +137,28 @@ def exponential(
 
 
 def gaussian(M: int, *, std: float = 1.0, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = e^(-((t - N / 2) / std)^2 / 2)."""
+    """w[t] = e^(-((t - N / 2) / std)^2 / 2).
+
+    Raises:
+        ValueError: std not above 0.
+
+    >>> lucid.signal.windows.gaussian(3)
+    Tensor([0.6065, 1.    , 0.6065], grad=None)
+    """
     if std <= 0:
         raise ValueError(f"gaussian: std must be above 0, got {std}")
     return _window(M, sym, settings, lambda t, N: np.exp(-(((t - N / 2) / std) ** 2) / 2))
 
 
 def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = I0(beta sqrt(1 - (2 t / N - 1)^2)) / I0(beta), I0 being Bessel's function."""
+    """w[t] = I0(beta sqrt(1 - (2 t / N - 1)^2)) / I0(beta), I0 being Bessel's function.
+
+    Raises:
+        ValueError: a negative beta.
+
+    >>> lucid.signal.windows.kaiser(3, beta=2.0)
+    Tensor([0.4387, 1.    , 0.4387], grad=None)
+    """
     if beta < 0:
         raise ValueError(f"kaiser: beta must not be negative, got {beta}")
 
@@ -140,22 +185,38 @@ def hamming_window(
     beta: float = 0.46,
     **settings: Any,
 ) -> Tensor:
-    """`hamming`, periodic unless told: alpha - beta cos(2 pi t / N)."""
+    """`hamming`, periodic unless told: alpha - beta cos(2 pi t / N).
+
+    >>> lucid.hamming_window(4)
+    Tensor([0.08, 0.54, 1.  , 0.54], grad=None)
+    """
     return general_cosine(window_length, a=[alpha, beta], sym=not periodic, **settings)
 
 
 def blackman_window(window_length: int, periodic: bool = True, **settings: Any) -> Tensor:
-    """`blackman`, periodic unless told."""
+    """`blackman`, periodic unless told.
+
+    >>> lucid.blackman_window(4)[1:]
+    Tensor([0.34, 1.  , 0.34], grad=None)
+    """
     return blackman(window_length, sym=not periodic, **settings)
 
 
 def bartlett_window(window_length: int, periodic: bool = True, **settings: Any) -> Tensor:
-    """`bartlett`, periodic unless told."""
+    """`bartlett`, periodic unless told.
+
+    >>> lucid.bartlett_window(4)
+    Tensor([0. , 0.5, 1. , 0.5], grad=None)
+    """
     return bartlett(window_length, sym=not periodic, **settings)
 
 
 def kaiser_window(
     window_length: int, periodic: bool = True, beta: float = 12.0, **settings: Any
 ) -> Tensor:
-    """`kaiser`, periodic unless told."""
+    """`kaiser`, periodic unless told.
+
+    >>> lucid.kaiser_window(4, beta=2.0)
+    Tensor([0.4387, 0.8348, 1.    , 0.8348], grad=None)
+    """
     return kaiser(window_length, beta=beta, sym=not periodic, **settings)

@@ -37,6 +37,9 @@ class Conversion(Traced):
         """The values as a NumPy array of their own; bfloat16 comes as float32.
 
         torch needs `force` for tensors that require grad or lie on a GPU; here none does.
+
+        >>> lucid.tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
         """
         array = self.array
         return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
@@ -64,6 +67,9 @@ class Conversion(Traced):
 
         Raises:
             ValueError: not exactly one element.
+
+        >>> lucid.tensor([3.0]).item()
+        3.0
         """
         if self.array.size != 1:
             raise ValueError(
@@ -72,7 +78,11 @@ class Conversion(Traced):
         return self.array.item()
 
     def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
+        """The values as nested lists of Python numbers.
+
+        >>> lucid.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self.array.tolist()
 
     def __float__(self) -> Any:
@@ -134,19 +144,35 @@ class Conversion(Traced):
     astype = ops.astype
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """In another dtype; without one, the name of its own."""
+        """In another dtype; without one, the name of its own.
+
+        >>> lucid.ones(2).type(), lucid.ones(2).type(lucid.int8).type()
+        ('float32', 'int8')
+        """
         return name_of(self.array.dtype) if dtype is None else _converted(self, dtype)
 
     def type_as(self, other: Traced) -> Any:
-        """In the dtype of `other`."""
+        """In the dtype of `other`.
+
+        >>> lucid.ones(2).type_as(lucid.tensor([1]))
+        Tensor([1, 1], grad=None)
+        """
         return _converted(self, other.array.dtype)
 
     def cpu(self, memory_format: Any = None) -> Any:
-        """On the CPU."""
+        """On the CPU.
+
+        >>> lucid.ones(2).cpu().device
+        'cpu'
+        """
         return ops.to_device(self, "cpu")
 
     def cuda(self, device: Any = None, non_blocking: bool = False) -> Any:
-        """Refused: there is no CUDA here; the message says what to write."""
+        """Refused: there is no CUDA here.
+
+        Raises:
+            ValueError: always; the message says what to write.
+        """
         return ops.to_device(self, "cuda")
 
     def pin_memory(self, device: Any = None) -> Any:

@@ -94,32 +94,52 @@ class Creation(Traced):
 
     @classmethod
     def empty(cls, *shape: Any, size: Any = None, dtype: Any = None, **settings: Any) -> Any:
-        """A tensor to be filled later. It holds zeros: there is no uninitialised memory here."""
+        """A tensor to be filled later. It holds zeros: there is no uninitialised memory here.
+
+        >>> lucid.empty(2, 3).shape
+        (2, 3)
+        """
         return cls._constant(0, sizes(shape, size), dtype, settings)
 
     @classmethod
     def empty_strided(cls, size: Any, stride: Any, **settings: Any) -> Any:
-        """As `empty`; a program sees no strides here, and `stride` is only counted."""
+        """As `empty`; a program sees no strides here, and `stride` is only counted.
+
+        >>> lucid.empty_strided((2, 3), (3, 1)).shape
+        (2, 3)
+        """
         if len(size) != len(stride):
             raise ValueError(f"expects as many strides as sizes, got {size} and {stride}")
         return cls.empty(size, **settings)
 
     @classmethod
     def empty_permuted(cls, size: Any, physical_layout: Any, **settings: Any) -> Any:
-        """As `empty`; a program sees no layout here, and it is only checked."""
+        """As `empty`; a program sees no layout here, and it is only checked.
+
+        >>> lucid.empty_permuted((2, 3), (1, 0)).shape
+        (2, 3)
+        """
         if sorted(physical_layout) != list(range(len(size))):
             raise ValueError(f"expects an order of {len(size)} dimensions, got {physical_layout}")
         return cls.empty(size, **settings)
 
     @classmethod
     def scalar_tensor(cls, s: Any, *, dtype: Any = None, **settings: Any) -> Any:
-        """A number as a 0-dimensional tensor of the default dtype."""
+        """A number as a 0-dimensional tensor of the default dtype.
+
+        >>> lucid.scalar_tensor(3)
+        Tensor(3., grad=None)
+        """
         dtype = get_default_dtype() if dtype is None else dtype
         return cls.full((), s, dtype=dtype, **settings)
 
     @classmethod
     def full_like(cls, input: Any, fill_value: Any, **settings: Any) -> Any:
-        """One value, in the shape, dtype and device of `input`, unless told otherwise."""
+        """One value, in the shape, dtype and device of `input`, unless told otherwise.
+
+        >>> lucid.full_like(lucid.zeros(2), 7)
+        Tensor([7., 7.], grad=None)
+        """
         for name, own in (("dtype", input.dtype), ("device", input.device)):
             settings[name] = own if settings.get(name) is None else settings[name]
         settings.pop("memory_format", None)  # a program sees no memory format here
@@ -127,43 +147,75 @@ class Creation(Traced):
 
     @classmethod
     def zeros_like(cls, input: Any, **settings: Any) -> Any:
-        """Zeros of the shape, dtype and device of `input`."""
+        """Zeros of the shape, dtype and device of `input`.
+
+        >>> lucid.zeros_like(lucid.tensor([1, 2]))
+        Tensor([0, 0], grad=None)
+        """
         return cls.full_like(input, 0, **settings)
 
     @classmethod
     def ones_like(cls, input: Any, **settings: Any) -> Any:
-        """Ones of the shape, dtype and device of `input`."""
+        """Ones of the shape, dtype and device of `input`.
+
+        >>> lucid.ones_like(lucid.tensor([1, 2]))
+        Tensor([1, 1], grad=None)
+        """
         return cls.full_like(input, 1, **settings)
 
     @classmethod
     def empty_like(cls, input: Any, **settings: Any) -> Any:
-        """As `empty`, of the shape, dtype and device of `input`."""
+        """As `empty`, of the shape, dtype and device of `input`.
+
+        >>> lucid.empty_like(lucid.ones(2, 3)).shape
+        (2, 3)
+        """
         return cls.full_like(input, 0, **settings)
 
     def new_full(self, size: Any, fill_value: Any, **settings: Any) -> Any:
-        """One value, in the dtype and on the device of this tensor."""
+        """One value, in the dtype and on the device of this tensor.
+
+        >>> lucid.tensor([1, 2]).new_full((3,), 7)
+        Tensor([7, 7, 7], grad=None)
+        """
         for name, own in (("dtype", self.array.dtype), ("device", self._device)):
             settings[name] = own if settings.get(name) is None else settings[name]
         return self.full(size, fill_value, **settings)
 
     def new_zeros(self, *shape: Any, size: Any = None, **settings: Any) -> Any:
-        """Zeros in the dtype and on the device of this tensor."""
+        """Zeros in the dtype and on the device of this tensor.
+
+        >>> lucid.tensor([1, 2]).new_zeros(3)
+        Tensor([0, 0, 0], grad=None)
+        """
         return self.new_full(sizes(shape, size), 0, **settings)
 
     def new_ones(self, *shape: Any, size: Any = None, **settings: Any) -> Any:
-        """Ones in the dtype and on the device of this tensor."""
+        """Ones in the dtype and on the device of this tensor.
+
+        >>> lucid.tensor([1, 2]).new_ones(3)
+        Tensor([1, 1, 1], grad=None)
+        """
         return self.new_full(sizes(shape, size), 1, **settings)
 
     new_empty = new_zeros
 
     def new_empty_strided(self, size: Any, stride: Any, **settings: Any) -> Any:
-        """As `new_empty`; a program sees no strides here, and `stride` is only counted."""
+        """As `new_empty`; a program sees no strides here, and `stride` is only counted.
+
+        >>> lucid.ones(1).new_empty_strided((2, 3), (3, 1)).shape
+        (2, 3)
+        """
         if len(size) != len(stride):
             raise ValueError(f"expects as many strides as sizes, got {size} and {stride}")
         return self.new_zeros(size, **settings)
 
     def new_tensor(self, data: Any, requires_grad: bool = False, **settings: Any) -> Any:
-        """`data` in the dtype and on the device of this tensor."""
+        """`data` in the dtype and on the device of this tensor.
+
+        >>> lucid.zeros(1).new_tensor([1, 2])
+        Tensor([1., 2.], grad=None)
+        """
         dtype = settings.get("dtype", self.array.dtype)
         device = resolve(settings.get("device", self._device))
         return self._wrap(array_of(data, dtype, device), device).requires_grad_(requires_grad)
@@ -197,7 +249,11 @@ class Creation(Traced):
     ) -> Any:
         """As `as_tensor`; `copy=True` makes a new Tensor in any case.
 
-        `copy=False`, which torch answers by sharing memory, is refused for anything but a Tensor.
+        Raises:
+            ValueError: `copy=False`, which is to share memory, for anything but a Tensor.
+
+        >>> lucid.asarray([1.0, 2.0])
+        Tensor([1., 2.], grad=None)
         """
         if copy is False and not isinstance(obj, Traced):
             raise ValueError("asarray(copy=False) cannot share memory: arrays are immutable here")

@@ -20,18 +20,20 @@ from lucid.ops.shape import sizes
 from lucid.tensor.methods import Methods
 
 
-def in_place(function: Callable, *, reshapes: bool = False) -> Any:
+def in_place(function: Callable, *, name: str = "", reshapes: bool = False) -> Any:
     """The method that makes a tensor what `function` gives of it: `in_place(ops.exp)` is `exp_`.
 
     Args:
+        name: what it is called after, if not after the function.
         reshapes: the shape may change.
     """
+    name = name or function.__name__
 
     def method(self: InPlace, *args: Any, **settings: Any) -> Any:
         return self._rebind(function(self, *args, **settings), reshapes=reshapes)
 
-    method.__name__ = f"{function.__name__}_"
-    method.__doc__ = f"`{function.__name__}` in place; returns the tensor."
+    method.__name__ = f"{name}_"
+    method.__doc__ = f"`{name}` in place; returns the tensor."
     return method
 
 
@@ -87,7 +89,7 @@ class InPlace(Methods):
     def __setitem__(self, key: Any, value: Any) -> None:
         self._rebind(ops.setitem(self, key, value))
 
-    abs_ = in_place(_real_abs)
+    abs_ = in_place(_real_abs, name="abs")
     absolute_ = abs_
     acos_ = in_place(ops.acos)
     acosh_ = in_place(ops.acosh)
@@ -140,7 +142,7 @@ class InPlace(Methods):
     exp2_ = in_place(ops.exp2)
     expm1_ = in_place(ops.expm1)
     fix_ = in_place(ops.fix)
-    float_power_ = in_place(_float_power_of_float64)
+    float_power_ = in_place(_float_power_of_float64, name="float_power")
     floor_ = in_place(ops.floor)
     floor_divide_ = in_place(ops.floor_divide)
     fmod_ = in_place(ops.fmod)
@@ -220,15 +222,27 @@ class InPlace(Methods):
     __irshift__ = bitwise_right_shift_
 
     def copy_(self, source: Any) -> Any:
-        """Take the values of `source`, which broadcasts; its gradient flows."""
+        """Take the values of `source`, which broadcasts; its gradient flows.
+
+        >>> lucid.zeros(3).copy_(lucid.tensor([1.0, 2.0, 3.0]))
+        Tensor([1., 2., 3.], grad=None)
+        """
         return self._rebind(ops.setitem(self, ..., source))
 
     def zero_(self) -> Any:
-        """Become 0 everywhere."""
+        """Become 0 everywhere.
+
+        >>> lucid.ones(3).zero_()
+        Tensor([0., 0., 0.], grad=None)
+        """
         return self.fill_(0)
 
     def detach_(self) -> Any:
-        """Leave the graph."""
+        """Leave the graph.
+
+        >>> (2 * lucid.ones(1, requires_grad=True)).detach_().requires_grad
+        False
+        """
         self._node, self.requires_grad = None, False
         return self
 
@@ -255,7 +269,14 @@ class InPlace(Methods):
     unsqueeze_ = in_place(ops.unsqueeze, reshapes=True)
 
     def resize_(self, *shape: Any, size: Any = None, memory_format: Any = None) -> Any:
-        """Another shape: the first elements, or all of them and zeros after them."""
+        """Another shape: the first elements, or all of them and zeros after them.
+
+        Raises:
+            RuntimeError: another number of elements while it requires grad.
+
+        >>> lucid.tensor([1, 2, 3]).resize_(2)
+        Tensor([1, 2], grad=None)
+        """
         target = sizes(shape, size)
         flat, count = ops.flatten(self), math.prod(target)
         if flat.shape[0] != count and self.requires_grad:
@@ -264,5 +285,9 @@ class InPlace(Methods):
         return self._rebind(ops.reshape(padded, target), reshapes=True)
 
     def resize_as_(self, other: Any) -> Any:
-        """`resize_` to the shape of `other`."""
+        """`resize_` to the shape of `other`.
+
+        >>> lucid.tensor([1, 2, 3]).resize_as_(lucid.ones(1))
+        Tensor([1], grad=None)
+        """
         return self.resize_(other.shape)

@@ -101,7 +101,11 @@ class Methods(Operators):
     mvlgamma = ops.mvlgamma
 
     def polygamma(self, n: int) -> Any:
-        """The nth derivative of digamma."""
+        """The nth derivative of digamma.
+
+        >>> lucid.tensor([1.0]).polygamma(1)
+        Tensor([1.6449], grad=None)
+        """
         return ops.polygamma(n, self)
 
     i0 = ops.i0
@@ -271,7 +275,11 @@ class Methods(Operators):
     put = ops.put
 
     def where(self, condition, other):
-        """This tensor where the condition holds, else `other`."""
+        """This tensor where the condition holds, else `other`.
+
+        >>> lucid.tensor([1, 2, 3]).where(lucid.tensor([True, False, True]), 0)
+        Tensor([1, 0, 3], grad=None)
+        """
         return ops.where(condition, self, other)
 
     masked_fill = ops.masked_fill

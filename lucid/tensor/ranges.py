@@ -110,7 +110,12 @@ class Ranges(Creation):
         device: Any = None,
         requires_grad: bool = False,
     ) -> Any:
-        """The identity matrix of n rows and m (default n) columns."""
+        """The identity matrix of n rows and m (default n) columns.
+
+        >>> lucid.eye(2)
+        Tensor([[1., 0.],
+                [0., 1.]], grad=None)
+        """
         shape = shape_of((n, n if m is None else m))
         dtype = get_default_dtype() if dtype is None else dtype
         return cls._make(lambda: mx.eye(shape[0], shape[1]), dtype, device, requires_grad, shape)
@@ -131,7 +136,11 @@ class Ranges(Creation):
     def triu_indices(
         cls, row: int, col: int, offset: int = 0, *, dtype: Any = mx.int64, device: Any = None
     ) -> Any:
-        """The rows and the columns, as a (2, n) tensor, of a matrix's upper triangle."""
+        """The rows and the columns, as a (2, n) tensor, of a matrix's upper triangle.
+
+        >>> lucid.triu_indices(2, 2).tolist()
+        [[0, 0, 1], [0, 1, 1]]
+        """
         return cls._made(_triangle(np.triu_indices, row, col, offset), dtype, device, False)
 
 

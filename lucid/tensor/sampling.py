@@ -92,7 +92,11 @@ class Sampling(Creation):
         device: Any = None,
         requires_grad: bool = False,
     ) -> Any:
-        """Numbers from the uniform distribution on [0, 1)."""
+        """Numbers from the uniform distribution on [0, 1).
+
+        >>> lucid.rand(2, 3).shape
+        (2, 3)
+        """
         shape = shape_of(size)
         wanted = get_default_dtype() if dtype is None else dtype_of(dtype)
         make = lambda: draws.uniform(shape, wanted, generator)  # noqa: E731
@@ -100,13 +104,21 @@ class Sampling(Creation):
 
     @classmethod
     def randn_like(cls, input: Any, **settings: Any) -> Any:
-        """Normal random numbers in the shape, dtype and device of `input`."""
+        """Normal random numbers in the shape, dtype and device of `input`.
+
+        >>> lucid.randn_like(lucid.zeros(2, 3)).shape
+        (2, 3)
+        """
         given = {"dtype": input.dtype, "device": input.device, **_told(settings)}
         return cls.randn(input.shape, **given)
 
     @classmethod
     def rand_like(cls, input: Any, **settings: Any) -> Any:
-        """Uniform random numbers in the shape, dtype and device of `input`."""
+        """Uniform random numbers in the shape, dtype and device of `input`.
+
+        >>> lucid.rand_like(lucid.zeros(2, 3)).shape
+        (2, 3)
+        """
         given = {"dtype": input.dtype, "device": input.device, **_told(settings)}
         return cls.rand(input.shape, **given)
 
@@ -143,7 +155,11 @@ class Sampling(Creation):
 
     @classmethod
     def randint_like(cls, input: Any, low: int, high: Any = None, **settings: Any) -> Any:
-        """Integers from `low` (0) up to `high` in the shape, dtype and device of `input`."""
+        """Integers from `low` (0) up to `high` in the shape, dtype and device of `input`.
+
+        >>> lucid.randint_like(lucid.zeros(2, 3), 10).shape
+        (2, 3)
+        """
         low, high = (0, low) if high is None else (low, high)
         given = {"dtype": input.dtype, "device": input.device, **_told(settings)}
         return cls.randint(low, high, input.shape, **given)
@@ -158,7 +174,11 @@ class Sampling(Creation):
         device: Any = None,
         requires_grad: bool = False,
     ) -> Any:
-        """The numbers 0 to n - 1 in random order."""
+        """The numbers 0 to n - 1 in random order.
+
+        >>> lucid.randperm(4).sort().values
+        Tensor([0, 1, 2, 3], grad=None)
+        """
         shape = shape_of((n,))
 
         def make() -> mx.array:
@@ -180,7 +200,11 @@ class Sampling(Creation):
             raise TypeError(f"{name} fills floating point tensors, got {self.array.dtype}")
 
     def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
-        """Become normal random numbers."""
+        """Become normal random numbers of this mean and standard deviation.
+
+        >>> lucid.zeros(2, 3).normal_(std=0.02).shape
+        (2, 3)
+        """
         if self.array.dtype != mx.complex64:
             self._floating("normal_")
         draws.require(std >= 0, f"normal_ expects std >= 0, got {std}")
@@ -197,7 +221,11 @@ class Sampling(Creation):
     def uniform_(
         self, from_: float = 0, to: float = 1, *, generator: Any = None, **also: Any
     ) -> Any:
-        """Become uniform random numbers from `from` up to `to`."""
+        """Become uniform random numbers from `from` up to `to`.
+
+        >>> lucid.zeros(2, 3).uniform_(-1, 1).shape
+        (2, 3)
+        """
         low, high = also.pop("from", from_), to
         if also:
             raise TypeError(f"uniform_ takes from, to and generator, got {sorted(also)}")
@@ -233,7 +261,11 @@ class Sampling(Creation):
         return self._filled(lambda: mx.tan(turn()) * sigma + median)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
-        """Become 1 with probability `p` (a number or a tensor that broadcasts), else 0."""
+        """Become 1 with probability `p` (a number or a tensor that broadcasts), else 0.
+
+        >>> lucid.zeros(3).bernoulli_(1.0)
+        Tensor([1., 1., 1.], grad=None)
+        """
         chance = p.array if isinstance(p, Traced) else mx.array(float(p))
         return self._filled(lambda: draws.coins(chance, self.array.shape, generator))
 
@@ -339,6 +371,9 @@ def poisson(input: Any, generator: Generator | None = None) -> Any:
     """Counts of the Poisson distribution whose rate is `input`, elementwise, in its dtype.
 
     MLX has no such sampler: NumPy draws, seeded with the next key.
+
+    >>> lucid.poisson(lucid.tensor([0.0, 4.0])).shape
+    (2,)
     """
     rate = np.array(input.array.astype(mx.float32))
     if not mx.issubdtype(input.dtype, mx.floating):

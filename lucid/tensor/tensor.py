@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,17 +14,18 @@ from lucid import ops
 from lucid.autograd import laziness
 from lucid.autograd.backward import backward
 from lucid.autograd.tape import Node, Traced
-from lucid.ops.device import DEVICES, device, on_device, resolve
+from lucid.ops.device import on_device, resolve
 from lucid.ops.dtypes import dtype_of, name_of
 from lucid.tensor.conversion import Conversion
 from lucid.tensor.data import array_of, bits, from_bits
+from lucid.tensor.facts import Facts
 from lucid.tensor.inplace import InPlace
 from lucid.tensor.ranges import Ranges
 from lucid.tensor.sampling import Sampling, bernoulli, multinomial
 from lucid.tensor.text import text
 
 
-class Tensor(Sampling, Ranges, Conversion, InPlace):
+class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
     """An n-dimensional array of numbers that can be differentiated.
 
     Arrays are immutable, so no two tensors share memory: slices, views and `detach()` are values
@@ -78,23 +78,6 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
     # What it is ---------------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.array.shape
-
-    @property
-    def dtype(self) -> mx.Dtype:
-        return self.array.dtype
-
-    @property
-    def device(self) -> device:
-        """ "cpu" or "gpu"."""
-        return DEVICES[self._device]
-
-    @property
-    def ndim(self) -> int:
-        return self.array.ndim
-
-    @property
     def is_leaf(self) -> bool:
         """True where no recorded operation made it."""
         return self._node is None
@@ -140,68 +123,6 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
             raise ValueError(f"H is of a matrix, got shape {self.shape}; use x.mH for a batch")
         return ops.adjoint(self) if self.ndim else self
 
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in all."""
-        return self.array.nbytes
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self.array.size
-
-    def dim(self) -> int:
-        """The number of dimensions."""
-        return self.array.ndim
-
-    nelement, ndimension = numel, dim
-
-    def element_size(self) -> int:
-        """Bytes per element."""
-        return self.array.itemsize
-
-    def is_floating_point(self) -> bool:
-        """True for float16, bfloat16, float32 and float64."""
-        return mx.issubdtype(self.dtype, mx.floating)
-
-    def is_complex(self) -> bool:
-        """True for complex64."""
-        return self.dtype == mx.complex64
-
-    def is_signed(self) -> bool:
-        """True where values may be negative."""
-        return not mx.issubdtype(self.dtype, mx.unsignedinteger) and self.dtype != mx.bool_
-
-    def is_nonzero(self) -> bool:
-        """Whether the single value is not 0."""
-        return bool(self)
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """True: a program sees no memory layout."""
-        return True
-
-    def is_same_size(self, other: Tensor) -> bool:
-        """Whether the shapes are equal."""
-        return self.shape == other.shape
-
-    def stride(self, dim: int | None = None) -> Any:
-        """What the strides of the elements in row-major order are; or that of one dimension."""
-        strides = [math.prod(self.shape[i + 1 :]) for i in range(self.ndim)]
-        return tuple(strides) if dim is None else strides[dim]
-
-    def storage_offset(self) -> int:
-        """0: no tensor lies in the middle of another one's memory."""
-        return 0
-
-    is_cpu = property(lambda self: self._device == "cpu", doc="Whether it lies on the CPU.")
-    is_mps = property(lambda self: self._device == "gpu", doc="Whether it lies on Apple's GPU.")
-    is_cuda = property(lambda self: False, doc="False: there is no CUDA here.")
-    is_sparse = property(lambda self: False, doc="False: there are no sparse tensors here.")
-    itemsize = property(lambda self: self.array.itemsize, doc="Bytes per element.")
-
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("a 0-dimensional Tensor has no length")
@@ -239,7 +160,11 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
         return self
 
     def detach(self) -> Tensor:
-        """The same values outside the graph."""
+        """The same values outside the graph.
+
+        >>> lucid.ones(1, requires_grad=True).detach().requires_grad
+        False
+        """
         return self._wrap(self.array, self._device)
 
     def backward(
@@ -273,7 +198,14 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
         )
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Record what is computed from this leaf, or stop doing so."""
+        """Record what is computed from this leaf, or stop doing so.
+
+        Raises:
+            RuntimeError: integers or bools; or to stop at a tensor that was computed.
+
+        >>> lucid.ones(1).requires_grad_().requires_grad
+        True
+        """
         if requires_grad and not mx.issubdtype(self.dtype, mx.inexact):
             raise RuntimeError(
                 f"only floating point tensors can require grad, got {self.dtype}; "
@@ -329,7 +261,14 @@ class Tensor(Sampling, Ranges, Conversion, InPlace):
         return Handle(self._accumulated, hook)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this result in `.grad` too, not only those of the leaves."""
+        """Keep the gradient of this result in `.grad` too, not only those of the leaves.
+
+        >>> x = lucid.ones(2, requires_grad=True)
+        >>> y = 2 * x
+        >>> y.retain_grad(); (3 * y).backward()
+        >>> y.grad
+        Tensor([3., 3.], grad=None)
+        """
         if self._node is None or self._retains:
             return
         self._retains = True
@@ -356,7 +295,11 @@ class Handle:
 
 
 def is_tensor(obj: Any) -> bool:
-    """True for a Tensor."""
+    """True for a Tensor.
+
+    >>> lucid.is_tensor([1.0]), lucid.is_tensor(lucid.ones(1))
+    (False, True)
+    """
     return isinstance(obj, Tensor)
 
 

@@ -35,7 +35,17 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """The mean of windows that cover height and width; a size of None stays as it is."""
+    """The mean of windows that cover height and width; a size of None stays as it is.
+
+    Shapes: (N, C, H, W) or (C, H, W) -> (..., *output_size).
+
+    Raises:
+        ValueError: an output_size below 1, or of another number of sizes.
+
+    >>> import lucid
+    >>> lucid.nn.functional.adaptive_avg_pool2d(lucid.ones(1, 3, 5, 7), (2, None)).shape
+    (1, 3, 2, 7)
+    """
     return adaptive_avg_pool(input, "adaptive_avg_pool2d", output_size, 2)
 
 
@@ -48,22 +58,53 @@ def adaptive_avg_pool(input: Tensor, name: str, output_size: Any, n: int) -> Ten
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest element of each of `output_size` windows that cover the length."""
+    """The largest element of each of `output_size` windows that cover the length.
+
+    Window i of n goes from floor(i L / n) to ceil((i + 1) L / n). `return_indices` gives a pair.
+
+    Shapes: (N, C, L) or (C, L) -> (..., output_size).
+
+    Raises:
+        ValueError: an output_size below 1.
+
+    >>> import lucid
+    >>> lucid.nn.functional.adaptive_max_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+    Tensor([[3., 2.]], grad=None)
+    """
     return _adaptive_max("adaptive_max_pool1d", input, output_size, return_indices, 1)
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest element of windows that cover height and width."""
+    """The largest element of windows that cover height and width; a size of None stays as it is.
+
+    Shapes: (N, C, H, W) or (C, H, W) -> (..., *output_size); errors as `adaptive_max_pool1d`.
+
+    >>> import lucid
+    >>> lucid.nn.functional.adaptive_max_pool2d(lucid.ones(1, 3, 5, 7), (2, None)).shape
+    (1, 3, 2, 7)
+    """
     return _adaptive_max("adaptive_max_pool2d", input, output_size, return_indices, 2)
 
 
 def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Any) -> Any:
-    """`adaptive_max_pool1d` with return_indices=True."""
+    """`adaptive_max_pool1d` with return_indices=True: the values, and where each lies.
+
+    >>> import lucid
+    >>> x = lucid.tensor([[1.0, 3.0, 2.0, 0.0]])
+    >>> lucid.nn.functional.adaptive_max_pool1d_with_indices(x, 2)[1]
+    Tensor([[1, 2]], grad=None)
+    """
     return adaptive_max_pool1d(input, output_size, True)
 
 
 def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Any) -> Any:
-    """`adaptive_max_pool2d` with return_indices=True."""
+    """`adaptive_max_pool2d` with return_indices=True: the values, and where each lies, row by row.
+
+    >>> import lucid
+    >>> x = lucid.tensor([[[1.0, 3.0], [2.0, 5.0]]])
+    >>> lucid.nn.functional.adaptive_max_pool2d_with_indices(x, 1)[1].tolist()
+    [[[3]]]
+    """
     return adaptive_max_pool2d(input, output_size, True)
 
 

@@ -153,6 +153,18 @@ def multi_head_attention_forward(
     weights (N, L, S), or (N, H, L, S) if not averaged, or None.
 
     The arguments are torch's; see `nn.MultiheadAttention` for what they mean.
+
+    Raises:
+        ValueError: shapes that do not agree; is_causal without attn_mask; no projections.
+        TypeError: a mask of neither bools nor floats.
+
+    >>> import lucid
+    >>> x, one = lucid.ones(5, 4), lucid.eye(4)
+    >>> y, weights = lucid.nn.functional.multi_head_attention_forward(
+    ...     x, x, x, 4, 2, lucid.cat([one] * 3), None, None, None, False, 0.0, one, None
+    ... )
+    >>> y.shape, weights.shape
+    ((5, 4), (5, 5))
     """
     batched = query.ndim == 3
     _check_heads(query, key, value, embed_dim_to_check, num_heads)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lucid import ops
 from lucid.nn.adaptive_pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -15,7 +12,6 @@ from lucid.nn.adaptive_pooling import (
 )
 from lucid.nn.attention import multi_head_attention_forward, scaled_dot_product_attention
 from lucid.nn.bilinear import bilinear
-from lucid.nn.check import floating
 from lucid.nn.convolution import conv1d, conv_transpose1d
 from lucid.nn.convolution2d import conv2d, conv_transpose2d
 from lucid.nn.dropout import (
@@ -59,7 +55,7 @@ from lucid.nn.losses.binary import (
     multilabel_soft_margin_loss,
     soft_margin_loss,
 )
-from lucid.nn.losses.classes import check_classes, cross_entropy, nll_loss
+from lucid.nn.losses.classes import cross_entropy, nll_loss
 from lucid.nn.losses.ctc import ctc_loss
 from lucid.nn.losses.margin import (
     cosine_embedding_loss,
@@ -133,4 +129,3 @@ from lucid.ops.probabilities import (
     softmax,
     softmin,
 )
-from lucid.tensor import Tensor

@@ -114,37 +114,73 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 
 class LazyConv1d(LazyModuleMixin, Conv1d):
-    """A `Conv1d` that finds in_channels from its first input."""
+    """A `Conv1d` that finds in_channels from its first input.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyConv1d(4, kernel_size=3)
+    >>> layer(lucid.ones(1, 2, 9)).shape, layer.weight.shape
+    ((1, 4, 7), (4, 2, 3))
+    """
 
     cls_to_become, _dim = Conv1d, -2
 
 
 class LazyConvTranspose1d(LazyModuleMixin, ConvTranspose1d):
-    """A `ConvTranspose1d` that finds in_channels from its first input."""
+    """A `ConvTranspose1d` that finds in_channels from its first input.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyConvTranspose1d(4, kernel_size=3)
+    >>> layer(lucid.ones(1, 2, 9)).shape, layer.weight.shape
+    ((1, 4, 11), (2, 4, 3))
+    """
 
     cls_to_become, _dim = ConvTranspose1d, -2
 
 
 class LazyConv2d(LazyModuleMixin, Conv2d):
-    """A `Conv2d` that finds in_channels from its first input."""
+    """A `Conv2d` that finds in_channels from its first input.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyConv2d(4, kernel_size=3)
+    >>> layer(lucid.ones(1, 2, 9, 9)).shape, layer.weight.shape
+    ((1, 4, 7, 7), (4, 2, 3, 3))
+    """
 
     cls_to_become, _dim = Conv2d, -3
 
 
 class LazyConvTranspose2d(LazyModuleMixin, ConvTranspose2d):
-    """A `ConvTranspose2d` that finds in_channels from its first input."""
+    """A `ConvTranspose2d` that finds in_channels from its first input.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyConvTranspose2d(4, kernel_size=3)
+    >>> layer(lucid.ones(1, 2, 9, 9)).shape, layer.weight.shape
+    ((1, 4, 11, 11), (2, 4, 3, 3))
+    """
 
     cls_to_become, _dim = ConvTranspose2d, -3
 
 
 class LazyBatchNorm1d(LazyModuleMixin, BatchNorm1d):
-    """A `BatchNorm1d` that finds num_features from its first input."""
+    """A `BatchNorm1d` that finds num_features from its first input.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyBatchNorm1d()
+    >>> layer(lucid.ones(2, 3, 5)).shape, layer.num_features
+    ((2, 3, 5), 3)
+    """
 
     cls_to_become, _dim = BatchNorm1d, 1
 
 
 class LazyBatchNorm2d(LazyModuleMixin, BatchNorm2d):
-    """A `BatchNorm2d` that finds num_features from its first input."""
+    """A `BatchNorm2d` that finds num_features from its first input.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyBatchNorm2d()
+    >>> layer(lucid.ones(2, 3, 5, 5)).shape, layer.num_features
+    ((2, 3, 5, 5), 3)
+    """
 
     cls_to_become, _dim = BatchNorm2d, 1
 
@@ -153,6 +189,11 @@ class LazyInstanceNorm1d(LazyModuleMixin, InstanceNorm1d):
     """An `InstanceNorm1d` that finds num_features from its first input.
 
     As in torch, affine and track_running_stats are True unless they are set.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyInstanceNorm1d()
+    >>> layer(lucid.ones(2, 3, 5)).shape, layer.num_features
+    ((2, 3, 5), 3)
     """
 
     cls_to_become, _dim = InstanceNorm1d, -2
@@ -160,7 +201,13 @@ class LazyInstanceNorm1d(LazyModuleMixin, InstanceNorm1d):
 
 
 class LazyInstanceNorm2d(LazyModuleMixin, InstanceNorm2d):
-    """An `InstanceNorm2d` that finds num_features from its first input; see the 1-D one."""
+    """An `InstanceNorm2d` that finds num_features from its first input; see the 1-D one.
+
+    >>> import lucid
+    >>> layer = lucid.nn.LazyInstanceNorm2d()
+    >>> layer(lucid.ones(2, 3, 5, 5)).shape, layer.num_features
+    ((2, 3, 5, 5), 3)
+    """
 
     cls_to_become, _dim = InstanceNorm2d, -3
     _defaults = _INSTANCE

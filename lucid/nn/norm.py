@@ -136,7 +136,12 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """`BatchNorm1d` for images or spectrograms of shape (N, C, H, W)."""
+    """`BatchNorm1d` for images or spectrograms of shape (N, C, H, W).
+
+    >>> import lucid
+    >>> lucid.nn.BatchNorm2d(3)(lucid.randn(2, 3, 4, 5)).shape
+    (2, 3, 4, 5)
+    """
 
     shapes = ("(N, C, H, W)",)
 
@@ -180,13 +185,25 @@ class InstanceNorm1d(_InstanceNorm):
         momentum: how far the running statistics move, if there are any.
         affine: learn a weight and a bias.
         track_running_stats: keep running statistics, the means over each batch, for evaluation.
+
+    Raises:
+        ValueError: another rank or number of channels; a length of 1 without running statistics.
+
+    >>> import lucid
+    >>> lucid.nn.InstanceNorm1d(1)(lucid.tensor([[1.0, 3.0]]))
+    Tensor([[-1.,  1.]], grad=None)
     """
 
     shapes = ("(N, C, L)", "(C, L)")
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """`InstanceNorm1d` for (N, C, H, W) or (C, H, W)."""
+    """`InstanceNorm1d` for (N, C, H, W) or (C, H, W).
+
+    >>> import lucid
+    >>> lucid.nn.InstanceNorm2d(3, affine=True)(lucid.randn(2, 3, 4, 5)).shape
+    (2, 3, 4, 5)
+    """
 
     shapes = ("(N, C, H, W)", "(C, H, W)")
 
@@ -200,6 +217,10 @@ class GroupNorm(_Affine):
 
     Raises:
         ValueError: num_channels not divisible by num_groups; another number of channels.
+
+    >>> import lucid
+    >>> lucid.nn.GroupNorm(2, 4)(lucid.tensor([[1.0, 3.0, 10.0, 20.0]]))
+    Tensor([[-1.,  1., -1.,  1.]], grad=None, requires_grad=True)
     """
 
     def __init__(
@@ -318,9 +339,13 @@ class RMSNorm(_Last):
 
 class LocalResponseNorm(Applied):
     """Each value divided by a power of the mean square of neighbouring channels
-    (Krizhevsky et al., 2012).
+    (Krizhevsky et al., 2012): the formula is that of `nn.functional.local_response_norm`.
 
-    Shapes: x (N, C, ...).
+    Shapes: x (N, C, L, ...).
+
+    >>> import lucid
+    >>> lucid.nn.LocalResponseNorm(1, alpha=3.0, beta=0.5)(lucid.ones(1, 1, 1)).squeeze()
+    Tensor(0.5, grad=None)
     """
 
     function = staticmethod(F.local_response_norm)

@@ -38,7 +38,12 @@ def batch_norm(
 
     Raises:
         ValueError: another number of channels, one value per channel in training, or
-            no running statistics outside it.
+            no running statistics outside it; eps not above 0.
+
+    >>> import lucid
+    >>> x = lucid.tensor([[1.0], [3.0]])
+    >>> lucid.nn.functional.batch_norm(x, None, None, training=True).tolist()[1][0] > 0.99
+    True
     """
     channels = _channels("batch_norm", input, 2, running_mean, running_var, weight, bias)
     if eps <= 0:
@@ -94,12 +99,20 @@ def instance_norm(
     momentum: Any = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise each channel of each sample (Ulyanov et al., 2016).
+    """(x - mean) / sqrt(var + eps) * weight + bias, for each channel of each sample.
 
-    With `use_input_stats` by its own mean and variance, towards whose means over the batch the
-    running ones (where given) move; otherwise by the running ones.
+    With `use_input_stats` by its own mean and variance (Ulyanov et al., 2016), towards whose means
+    over the batch the running ones (where given) move; otherwise by the running ones.
 
     Shapes: input (N, C, L) or (N, C, H, W); all others (C,).
+
+    Raises:
+        ValueError: another number of channels; one value per channel; no running statistics
+            without `use_input_stats`.
+
+    >>> import lucid
+    >>> lucid.nn.functional.instance_norm(lucid.tensor([[[1.0, 3.0]]]))
+    Tensor([[[-1.,  1.]]], grad=None)
     """
     channels = _channels("instance_norm", input, 3, running_mean, running_var, weight, bias)
     if not use_input_stats:
@@ -219,7 +232,15 @@ def local_response_norm(
 ) -> Tensor:
     """x / (k + alpha * mean of x**2 over `size` channels around)**beta (Krizhevsky et al., 2012).
 
-    Shapes: input (N, C, ...); channels past the ends count as zeros.
+    Shapes: input (N, C, L, ...); channels past the ends count as zeros.
+
+    Raises:
+        ValueError: fewer than three dimensions.
+
+    >>> import lucid
+    >>> x = lucid.ones(1, 1, 1)
+    >>> lucid.nn.functional.local_response_norm(x, size=1, alpha=3.0, beta=0.5).squeeze()
+    Tensor(0.5, grad=None)
     """
     if input.ndim < 3:
         raise ValueError(f"local_response_norm expects x of shape (N, C, L), got {input.shape}")
@@ -254,6 +275,13 @@ def channel_layer_norm(
     """Normalise each frame over its channels: the cLN of Luo and Mesgarani, "TasNet" (2018).
 
     Shapes: input (N, C, ...); weight and bias (C,).
+
+    Raises:
+        ValueError: fewer than two dimensions; a weight or a bias of another shape.
+
+    >>> import lucid
+    >>> lucid.nn.functional.channel_layer_norm(lucid.tensor([[1.0, 3.0]]))
+    Tensor([[-1.,  1.]], grad=None)
     """
     _channels("channel_layer_norm", input, 2, weight, bias)
     centred = input - ops.mean(input, 1, keepdim=True)
@@ -271,6 +299,13 @@ def cumulative_layer_norm(
     The causal cLN of Luo and Mesgarani, "Conv-TasNet" (2019), equations 8 to 10; elsewhere cgLN.
 
     Shapes: input (N, C, L); weight and bias (C,).
+
+    Raises:
+        ValueError: fewer than three dimensions; a weight or a bias of another shape.
+
+    >>> import lucid
+    >>> lucid.nn.functional.cumulative_layer_norm(lucid.tensor([[[1.0, 3.0, 2.0]]]))
+    Tensor([[[0., 1., 0.]]], grad=None)
     """
     channels = _channels("cumulative_layer_norm", input, 3, weight, bias)
     if input.numel() == 0:

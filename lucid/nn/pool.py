@@ -25,7 +25,17 @@ class _Pool(Applied):
 
 
 class MaxPool1d(_Pool):
-    """The largest element of each window.
+    """The largest element of each window; padding is never the largest.
+
+    Shapes: (N, C, L) or (C, L) -> (..., floor((L + 2p - d(K-1) - 1) / s + 1)).
+
+    Args:
+        kernel_size, stride, padding, dilation: K, s (that is K unless given), p and d.
+        return_indices: give a pair: the values, and where in the input each lies.
+        ceil_mode: keep a last window that hangs over the end.
+
+    Raises:
+        ValueError: padding over half of the kernel; at the call, a kernel that does not fit.
 
     >>> import lucid
     >>> lucid.nn.MaxPool1d(2)(lucid.ones(1, 4, 9)).shape
@@ -50,13 +60,27 @@ class MaxPool1d(_Pool):
 
 
 class MaxPool2d(MaxPool1d):
-    """The largest element of each window, in two dimensions."""
+    """The largest element of each window: (N, C, H, W) or (C, H, W), settings as `MaxPool1d`.
+
+    >>> import lucid
+    >>> lucid.nn.MaxPool2d(2)(lucid.ones(1, 4, 9, 8)).shape
+    (1, 4, 4, 4)
+    """
 
     function, n = staticmethod(F.max_pool2d), 2
 
 
 class AvgPool1d(_Pool):
-    """The mean of each window."""
+    """The mean of each window: (N, C, L) or (C, L).
+
+    Args:
+        ceil_mode: keep a last window that hangs over the end.
+        count_include_pad: count the padding as zeros, rather than leave it out of the mean.
+
+    >>> import lucid
+    >>> lucid.nn.AvgPool1d(2)(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    Tensor([[2., 1.]], grad=None)
+    """
 
     function, n = staticmethod(F.avg_pool1d), 1
 
@@ -75,7 +99,15 @@ class AvgPool1d(_Pool):
 
 
 class AvgPool2d(_Pool):
-    """The mean of each window, in two dimensions."""
+    """The mean of each window: (N, C, H, W) or (C, H, W), settings as `AvgPool1d`.
+
+    Args:
+        divisor_override: what to divide the sums by, rather than the number of elements.
+
+    >>> import lucid
+    >>> lucid.nn.AvgPool2d((2, 4))(lucid.ones(1, 3, 8, 8)).shape
+    (1, 3, 4, 2)
+    """
 
     function, n = staticmethod(F.avg_pool2d), 2
 
@@ -95,7 +127,12 @@ class AvgPool2d(_Pool):
 
 
 class LPPool1d(_Pool):
-    """(sum x**p)**(1/p) of each window, p being the `norm_type`."""
+    """(sum x**p)**(1/p) of each window, p being the `norm_type`: (N, C, L) or (C, L).
+
+    >>> import lucid
+    >>> lucid.nn.LPPool1d(2, 2)(lucid.tensor([[3.0, 4.0]]))
+    Tensor([[5.]], grad=None)
+    """
 
     function, n = staticmethod(F.lp_pool1d), 1
 
@@ -106,7 +143,12 @@ class LPPool1d(_Pool):
 
 
 class LPPool2d(LPPool1d):
-    """(sum x**p)**(1/p) of each window, in two dimensions."""
+    """(sum x**p)**(1/p) of each window, p being the `norm_type`: (N, C, H, W) or (C, H, W).
+
+    >>> import lucid
+    >>> lucid.nn.LPPool2d(2, 2)(lucid.ones(1, 3, 4, 6)).shape
+    (1, 3, 2, 3)
+    """
 
     function, n = staticmethod(F.lp_pool2d), 2
 
@@ -127,7 +169,13 @@ class MaxUnpool1d(_Pool):
 
 
 class MaxUnpool2d(MaxUnpool1d):
-    """Zeros, with the elements of the input where `MaxPool2d` says that it found them."""
+    """Zeros, with the elements of the input where `MaxPool2d` says that it found them.
+
+    >>> import lucid
+    >>> pool = lucid.nn.MaxPool2d(2, return_indices=True)
+    >>> lucid.nn.MaxUnpool2d(2)(*pool(lucid.tensor([[[1.0, 3.0], [2.0, 0.0]]]))).tolist()
+    [[[0.0, 3.0], [0.0, 0.0]]]
+    """
 
     function, n = staticmethod(F.max_unpool2d), 2
 
@@ -148,13 +196,23 @@ class AdaptiveAvgPool1d(_Pool):
 
 
 class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
-    """The mean of windows that cover height and width; None keeps a size."""
+    """The mean of windows that cover height and width; None keeps a size.
+
+    >>> import lucid
+    >>> lucid.nn.AdaptiveAvgPool2d((1, None))(lucid.ones(2, 3, 5, 7)).shape
+    (2, 3, 1, 7)
+    """
 
     function, n = staticmethod(adaptive_pooling.adaptive_avg_pool2d), 2
 
 
 class AdaptiveMaxPool1d(_Pool):
-    """The largest element of windows that cover the length."""
+    """The largest element of windows that cover the length: a fixed output for every input.
+
+    >>> import lucid
+    >>> lucid.nn.AdaptiveMaxPool1d(2)(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    Tensor([[3., 2.]], grad=None)
+    """
 
     function, n = staticmethod(adaptive_pooling.adaptive_max_pool1d), 1
 
@@ -164,7 +222,12 @@ class AdaptiveMaxPool1d(_Pool):
 
 
 class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
-    """The largest element of windows that cover height and width; None keeps a size."""
+    """The largest element of windows that cover height and width; None keeps a size.
+
+    >>> import lucid
+    >>> lucid.nn.AdaptiveMaxPool2d((1, None))(lucid.ones(2, 3, 5, 7)).shape
+    (2, 3, 1, 7)
+    """
 
     function, n = staticmethod(adaptive_pooling.adaptive_max_pool2d), 2
 

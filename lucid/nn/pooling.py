@@ -159,7 +159,14 @@ def max_pool1d_with_indices(*args: Any, **settings: Any) -> Any:
 
 
 def max_pool2d_with_indices(*args: Any, **settings: Any) -> Any:
-    """`max_pool2d` with return_indices=True."""
+    """`max_pool2d` with return_indices=True: the values, and where each lies, row by row.
+
+    >>> import lucid
+    >>> x = lucid.tensor([[[1.0, 3.0], [2.0, 0.0]]])
+    >>> values, indices = lucid.nn.functional.max_pool2d_with_indices(x, 2)
+    >>> values.tolist(), indices.tolist()
+    ([[[3.0]]], [[[1]]])
+    """
     return max_pool2d(*args, **{**settings, "return_indices": True})
 
 
@@ -184,8 +191,18 @@ def max_unpool1d(
 ) -> Tensor:
     """Zeros, with the elements of the input where `max_pool1d` says that it found them.
 
+    Shapes: input and indices (N, C, L) or (C, L) -> (..., (L-1)s - 2p + K), or an `output_size`
+    less than one stride from that.
+
     Raises:
         IndexError: an index past the output.
+        TypeError: indices that are not int64.
+        ValueError: indices of another shape than the input; another output_size.
+
+    >>> import lucid
+    >>> x, indices = lucid.tensor([[5.0, 7.0]]), lucid.tensor([[1, 2]])
+    >>> lucid.nn.functional.max_unpool1d(x, indices, 2).tolist()
+    [[0.0, 5.0, 7.0, 0.0]]
     """
     return _unpooled("max_unpool1d", input, indices, kernel_size, stride, padding, output_size, 1)
 
@@ -200,8 +217,12 @@ def max_unpool2d(
 ) -> Tensor:
     """Zeros, with the elements of the input where `max_pool2d` says that it found them.
 
-    Raises:
-        IndexError: an index past the output.
+    Shapes: input and indices (N, C, H, W) or (C, H, W); sizes and errors as `max_unpool1d`.
+
+    >>> import lucid
+    >>> x, indices = lucid.tensor([[[5.0]]]), lucid.tensor([[[2]]])
+    >>> lucid.nn.functional.max_unpool2d(x, indices, 2).tolist()
+    [[[0.0, 0.0], [5.0, 0.0]]]
     """
     return _unpooled("max_unpool2d", input, indices, kernel_size, stride, padding, output_size, 2)
 
@@ -265,7 +286,17 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """The mean of each window; `divisor_override` divides by another number."""
+    """The mean of each window; `divisor_override` divides by another number.
+
+    Shapes: (N, C, H, W) or (C, H, W).
+
+    Raises:
+        ValueError: a kernel that does not fit, padding over half of it, a divisor of 0.
+
+    >>> import lucid
+    >>> lucid.nn.functional.avg_pool2d(lucid.tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2).tolist()
+    [[[1.5]]]
+    """
     found = windows("avg_pool2d", 2, kernel_size, stride, padding)
     return avg_pool(input, "avg_pool2d", found, ceil_mode, count_include_pad, divisor_override)
 
@@ -307,7 +338,17 @@ def lp_pool1d(
     stride: Any = None,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """(sum x**p)**(1/p) of each window, p being the `norm_type`."""
+    """(sum x**p)**(1/p) of each window, p being the `norm_type`.
+
+    Shapes: (N, C, L) or (C, L). An odd p gives NaN where the sum is below 0, as in torch.
+
+    Raises:
+        ValueError: a kernel that does not fit.
+
+    >>> import lucid
+    >>> lucid.nn.functional.lp_pool1d(lucid.tensor([[3.0, 4.0]]), 2, 2)
+    Tensor([[5.]], grad=None)
+    """
     means = avg_pool1d(ops.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
     return _rooted(means, norm_type, sizes("lp_pool1d", "kernel_size", kernel_size, 1))
 
@@ -319,7 +360,17 @@ def lp_pool2d(
     stride: Any = None,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """(sum x**p)**(1/p) of each window, p being the `norm_type`."""
+    """(sum x**p)**(1/p) of each window, p being the `norm_type`.
+
+    Shapes: (N, C, H, W) or (C, H, W).
+
+    Raises:
+        ValueError: a kernel that does not fit.
+
+    >>> import lucid
+    >>> lucid.nn.functional.lp_pool2d(lucid.ones(1, 2, 2), 2, 2).tolist()
+    [[[2.0]]]
+    """
     means = avg_pool2d(ops.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
     return _rooted(means, norm_type, sizes("lp_pool2d", "kernel_size", kernel_size, 2))
 

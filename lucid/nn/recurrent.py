@@ -28,6 +28,10 @@ class RNNBase(Module):
         mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
 
     All other arguments are those of the layers.
+
+    >>> import lucid
+    >>> lucid.nn.RNNBase("GRU", 3, 4)(lucid.ones(5, 3))[0].shape
+    (5, 4)
     """
 
     def __init__(

@@ -16,7 +16,12 @@ from lucid.tensor import Tensor
 
 
 class RNNCellBase(Module):
-    """One step of a recurrent layer, with its parameters."""
+    """What `RNNCell`, `LSTMCell` and `GRUCell` share: one step, with its parameters.
+
+    >>> import lucid
+    >>> isinstance(lucid.nn.GRUCell(3, 4), lucid.nn.RNNCellBase)
+    True
+    """
 
     mode = ""
 

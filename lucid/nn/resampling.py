@@ -115,17 +115,32 @@ def upsample(
     mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """The old name of `interpolate`."""
+    """The old name of `interpolate`.
+
+    >>> import lucid
+    >>> lucid.nn.functional.upsample(lucid.tensor([[[1.0, 3.0]]]), 4).tolist()
+    [[[1.0, 1.0, 3.0, 3.0]]]
+    """
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """`interpolate` with mode="nearest"."""
+    """`interpolate` with mode="nearest".
+
+    >>> import lucid
+    >>> lucid.nn.functional.upsample_nearest(lucid.tensor([[[1.0, 3.0]]]), scale_factor=2).tolist()
+    [[[1.0, 1.0, 3.0, 3.0]]]
+    """
     return interpolate(input, size, scale_factor, "nearest")
 
 
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """`interpolate` with mode="bilinear" and align_corners=True."""
+    """`interpolate` with mode="bilinear" and align_corners=True: (N, C, H, W).
+
+    >>> import lucid
+    >>> lucid.nn.functional.upsample_bilinear(lucid.tensor([[[[1.0, 3.0]]]]), (1, 3)).tolist()
+    [[[[1.0, 2.0, 3.0]]]]
+    """
     return interpolate(input, size, scale_factor, "bilinear", align_corners=True)
 
 
@@ -191,7 +206,15 @@ def pixel_shuffle1d(input: Tensor, upscale_factor: int) -> Tensor:
 
 
 def pixel_unshuffle1d(input: Tensor, downscale_factor: int) -> Tensor:
-    """The inverse of `pixel_shuffle1d`: (..., C, L*r) -> (..., C*r, L)."""
+    """The inverse of `pixel_shuffle1d`: (..., C, L*r) -> (..., C*r, L).
+
+    Raises:
+        ValueError: a length that `downscale_factor` does not divide.
+
+    >>> import lucid
+    >>> lucid.nn.functional.pixel_unshuffle1d(lucid.tensor([[1.0, 2.0, 3.0, 4.0]]), 2).tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
     r = integer("pixel_unshuffle1d", "downscale_factor", downscale_factor, 1)
     if input.ndim < 2 or input.shape[-1] % r:
         raise ValueError(
@@ -253,21 +276,36 @@ class Upsample(Applied):
 
 
 class UpsamplingNearest2d(Upsample):
-    """`Upsample` with mode="nearest"."""
+    """`Upsample` with mode="nearest".
+
+    >>> import lucid
+    >>> lucid.nn.UpsamplingNearest2d(scale_factor=2)(lucid.ones(1, 3, 4, 5)).shape
+    (1, 3, 8, 10)
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, "nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """`Upsample` with mode="bilinear" and align_corners=True."""
+    """`Upsample` with mode="bilinear" and align_corners=True.
+
+    >>> import lucid
+    >>> lucid.nn.UpsamplingBilinear2d((8, 9))(lucid.ones(1, 3, 4, 5)).shape
+    (1, 3, 8, 9)
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, "bilinear", True)
 
 
 class PixelShuffle(Applied):
-    """Channels become rows and columns: (..., C*r*r, H, W) -> (..., C, H*r, W*r)."""
+    """Channels become rows and columns: (..., C*r*r, H, W) -> (..., C, H*r, W*r).
+
+    >>> import lucid
+    >>> lucid.nn.PixelShuffle(2)(lucid.ones(1, 12, 4, 5)).shape
+    (1, 3, 8, 10)
+    """
 
     function = staticmethod(pixel_shuffle)
 
@@ -277,13 +315,23 @@ class PixelShuffle(Applied):
 
 
 class PixelShuffle1d(PixelShuffle):
-    """Channels become samples: (..., C*r, L) -> (..., C, L*r), as `pixel_shuffle1d` says."""
+    """Channels become samples: (..., C*r, L) -> (..., C, L*r), as `pixel_shuffle1d` says.
+
+    >>> import lucid
+    >>> lucid.nn.PixelShuffle1d(2)(lucid.ones(1, 6, 5)).shape
+    (1, 3, 10)
+    """
 
     function = staticmethod(pixel_shuffle1d)
 
 
 class PixelUnshuffle(Applied):
-    """Rows and columns become channels: (..., C, H*r, W*r) -> (..., C*r*r, H, W)."""
+    """Rows and columns become channels: (..., C, H*r, W*r) -> (..., C*r*r, H, W).
+
+    >>> import lucid
+    >>> lucid.nn.PixelUnshuffle(2)(lucid.ones(1, 3, 8, 10)).shape
+    (1, 12, 4, 5)
+    """
 
     function = staticmethod(pixel_unshuffle)
 
@@ -293,13 +341,23 @@ class PixelUnshuffle(Applied):
 
 
 class PixelUnshuffle1d(PixelUnshuffle):
-    """Samples become channels: (..., C, L*r) -> (..., C*r, L)."""
+    """Samples become channels: (..., C, L*r) -> (..., C*r, L).
+
+    >>> import lucid
+    >>> lucid.nn.PixelUnshuffle1d(2)(lucid.ones(1, 3, 10)).shape
+    (1, 6, 5)
+    """
 
     function = staticmethod(pixel_unshuffle1d)
 
 
 class ChannelShuffle(Applied):
-    """Channels dealt out, one of each group at a time."""
+    """Channels dealt out, one of each group at a time: (N, C, ...), as `channel_shuffle` says.
+
+    >>> import lucid
+    >>> lucid.nn.ChannelShuffle(2)(lucid.arange(4.0).reshape(1, 4, 1)).flatten()
+    Tensor([0., 2., 1., 3.], grad=None)
+    """
 
     function = staticmethod(channel_shuffle)
 

@@ -55,13 +55,27 @@ class GlobalLayerNorm1d(_Gained):
 
 class ChannelLayerNorm1d(_Gained):
     """Each frame to mean 0 and variance 1 over its channels: the cLN of Luo and Mesgarani,
-    "TasNet" (2018)."""
+    "TasNet" (2018).
+
+    Shapes: x (N, C, L).
+
+    >>> import lucid
+    >>> lucid.nn.ChannelLayerNorm1d(2)(lucid.tensor([[[1.0], [3.0]]])).squeeze()
+    Tensor([-1.,  1.], grad=None, requires_grad=True)
+    """
 
     function = staticmethod(F.channel_layer_norm)
 
 
 class CumulativeLayerNorm1d(_Gained):
     """Each frame to mean 0 and variance 1 over all channels of itself and of the frames before it:
-    the causal norm of Luo and Mesgarani, "Conv-TasNet" (2019), called cgLN elsewhere."""
+    the causal norm of Luo and Mesgarani, "Conv-TasNet" (2019), called cgLN elsewhere.
+
+    Shapes: x (N, C, L).
+
+    >>> import lucid
+    >>> lucid.nn.CumulativeLayerNorm1d(1)(lucid.tensor([[[1.0, 3.0, 2.0]]]))
+    Tensor([[[0., 1., 0.]]], grad=None, requires_grad=True)
+    """
 
     function = staticmethod(F.cumulative_layer_norm)

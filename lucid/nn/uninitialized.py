@@ -76,7 +76,14 @@ class UninitializedParameter(_Uninitialized, Parameter):
 
 
 class UninitializedBuffer(_Uninitialized):
-    """A buffer whose shape is not known yet."""
+    """A buffer whose shape is not known yet; its values raise a RuntimeError until it has one.
+
+    >>> import lucid
+    >>> b = lucid.nn.UninitializedBuffer()
+    >>> b.materialize((2,))
+    >>> b
+    Tensor([0., 0.], grad=None)
+    """
 
     _becomes = Tensor
 

@@ -39,6 +39,10 @@ class Casting:
         mixed = len({x.array.dtype for x in found}) > 1
         return [self._each(v, self._wide) for v in values] if mixed else list(values)
 
+    def apart(self) -> Casting:
+        """The same, which knows of no casts made so far, and whose own nobody else will meet."""
+        return Casting(self.dtypes, self.cached, {})
+
     def _each(self, value: Any, function: Callable[[Traced], Any]) -> Any:
         """`function` of a tensor, or of each in a list, where it can be cast."""
         if isinstance(value, Traced):

@@ -25,7 +25,7 @@ from lucid.autograd.tape import Edge, Node, alias, next_order, outside, specific
 from lucid.func.repair import repaired
 from lucid.func.tree import flatten, spread
 from lucid.kernels import batching
-from lucid.ops import keys
+from lucid.ops import autocast, keys
 from lucid.tensor import Tensor
 
 Function = Callable[[Sequence[Tensor]], list[Tensor]]
@@ -69,9 +69,11 @@ def vmap(
         xs = [x if d is None else ops.movedim(x, d, 0) for x, d in zip(leaves, dims, strict=True)]
         batched = [d is not None for d in dims]
         form: list[Any] = []
+        caster = autocast.active.get()
 
         def on_leaves(tensors: Sequence[Tensor]) -> list[Tensor]:
-            output = func(*rebuild(tensors), **kwargs)
+            with autocast.casting(caster):
+                output = func(*rebuild(tensors), **kwargs)
             results, rebuild_output = flatten(output)
             if not results:
                 raise ValueError(

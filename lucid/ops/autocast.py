@@ -8,7 +8,8 @@ what those leave out (Fourier transforms, decompositions, ctc_loss) those for th
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -51,9 +52,26 @@ class Caster(Protocol):
     def cast(self, policy: str, values: Sequence[Any]) -> list[Any]:
         """The values with their tensors in the precision of `policy`, recorded."""
 
+    def apart(self) -> Caster:
+        """The same, which knows of no casts made so far, and whose own nobody else will meet."""
+
 
 # None outside of autocast, which is all that an operation looks at. A thread starts with None.
 active: ContextVar[Caster | None] = ContextVar("active", default=None)
+
+
+@contextmanager
+def casting(caster: Caster | None) -> Iterator[None]:
+    """Inside, operations are cast as `caster` says, in casts of their own.
+
+    What runs again for backward has to: a weight that was cast before, or outside, is the end of
+    its graph, and no gradient would reach the weight.
+    """
+    token = active.set(caster and caster.apart())
+    try:
+        yield
+    finally:
+        active.reset(token)
 
 
 def autocasts(function: Any = None, /, *, like: str | None = None) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ import mlx.core as mx
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, alias, next_order, outside, walk
 from lucid.ops import keys
+from lucid.ops.autocast import active, casting
 
 
 def checkpoint(
@@ -27,6 +29,10 @@ def checkpoint(
     *args: Any,
     use_reentrant: bool | None = None,
     preserve_rng_state: bool = True,
+    context_fn: Callable[[], tuple[Any, Any]] | None = None,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
     **kwargs: Any,
 ) -> Any:
     """`function(*args, **kwargs)`, of which backward needs nothing but the arguments in memory.
@@ -37,11 +43,14 @@ def checkpoint(
     gradients too, and the gradients can be differentiated.
 
     Args:
-        function: returns a Tensor or a tuple or list; called again in backward, where it must
-            compute the same.
+        function: returns Tensors, also nested in tuples, lists and dicts; called again in
+            backward, where it must compute the same.
         use_reentrant: accepted as in torch; both ways are one here, with all that torch's
             `use_reentrant=False` can do.
         preserve_rng_state: draw the same random numbers in both runs, for dropout.
+        context_fn: returns two context managers, for the first run and for the second.
+        determinism_check, debug, early_stop: accepted as in torch, without effect: shapes and
+            dtypes are compared in any case, and the second run is never cut short.
 
     Raises:
         RuntimeError: in backward, if the function then computes something else.
@@ -56,24 +65,35 @@ def checkpoint(
     """
     if not recording.get():
         return function(*args, **kwargs)
-    run = _Run(function, args, kwargs, preserve_rng_state)
+    contexts = context_fn() if context_fn else (contextlib.nullcontext(), contextlib.nullcontext())
+    run = _Run(function, args, kwargs, preserve_rng_state, contexts)
     since = next_order()
     output = run.again()
-    several = isinstance(output, tuple | list)
-    outputs = list(output) if several else [output]
-    differentiable = [i for i, y in enumerate(outputs) if isinstance(y, Traced) and y.requires_grad]
-    if not differentiable:
+    recorded = _recorded(output)
+    if not recorded:
         return output
-    recorded = [outputs[i] for i in differentiable]
     kinds = [(y.array.shape, y.array.dtype) for y in recorded]
     edges: list[Edge | None] = [*outside([y._edge() for y in recorded], since)]
     first = recorded[0]
     node = CheckpointNode("checkpoint", edges, kinds, type(first), first._device)
-    node.run, node.differentiable = run, differentiable
-    for index, i in enumerate(differentiable):
-        y = outputs[i] = outputs[i]._wrap(outputs[i].array, outputs[i]._device)
-        y.requires_grad, y._node, y._index = True, node, index
-    return type(output)(outputs) if several else outputs[0]
+    node.run = run
+    indices = itertools.count()
+
+    def result(tensor: Traced) -> Traced:
+        if not tensor.requires_grad:
+            return tensor
+        y = tensor._wrap(tensor.array, tensor._device)
+        y.requires_grad, y._node, y._index = True, node, next(indices)
+        return y
+
+    return _replaced(output, result)
+
+
+def _recorded(output: Any) -> list[Any]:
+    """The tensors of an output that can be differentiated, in order."""
+    found: list[Any] = []
+    _replaced(output, lambda tensor: found.append(tensor) if tensor.requires_grad else None)
+    return found
 
 
 def checkpoint_sequential(
@@ -127,8 +147,15 @@ class _Chain:
 class _Run:
     """A call that can be made again under the circumstances of the first one."""
 
-    def __init__(self, function: Callable, args: Any, kwargs: Any, same_numbers: bool) -> None:
-        self.function = function
+    def __init__(
+        self,
+        function: Callable,
+        args: Any,
+        kwargs: Any,
+        same_numbers: bool,
+        contexts: tuple[Any, Any],
+    ) -> None:
+        self.function, self.contexts = function, contexts
         # what the tensors are now, whatever is written into them before backward
         self.given = _replaced((args, kwargs), alias)
         self.circumstances = contextvars.copy_context()
@@ -145,12 +172,13 @@ class _Run:
         args, kwargs = _replaced(self.given, later)
         if self.first:
             self.first = False
-            return self.function(*args, **kwargs)
+            with casting(active.get()), self.contexts[0]:
+                return self.function(*args, **kwargs)
         return self.circumstances.copy().run(self._replayed, args, kwargs)
 
     def _replayed(self, args: Any, kwargs: Any) -> Any:
         same = contextlib.nullcontext() if self.position is None else keys.branch(self.position)
-        with same:
+        with same, casting(active.get()), self.contexts[1]:
             return self.function(*args, **kwargs)
 
 
@@ -158,8 +186,10 @@ def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
     """Nested tuples, lists and dicts with every tensor replaced."""
     if isinstance(value, Traced):
         return replace(value)
-    if type(value) in (tuple, list):
-        return type(value)(_replaced(v, replace) for v in value)
+    if isinstance(value, tuple | list):
+        parts = [_replaced(v, replace) for v in value]
+        # a named tuple takes its fields one by one
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if type(value) is dict:
         return {k: _replaced(v, replace) for k, v in value.items()}
     return value
@@ -168,9 +198,8 @@ def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
 class CheckpointNode(Node):
     """A recorded call that is made again in order to step back over it."""
 
-    __slots__ = ("differentiable", "run")
+    __slots__ = ("run",)
     run: _Run | None
-    differentiable: list[int]  # which of the function's outputs
 
     def _walk(self, gradients: Sequence[Any], wanted: Sequence[int], recorded: bool) -> list[Any]:
         if self.run is None:
@@ -178,18 +207,14 @@ class CheckpointNode(Node):
         since = next_order()
         after = [g.array if isinstance(g, Traced) else g for g in gradients]
         output = self.run.again(after)
-        outputs = list(output) if isinstance(output, tuple | list) else [output]
-        computed: list[Any] = [
-            outputs[i] if i < len(outputs) else None for i in self.differentiable
-        ]
-        for y, (shape, dtype) in zip(computed, self.outputs, strict=True):
-            same = isinstance(y, Traced) and y.requires_grad
-            if not same or (y.array.shape, y.array.dtype) != (shape, dtype):
-                raise RuntimeError(
-                    "checkpoint: in backward the function computed something else than before: "
-                    f"expected a Tensor of shape {shape} and {dtype} that requires grad, got "
-                    f"{y!r:.200}; it must not depend on what changes in between"
-                )
+        computed = _recorded(output)
+        found_kinds = [(y.array.shape, y.array.dtype) for y in computed]
+        if found_kinds != list(self.outputs):
+            raise RuntimeError(
+                "checkpoint: in backward the function computed something else than before: "
+                f"expected Tensors that require grad of shapes and dtypes {self.outputs}, got "
+                f"{found_kinds}; it must not depend on what changes in between"
+            )
         edges = self.edges
         targets = {(id(edges[i][0]), edges[i][1]): i for i in wanted}  # type: ignore[index]
         roots = [(y._edge(), g) for y, g in zip(computed, gradients, strict=True)]

@@ -287,3 +287,12 @@ def test_randomness():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_gradients_of_a_weight_that_autocast_cast_before():
+    w, x = (lucid.ones(2, 2, requires_grad=True) for _ in range(2))
+    with lucid.autocast("cpu", dtype=lucid.bfloat16):
+        once = (x @ w).sin().sum()
+        mapped = vmap(lambda x: (x @ w).sin())(x).sum()
+    expected = lucid.autograd.grad(once, w, retain_graph=True)[0]
+    assert lucid.autograd.grad(mapped, w)[0].tolist() == expected.tolist()

@@ -211,7 +211,9 @@ def test_nested_outputs():
     Pair = collections.namedtuple("Pair", "a b")
     x = lucid.tensor([1.0, 2.0], requires_grad=True)
     y = checkpoint(lambda x: {"pair": Pair(x * 2, [x.exp(), None]), "n": 3}, x)
-    assert isinstance(y["pair"], Pair) and y["n"] == 3 and y["pair"].b[1] is None
+    assert isinstance(y["pair"], Pair)
+    assert y["n"] == 3
+    assert y["pair"].b[1] is None
     assert y["pair"].a.grad_fn is y["pair"].b[0].grad_fn is not None
     (y["pair"].a + y["pair"].b[0]).sum().backward()
     assert x.grad.tolist() == (2 + x.exp()).tolist()

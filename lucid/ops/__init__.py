@@ -199,13 +199,9 @@ from lucid.ops.linalg.matrix import old_vander as vander
 from lucid.ops.linalg.packed import geqrf, lu_unpack, ormqr
 from lucid.ops.linalg.packed import old_lu as lu
 from lucid.ops.linalg.packed import old_lu_solve as lu_solve
+from lucid.ops.linalg.plus import addbmm, addmm, addmv, addr, baddbmm
 from lucid.ops.linalg.product import (
-    addbmm,
-    addmm,
-    addmv,
-    addr,
     adjoint,
-    baddbmm,
     bmm,
     cross,
     dot,

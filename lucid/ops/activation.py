@@ -53,6 +53,9 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
 
     The slope is (lower + upper) / 2, in training one for each element, drawn between the two.
 
+    Raises:
+        ValueError: lower above upper, or not finite.
+
     >>> lucid.rrelu(lucid.tensor([-8.0, 2.0]), lower=0.25, upper=0.75)
     Tensor([-4.,  2.], grad=None)
     """
@@ -72,6 +75,9 @@ def prelu(x, weight, /):
     """x where positive, else weight * x (He et al., 2015).
 
     Shapes: x (N, C, ...) and weight (C,), (1,) or (); x may also be of one dimension.
+
+    Raises:
+        ValueError: a weight of another shape.
 
     >>> lucid.prelu(lucid.tensor([-1.0, 2.0]), lucid.tensor(0.25))
     Tensor([-0.25,  2.  ], grad=None)
@@ -217,6 +223,9 @@ def selu(input):
 def celu(input, alpha=1.0):
     """x where positive, else alpha * (e**(x / alpha) - 1) (Barron, 2017).
 
+    Raises:
+        ZeroDivisionError: an alpha of 0.
+
     >>> lucid.celu(lucid.tensor([-1.0, 2.0]), alpha=0.5)
     Tensor([-0.4323,  2.    ], grad=None)
     """
@@ -258,6 +267,9 @@ def gelu(x, /, approximate="none"):
     """x * Phi(x), Phi the normal distribution (Hendrycks and Gimpel, 2016).
 
     `approximate` is "none" (the error function, torch's default) or "tanh".
+
+    Raises:
+        ValueError: another `approximate`.
 
     >>> lucid.nn.functional.gelu(lucid.tensor([-1.0, 2.0]))
     Tensor([-0.1587,  1.9545], grad=None)

@@ -30,6 +30,9 @@ def flip(x, /, *axes, dims=None):
 def fliplr(input):
     """The order of the columns (dimension 1) reversed.
 
+    Raises:
+        ValueError: less than 2 dimensions.
+
     >>> lucid.fliplr(lucid.tensor([[1, 2], [3, 4]]))
     Tensor([[2, 1],
             [4, 3]], grad=None)
@@ -42,6 +45,9 @@ def fliplr(input):
 def flipud(input):
     """The order of the rows (dimension 0) reversed.
 
+    Raises:
+        ValueError: a 0-dimensional tensor.
+
     >>> lucid.flipud(lucid.tensor([[1, 2], [3, 4]]))
     Tensor([[3, 4],
             [1, 2]], grad=None)
@@ -53,6 +59,9 @@ def flipud(input):
 
 def rot90(input, k=1, dims=(0, 1)):
     """A plane turned by 90 degrees `k` times, from the first of `dims` to the second.
+
+    Raises:
+        ValueError: not two dims.
 
     >>> import lucid
     >>> lucid.tensor([[1, 2], [3, 4]]).rot90().tolist()
@@ -71,6 +80,9 @@ def rot90(input, k=1, dims=(0, 1)):
 @op(linear=True)
 def roll(x, /, shifts, dims=None):
     """Elements moved along `dims`, those pushed out at the end coming back at the start.
+
+    Raises:
+        ValueError: not one shift for each of `dims`, or without them not a single one.
 
     >>> lucid.roll(lucid.tensor([1, 2, 3, 4]), 1)
     Tensor([4, 1, 2, 3], grad=None)
@@ -97,6 +109,9 @@ def roll(x, /, shifts, dims=None):
 def tile(input, *reps, dims=None):
     """`input` repeated as a whole, `reps` times along each of its last dimensions.
 
+    Raises:
+        ValueError: a negative count.
+
     >>> import lucid
     >>> lucid.arange(2).tile(2, 2).tolist()
     [[0, 1, 0, 1], [0, 1, 0, 1]]
@@ -114,6 +129,9 @@ def tile(input, *reps, dims=None):
 
 def repeat(input, *counts, repeats=None):
     """As `tile`, with a count for every dimension.
+
+    Raises:
+        ValueError: fewer counts than dimensions, or a negative one.
 
     >>> lucid.tensor([1, 2]).repeat(2, 2)
     Tensor([[1, 2, 1, 2],
@@ -134,6 +152,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         repeats: a number of times, or a 1-D integer tensor of one for each element. Alone,
             `repeat_interleave(repeats)` gives each index as often as its count says.
         output_size: ignored; torch can avoid a synchronisation with it.
+
+    Raises:
+        ValueError: a negative number of times.
 
     >>> import lucid
     >>> lucid.arange(2).repeat_interleave(2).tolist()

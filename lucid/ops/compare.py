@@ -193,6 +193,9 @@ def signbit(x, /):
 def isclose(x, y, /, rtol=1e-5, atol=1e-8, equal_nan=False):
     """True where |x - y| <= atol + rtol * |y|.
 
+    Raises:
+        ValueError: a negative tolerance.
+
     >>> lucid.isclose(lucid.tensor([1.0, 1.0]), lucid.tensor([1.000001, 1.1]))
     Tensor([ True, False], grad=None)
     """

@@ -73,6 +73,9 @@ def _complex(re, im, /):
 def complex(real, imag):
     """real + i imag, complex64.
 
+    Raises:
+        TypeError: parts of different dtypes, or not floating point.
+
     >>> import lucid
     >>> lucid.complex(lucid.ones(1), 2 * lucid.ones(1)).tolist()
     [(1+2j)]
@@ -97,6 +100,9 @@ def polar(abs, angle):
 def view_as_real(input):
     """The real and imaginary parts in a new last dimension of size 2.
 
+    Raises:
+        TypeError: real numbers.
+
     >>> lucid.view_as_real(lucid.tensor([1 + 2j, 3 - 4j]))
     Tensor([[ 1.,  2.],
             [ 3., -4.]], grad=None)
@@ -108,6 +114,9 @@ def view_as_real(input):
 
 def view_as_complex(input):
     """Pairs of real and imaginary parts, in a last dimension of size 2, as complex numbers.
+
+    Raises:
+        ValueError: a last dimension of another size.
 
     >>> lucid.view_as_complex(lucid.tensor([[1.0, 2.0], [3.0, -4.0]]))
     Tensor([1.+2.j, 3.-4.j], grad=None, dtype=complex64)

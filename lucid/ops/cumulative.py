@@ -139,6 +139,9 @@ def _places_so_far(x, /, *, running, axis):
 def diff(input, n=1, dim=-1, prepend=None, append=None):
     """The nth differences of neighbours along `dim`, after joining `prepend` and `append`.
 
+    Raises:
+        ValueError: a 0-dimensional tensor, or n below 0.
+
     >>> import lucid
     >>> lucid.diff(lucid.tensor([1.0, 4.0, 9.0]))
     Tensor([3., 5.], grad=None)
@@ -210,6 +213,9 @@ def gradient(input, *, spacing=None, dim=None, edge_order=1):
             places of the samples, a 1-D tensor for each dimension. None: 1.
         dim: an int, a tuple, or None for all dimensions.
         edge_order: 1 or 2, the order of the differences at both ends.
+
+    Raises:
+        ValueError: too few samples, or not one spacing for each of `dim`.
 
     >>> import lucid
     >>> lucid.gradient(lucid.tensor([1.0, 4.0, 9.0, 16.0]))[0]

@@ -78,6 +78,9 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """A tensor cut along `dim` into a number of parts as equal as can be, or before given indices.
 
+    Raises:
+        ValueError: a number of parts below 1, or a tensor of other than integers.
+
     >>> import lucid
     >>> [part.tolist() for part in lucid.arange(5).tensor_split(2)]
     [[0, 1, 2], [3, 4]]

@@ -29,13 +29,16 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """Matrices of zeros, in two new dimensions, with the last dimension on their diagonal.
 
+    Raises:
+        ValueError: a 0-dimensional tensor.
+
     >>> import lucid
     >>> lucid.tensor([1, 2]).diag_embed().tolist()
     [[1, 0], [0, 2]]
     """
-    dims = axes_of(input.ndim + 1, (dim1, dim2))
     if input.ndim == 0:
         raise ValueError("diag_embed expects 1 dimension or more, got a 0-dimensional tensor")
+    dims = axes_of(input.ndim + 1, (dim1, dim2))
     *batch, n = input.shape
     n += abs(offset)
     zeros = input._wrap(mx.zeros((*batch, n * n), input.dtype), input._device)

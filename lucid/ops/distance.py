@@ -49,6 +49,9 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     Shapes: (..., P, M) and (..., R, M) -> (..., P, R). `compute_mode` is torch's choice between
     formulas; here the differences are always taken, which is the precise one.
 
+    Raises:
+        ValueError: shapes that do not fit, or a negative p.
+
     >>> import lucid
     >>> lucid.cdist(lucid.tensor([[0.0], [1.0]]), lucid.tensor([[3.0]])).tolist()
     [[3.0], [2.0]]
@@ -66,6 +69,9 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 @autocasts
 def renorm(input, p, dim, maxnorm):
     """input with every slice along `dim` whose p-norm is above `maxnorm` scaled down to it.
+
+    Raises:
+        ValueError: less than 2 dimensions, p not above 0, or a negative maxnorm.
 
     >>> lucid.renorm(lucid.tensor([[3.0, 4.0], [0.3, 0.4]]), p=2, dim=0, maxnorm=1.0)
     Tensor([[0.6, 0.8],

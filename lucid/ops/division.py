@@ -20,6 +20,9 @@ def div(x, y, /, *, rounding_mode=None):
         rounding_mode: None, "trunc" (towards 0) or "floor". Rounded quotients of integers are
             integers, and have gradient 0.
 
+    Raises:
+        ValueError: another `rounding_mode`.
+
     >>> import lucid
     >>> lucid.div(lucid.tensor([7, -7]), 2, rounding_mode="trunc").tolist()
     [3, -3]

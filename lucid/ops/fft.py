@@ -226,6 +226,9 @@ def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -
 def irfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -> Any:
     """The inverse of `rfftn`; the last size is 2 (m - 1) for m frequencies unless told.
 
+    Raises:
+        ValueError: no dimension to transform, or no samples along one.
+
     >>> lucid.fft.irfftn(lucid.fft.rfftn(lucid.tensor([[1.0, 2.0], [3.0, 4.0]])))
     Tensor([[1., 2.],
             [3., 4.]], grad=None)

@@ -19,6 +19,9 @@ def frame(x, /, *, size, hop, dilation=1, dim=-1):
 
     Shapes: (..., L, *rest) -> (..., T, size, *rest), T = (L - dilation*(size - 1) - 1)//hop + 1.
 
+    Raises:
+        ValueError: a signal shorter than a frame.
+
     >>> import lucid
     >>> lucid.ops.frame(lucid.arange(5), size=3, hop=2).tolist()
     [[0, 1, 2], [2, 3, 4]]
@@ -45,6 +48,9 @@ def overlap_add(frames, /, *, hop, dilation=1, dim=-2):
     the axis after it the elements of each.
 
     Shapes: (..., T, size, *rest) -> (..., (T - 1)*hop + dilation*(size - 1) + 1, *rest).
+
+    Raises:
+        ValueError: no frames.
 
     >>> import lucid
     >>> lucid.ops.overlap_add(lucid.ones(2, 3), hop=2).tolist()

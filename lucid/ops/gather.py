@@ -24,6 +24,10 @@ def gather(input, dim, index, *, sparse_grad=False):
     `index` has as many dimensions as `input`, and is no longer except along `dim`. There are no
     sparse gradients; `sparse_grad` is ignored.
 
+    Raises:
+        IndexError: an index out of range.
+        ValueError: an index of a shape that does not fit.
+
     >>> import lucid
     >>> lucid.gather(lucid.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, lucid.tensor([[1], [0]])).tolist()
     [[2.0], [3.0]]
@@ -63,6 +67,10 @@ def take_along_dim(input, indices, dim=None):
     """As `gather`, with the sizes other than `dim` broadcast against each other.
 
     Without `dim`, both are flattened first.
+
+    Raises:
+        IndexError: an index out of range.
+        ValueError: indices of another number of dimensions.
 
     >>> x = lucid.tensor([[3, 1, 2], [9, 7, 8]])
     >>> lucid.take_along_dim(x, x.argsort(dim=1), dim=1)
@@ -123,6 +131,9 @@ def index_select(input, dim, index):
 
 def take(input, index):
     """The elements of the flattened `input` that `index`, of any shape, names.
+
+    Raises:
+        IndexError: an index out of range.
 
     >>> import lucid
     >>> lucid.take(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([0, -1])).tolist()

@@ -21,6 +21,10 @@ def bincount(input, weights=None, minlength=0):
 
     It is as long as the largest value demands, and at least `minlength`, so it evaluates.
 
+    Raises:
+        TypeError: not a vector of integers.
+        ValueError: a negative number or `minlength`, or weights of another shape.
+
     >>> import lucid
     >>> lucid.bincount(lucid.tensor([0, 2, 2])).tolist()
     [1, 0, 2]
@@ -51,6 +55,10 @@ def histc(x, /, bins=100, min=0, max=0):
 
     With min = max they reach from the smallest value to the largest. What lies outside is not
     counted. The counts have the dtype of the values.
+
+    Raises:
+        TypeError: complex numbers.
+        ValueError: no bins, min above max, or infinite values and no bounds.
 
     >>> import lucid
     >>> lucid.histc(lucid.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3).tolist()
@@ -111,6 +119,9 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
         range: low and high of every coordinate in turn, 2 D numbers; None: of the points.
         weight: what each point counts, of the shape of input without its last dimension.
         density: divide so that the integral is 1.
+
+    Raises:
+        ValueError: not points (N, D), or bins and `range` that do not fit them.
 
     >>> import lucid
     >>> points = lucid.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0]])

@@ -76,6 +76,10 @@ def index_put(input, indices, values, accumulate=False):
         indices: a tuple of integer or bool tensors, or None for a whole dimension, one for each
             of the first dimensions: the key of `input[indices]`.
 
+    Raises:
+        IndexError: an index out of range.
+        TypeError: indices that are not a tuple.
+
     >>> import lucid
     >>> lucid.zeros(3).index_put((lucid.tensor([0, 0, 2]),), lucid.ones(3), accumulate=True)
     Tensor([2., 0., 1.], grad=None)

@@ -25,6 +25,9 @@ from lucid.ops.spelling import numpy_names
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along `dim`; their other sizes agree.
 
+    Raises:
+        ValueError: a 0-dimensional tensor, or sizes that do not agree.
+
     >>> import lucid
     >>> lucid.cat([lucid.ones(2, 3), lucid.zeros(2, 1)], dim=1).shape
     (2, 4)
@@ -101,6 +104,9 @@ def column_stack(tensors: Sequence[Any]) -> Any:
 def block_diag(*tensors: Any) -> Any:
     """A matrix of zeros with the tensors, of 2 dimensions or fewer, along its diagonal.
 
+    Raises:
+        ValueError: more than 2 dimensions.
+
     >>> import lucid
     >>> lucid.block_diag(lucid.tensor([1]), lucid.tensor([[2, 3]])).tolist()
     [[1, 0, 0], [0, 2, 3]]
@@ -125,6 +131,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     Args:
         indexing: "ij": the first vector runs along dimension 0; "xy": along dimension 1.
 
+    Raises:
+        TypeError: different dtypes.
+        ValueError: more than 1 dimension, or another `indexing`.
+
     >>> import lucid
     >>> x, y = lucid.meshgrid(lucid.arange(2), lucid.arange(3), indexing="ij")
     >>> y.tolist()
@@ -148,6 +158,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
 def cartesian_prod(*tensors: Any) -> Any:
     """All rows of one element from each vector; of a single vector, itself.
 
+    Raises:
+        TypeError: different dtypes.
+        ValueError: not vectors.
+
     >>> import lucid
     >>> lucid.cartesian_prod(lucid.tensor([1, 2]), lucid.tensor([3])).tolist()
     [[1, 3], [2, 3]]
@@ -162,6 +176,9 @@ def cartesian_prod(*tensors: Any) -> Any:
 
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """All choices of `r` elements of a vector, as rows.
+
+    Raises:
+        ValueError: not a vector, or r below 0.
 
     >>> import lucid
     >>> lucid.combinations(lucid.tensor([1, 2, 3])).tolist()

@@ -18,6 +18,9 @@ from lucid.ops.where import where
 def masked_fill(input, mask, value):
     """`input` with `value` wherever the bool `mask`, which broadcasts, is True.
 
+    Raises:
+        ValueError: a value of one dimension or more.
+
     >>> import lucid
     >>> lucid.ones(3).masked_fill(lucid.tensor([True, False, False]), 5.0)
     Tensor([5., 1., 1.], grad=None)
@@ -34,6 +37,9 @@ def masked_fill(input, mask, value):
 
 def fill(input, value):
     """`value`, a number or a 0-dimensional tensor, everywhere in the shape of `input`.
+
+    Raises:
+        ValueError: a value of one dimension or more.
 
     >>> lucid.fill(lucid.zeros(3), 7)
     Tensor([7., 7., 7.], grad=None)

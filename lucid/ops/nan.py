@@ -29,6 +29,9 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim` of what is not NaN; NaN where all is.
 
+    Raises:
+        TypeError: integers or bools.
+
     >>> lucid.nanmean(lucid.tensor([1.0, float("nan"), 3.0]))
     Tensor(2., grad=None)
     """

@@ -39,6 +39,9 @@ def argwhere(input):
 def nonzero_static(input, *, size, fill_value=-1):
     """The first `size` rows of `nonzero`, filled up with `fill_value`.
 
+    Raises:
+        ValueError: a negative size.
+
     >>> lucid.nonzero_static(lucid.tensor([0, 5, 7]), size=3).tolist()
     [[1], [2], [-1]]
     """

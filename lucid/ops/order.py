@@ -169,6 +169,9 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 def kthvalue(input, k, dim=-1, keepdim=False):
     """(value, index) of the kth smallest along `dim`, from 1 on.
 
+    Raises:
+        ValueError: k not from 1 to the size of `dim`.
+
     >>> import lucid
     >>> lucid.kthvalue(lucid.tensor([3.0, 1.0, 2.0]), 2).values.item()
     2.0
@@ -196,6 +199,9 @@ def searchsorted(
         sorter: the indices that bring the sequences into order, where they are not.
 
     Shapes: (..., n) and (..., m) -> (..., m), or (n,) and any shape.
+
+    Raises:
+        ValueError: shapes that do not fit, or `side` and `right` that contradict each other.
 
     >>> import lucid
     >>> lucid.searchsorted(lucid.tensor([1.0, 3.0, 5.0]), lucid.tensor([3.0, 6.0])).tolist()
@@ -244,6 +250,9 @@ def insertion_points(x: mx.array, y: mx.array, right: bool) -> mx.array:
 
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """The number of the interval between `boundaries`, 1-D and ascending, that input lies in.
+
+    Raises:
+        ValueError: boundaries that are not 1-D.
 
     >>> import lucid
     >>> lucid.bucketize(lucid.tensor([0.5, 2.0]), lucid.tensor([1.0, 2.0, 3.0])).tolist()

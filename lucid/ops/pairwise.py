@@ -188,6 +188,9 @@ def ldexp(input, other):
 def float_power(input, exponent):
     """input ** exponent in float64, on the GPU in float32; complex64 where one is complex.
 
+    Raises:
+        TypeError: two numbers.
+
     >>> import lucid
     >>> lucid.float_power(lucid.tensor([2, 4]), -1).tolist()
     [0.5, 0.25]

@@ -27,6 +27,9 @@ def _axis(name: str, x: Any, dim: int) -> int:
 def select(input, dim, index):
     """The slice of `input` at one index of `dim`, without that dimension.
 
+    Raises:
+        IndexError: an index out of range.
+
     >>> lucid.select(lucid.tensor([[1, 2], [3, 4]]), 1, -1)
     Tensor([2, 4], grad=None)
     """
@@ -36,6 +39,10 @@ def select(input, dim, index):
 
 def narrow(input, dim, start, length):
     """`length` slices of `input` along `dim`, from `start` on.
+
+    Raises:
+        IndexError: a start out of range.
+        ValueError: more slices than there are.
 
     >>> import lucid
     >>> lucid.arange(5).narrow(0, 1, 2).tolist()
@@ -63,6 +70,10 @@ def _scalar(name: str, start: Any) -> int:
 def select_scatter(input, src, dim, index):
     """`input` with the slice at one index of `dim` replaced by `src`.
 
+    Raises:
+        IndexError: an index out of range.
+        ValueError: src has not the shape of that slice.
+
     >>> lucid.select_scatter(lucid.zeros(2, 2), lucid.tensor([1.0, 2.0]), 0, 1)
     Tensor([[0., 0.],
             [1., 2.]], grad=None)
@@ -80,6 +91,9 @@ def select_scatter(input, src, dim, index):
 
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """`input` with the slices start:end:step along `dim` replaced by `src`.
+
+    Raises:
+        ValueError: a step below 1, or src has not the shape of those slices.
 
     >>> import lucid
     >>> lucid.zeros(4).slice_scatter(lucid.ones(2), start=1, end=3)
@@ -105,6 +119,9 @@ def unfold_copy(input, dimension, size, step):
     last dimension: the method `x.unfold(dimension, size, step)`.
 
     Shapes: (..., L, ...) -> (..., T, ..., size) with T = floor((L - size)/step) + 1.
+
+    Raises:
+        ValueError: a size beyond that of the dimension, or a step below 1.
 
     >>> import lucid
     >>> lucid.arange(5).unfold(0, 3, 2).tolist()
@@ -154,6 +171,10 @@ def as_strided(input, size, stride, storage_offset=None):
 
 def unravel_index(indices, shape):
     """Indices into the flattened tensor as one index for each dimension of `shape`.
+
+    Raises:
+        TypeError: indices that are not integers.
+        ValueError: a negative size.
 
     >>> import lucid
     >>> [i.tolist() for i in lucid.unravel_index(lucid.tensor([5]), (2, 3))]

@@ -60,6 +60,9 @@ def _truncated(x: mx.array) -> mx.array:
 def frac(x, /):
     """The digits of x after the point, with the sign of x.
 
+    Raises:
+        TypeError: integers or bools.
+
     >>> lucid.frac(lucid.tensor([-1.5, 1.25]))
     Tensor([-0.5 ,  0.25], grad=None)
     """
@@ -71,6 +74,9 @@ def frac(x, /):
 @op(linear=True)
 def round(x, /, *, decimals=0):
     """The nearest number of `decimals` digits after the point; halves go to the even one.
+
+    Raises:
+        TypeError: decimals of integers or of complex numbers.
 
     >>> import lucid
     >>> lucid.round(lucid.tensor([0.5, 1.5, 2.7]))
@@ -90,6 +96,9 @@ def round(x, /, *, decimals=0):
 @op(linear=True)
 def sign(x, /):
     """-1 where x is negative, 1 where it is positive, and 0 at 0.
+
+    Raises:
+        TypeError: complex numbers, for which there is `sgn`.
 
     >>> lucid.sign(lucid.tensor([-2.0, 0.0, 3.0]))
     Tensor([-1.,  0.,  1.], grad=None)

@@ -39,6 +39,10 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     Args:
         reduce: "add" or "multiply" instead of replacing.
 
+    Raises:
+        IndexError: an index out of range.
+        ValueError: shapes that do not fit, or another `reduce`.
+
     >>> import lucid
     >>> lucid.zeros(3).scatter(0, lucid.tensor([2, 0]), lucid.tensor([5.0, 6.0]))
     Tensor([6., 0., 5.], grad=None)
@@ -85,6 +89,10 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     Equal extremes share the gradient. The second derivative of a product is 0 where it has zeros,
     as in torch.
 
+    Raises:
+        IndexError: an index out of range.
+        ValueError: shapes that do not fit, or another `reduce`.
+
     >>> import lucid
     >>> x, src = lucid.tensor([1.0, 9.0]), lucid.tensor([2.0, 4.0])
     >>> x.scatter_reduce(0, lucid.tensor([0, 0]), src, "amax")
@@ -112,6 +120,10 @@ def index_add(input, dim, index, source, *, alpha=1):
 def index_copy(input, dim, index, source):
     """`input` with the slices along `dim` that a 1-D `index` names replaced by `source`.
 
+    Raises:
+        IndexError: an index out of range.
+        ValueError: a source that does not fit.
+
     >>> lucid.index_copy(lucid.zeros(3), 0, lucid.tensor([2, 0]), lucid.tensor([5.0, 6.0]))
     Tensor([6., 0., 5.], grad=None)
     """
@@ -121,6 +133,10 @@ def index_copy(input, dim, index, source):
 
 def index_fill(input, dim, index, value):
     """`input` with a number in all slices along `dim` that a 1-D `index` names.
+
+    Raises:
+        IndexError: an index out of range.
+        ValueError: a value of one dimension or more.
 
     >>> lucid.index_fill(lucid.zeros(3), 0, lucid.tensor([2, 0]), 5)
     Tensor([5., 0., 5.], grad=None)
@@ -143,6 +159,10 @@ def index_fill(input, dim, index, value):
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """As `index_add`, with the slices reduced by "prod", "mean", "amax" or "amin".
 
+    Raises:
+        IndexError: an index out of range.
+        ValueError: a source that does not fit, or another `reduce`.
+
     >>> source = lucid.tensor([5.0, 2.0, 8.0])
     >>> lucid.index_reduce(lucid.ones(2), 0, lucid.tensor([0, 0, 1]), source, "amax")
     Tensor([5., 8.], grad=None)
@@ -158,6 +178,10 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
 
 def put(input, index, source, accumulate=False):
     """`input` with the elements of `source` put, or added, at places of the flattened `input`.
+
+    Raises:
+        IndexError: an index out of range.
+        ValueError: another number of indices than of source elements.
 
     >>> import lucid
     >>> lucid.zeros(2, 2).put(lucid.tensor([1, -1]), lucid.tensor([5.0, 6.0])).tolist()

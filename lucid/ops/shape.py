@@ -32,6 +32,9 @@ def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
 def reshape(x, /, *size, shape=None):
     """The same elements in another shape; one size may be -1 (found from the others).
 
+    Raises:
+        ValueError: another number of elements.
+
     >>> import lucid
     >>> lucid.arange(6).reshape(2, -1).shape
     (2, 3)
@@ -48,6 +51,9 @@ def reshape(x, /, *size, shape=None):
 @op(linear=True)
 def flatten(x, /, start_dim=0, end_dim=-1):
     """Dimensions start_dim to end_dim joined into one.
+
+    Raises:
+        ValueError: start_dim after end_dim.
 
     >>> lucid.zeros(2, 3, 4).flatten(1).shape
     (2, 12)
@@ -74,6 +80,9 @@ def ravel(input):
 
 def unflatten(input, dim, sizes):
     """Dimension `dim` taken apart into `sizes`, one of which may be -1.
+
+    Raises:
+        ValueError: sizes whose product is not that of the dimension.
 
     >>> import lucid
     >>> lucid.ones(2, 6).unflatten(1, (3, -1)).shape
@@ -198,6 +207,9 @@ def _each(tensors: Any, change: Any) -> Any:
 def permute(x, /, *order, dims=None):
     """The dimensions in another order.
 
+    Raises:
+        ValueError: not all of the dimensions.
+
     >>> lucid.zeros(2, 3, 4).permute(2, 0, 1).shape
     (4, 2, 3)
     """
@@ -229,6 +241,9 @@ swapaxes = swapdims = transpose
 def t(input):
     """A matrix transposed; a vector or a number as it is.
 
+    Raises:
+        ValueError: more than 2 dimensions.
+
     >>> lucid.tensor([[1, 2], [3, 4]]).t()
     Tensor([[1, 3],
             [2, 4]], grad=None)
@@ -240,6 +255,9 @@ def t(input):
 
 def movedim(input, source, destination):
     """Dimensions moved from `source` to `destination` (ints or tuples), the rest in order.
+
+    Raises:
+        ValueError: not as many sources as destinations.
 
     >>> import lucid
     >>> lucid.ones(2, 3, 4).movedim(0, -1).shape
@@ -264,6 +282,9 @@ moveaxis = movedim
 @op(linear=True)
 def expand(x, /, *shape, size=None):
     """Dimensions of size 1 repeated, without copying; -1 keeps a size.
+
+    Raises:
+        ValueError: a shape that it does not broadcast to.
 
     >>> lucid.tensor([[1], [2]]).expand(-1, 3)
     Tensor([[1, 1, 1],
@@ -310,6 +331,9 @@ def expand_as(input, other):
 def broadcast_shapes(*shapes):
     """The shape that all of `shapes` broadcast to.
 
+    Raises:
+        ValueError: shapes that do not broadcast.
+
     >>> import lucid
     >>> lucid.broadcast_shapes((2, 1), (3,))
     (2, 3)
@@ -341,6 +365,9 @@ def broadcast_tensors(*tensors):
 @op(linear=True)
 def sum_to_size(x, /, *shape, size=None):
     """The sum over the dimensions along which `size` was broadcast to the shape of x.
+
+    Raises:
+        ValueError: a size that does not broadcast to the shape of the tensor.
 
     >>> import lucid
     >>> lucid.ones(2, 3).sum_to_size(1, 3)

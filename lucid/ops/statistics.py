@@ -105,6 +105,10 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         fweights: how often each observation occurs, integers.
         aweights: how much each observation counts.
 
+    Raises:
+        TypeError: bools.
+        ValueError: more than 2 dimensions.
+
     >>> import lucid
     >>> lucid.cov(lucid.tensor([[0.0, 2.0], [1.0, 5.0]])).tolist()
     [[2.0, 4.0], [4.0, 8.0]]
@@ -152,6 +156,9 @@ def _weights(observations: int, fweights: Any, aweights: Any) -> Any:
 
 def corrcoef(input):
     """The correlation of the rows: covariances divided by both standard deviations.
+
+    Raises:
+        ValueError: more than 2 dimensions.
 
     >>> import lucid
     >>> lucid.corrcoef(lucid.tensor([[0.0, 2.0, 4.0], [3.0, 2.0, 1.0]])).tolist()

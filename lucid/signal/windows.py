@@ -41,6 +41,9 @@ def _window(
 def general_cosine(M: int, *, a: Any, sym: bool = True, **settings: Any) -> Tensor:
     """w[t] = a[0] - a[1] cos(2 pi t / N) + a[2] cos(4 pi t / N) - ...
 
+    Raises:
+        ValueError: no coefficients.
+
     >>> import lucid
     >>> lucid.signal.windows.general_cosine(3, a=[0.5, 0.5]).tolist()
     [0.0, 1.0, 0.0]

@@ -51,6 +51,10 @@ class Creation(Traced):
     ) -> Any:
         """A tensor filled with one value.
 
+        Raises:
+            TypeError: a value that is not a number.
+            ValueError: a tensor of one dimension or more as the value.
+
         >>> import lucid
         >>> lucid.full((2,), 7.0)
         Tensor([7., 7.], grad=None)
@@ -105,6 +109,9 @@ class Creation(Traced):
     def empty_strided(cls, size: Any, stride: Any, **settings: Any) -> Any:
         """As `empty`; a program sees no strides here, and `stride` is only counted.
 
+        Raises:
+            ValueError: not as many strides as sizes.
+
         >>> lucid.empty_strided((2, 3), (3, 1)).shape
         (2, 3)
         """
@@ -115,6 +122,9 @@ class Creation(Traced):
     @classmethod
     def empty_permuted(cls, size: Any, physical_layout: Any, **settings: Any) -> Any:
         """As `empty`; a program sees no layout here, and it is only checked.
+
+        Raises:
+            ValueError: not an order of the dimensions.
 
         >>> lucid.empty_permuted((2, 3), (1, 0)).shape
         (2, 3)
@@ -203,6 +213,9 @@ class Creation(Traced):
     def new_empty_strided(self, size: Any, stride: Any, **settings: Any) -> Any:
         """As `new_empty`; a program sees no strides here, and `stride` is only counted.
 
+        Raises:
+            ValueError: not as many strides as sizes.
+
         >>> lucid.ones(1).new_empty_strided((2, 3), (3, 1)).shape
         (2, 3)
         """
@@ -266,6 +279,9 @@ class Creation(Traced):
     def from_numpy(cls, ndarray: Any) -> Any:
         """A NumPy array as a Tensor of the same dtype, float64 on the CPU. Memory is not shared.
 
+        Raises:
+            TypeError: not a NumPy array.
+
         >>> import lucid, numpy as np
         >>> lucid.from_numpy(np.zeros(2, np.int8)).dtype == lucid.int8
         True
@@ -278,6 +294,10 @@ class Creation(Traced):
     @classmethod
     def from_dlpack(cls, ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Any:
         """What another library exports by DLPack, in its dtype. Memory is not shared.
+
+        Raises:
+            TypeError: what does not export DLPack.
+            ValueError: copy=False.
 
         >>> import lucid, numpy as np
         >>> lucid.from_dlpack(np.arange(2)).tolist()

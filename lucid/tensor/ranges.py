@@ -38,6 +38,9 @@ class Ranges(Creation):
     ) -> Any:
         """Numbers from `start` (0) up to, not including, `end`. Ints give int64, floats float32.
 
+        Raises:
+            ValueError: numbers that are not finite, or a step of 0 or away from `end`.
+
         >>> import lucid
         >>> lucid.arange(3).tolist()
         [0, 1, 2]

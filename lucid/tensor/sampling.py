@@ -66,6 +66,9 @@ class Sampling(Creation):
     ) -> Any:
         """Normal random numbers of a mean and std: tensors that broadcast, or numbers and a size.
 
+        Raises:
+            TypeError: two numbers without a size, or a tensor with one.
+
         >>> import lucid
         >>> lucid.normal(0.0, 1.0, (2, 3)).shape
         (2, 3)
@@ -135,6 +138,9 @@ class Sampling(Creation):
         requires_grad: bool = False,
     ) -> Any:
         """Integers from `low` up to, not including, `high`; int64 unless told.
+
+        Raises:
+            ValueError: low not below high, or bounds beyond 2**62.
 
         >>> import lucid
         >>> lucid.randint(0, 10, (2, 3)).shape
@@ -300,6 +306,9 @@ def _largest(dtype: mx.Dtype) -> int:
 def bernoulli(input: Any, p: Any = None, *, generator: Generator | None = None) -> Any:
     """1 with the probability that `input` gives, elementwise, else 0; or `p` for all of them.
 
+    Raises:
+        TypeError: probabilities that are not floating point.
+
     >>> import lucid
     >>> lucid.bernoulli(lucid.tensor([0.0, 1.0]))
     Tensor([0., 1.], grad=None)
@@ -371,6 +380,9 @@ def poisson(input: Any, generator: Generator | None = None) -> Any:
     """Counts of the Poisson distribution whose rate is `input`, elementwise, in its dtype.
 
     MLX has no such sampler: NumPy draws, seeded with the next key.
+
+    Raises:
+        TypeError: rates that are not floating point.
 
     >>> lucid.poisson(lucid.tensor([0.0, 4.0])).shape
     (2,)

@@ -223,6 +223,9 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
 
         A Tensor that the hook returns replaces the gradient. The handle removes the hook.
 
+        Raises:
+            RuntimeError: it does not require grad.
+
         >>> import lucid
         >>> x = lucid.ones(2, requires_grad=True)
         >>> handle = x.register_hook(lambda g: 10 * g)
@@ -246,6 +249,9 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
         """Call `hook(tensor)` whenever a backward has added to the `.grad` of this leaf.
+
+        Raises:
+            RuntimeError: not a leaf that requires grad.
 
         >>> import lucid
         >>> x = lucid.ones(2, requires_grad=True)

@@ -104,6 +104,7 @@ INDEX = lucid.tensor([[0], [1]])
         (lambda x: x.diagonal(0, 1, 1), ValueError, "names a dimension twice"),
         (lambda x: x[0].diagonal(), IndexError, "out of range"),
         (lambda x: x[None].diag(), ValueError, "diag expects 1 or 2 dimensions"),
+        (lambda x: x[0, 0].diag_embed(), ValueError, "diag_embed expects 1 dimension or more"),
         (lambda x: x.diagonal_scatter(x), ValueError, r"src of shape \(2,\), got \(2, 3\)"),
         (lambda x: x[0].tril(), ValueError, "tril expects 2 dimensions or more"),
         (lambda x: x[0].fill_diagonal_(1), ValueError, "fill_diagonal expects a matrix"),

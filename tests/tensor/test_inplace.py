@@ -90,3 +90,10 @@ def test_resize():
     y = lucid.ones(2, requires_grad=True) * 2
     with pytest.raises(RuntimeError, match="cannot get another number of elements"):
         y.resize_(3)
+
+
+def test_names():
+    for name in ("abs", "exp", "float_power"):
+        method = getattr(lucid.Tensor, f"{name}_")
+        assert method.__name__ == f"{name}_"
+        assert method.__doc__.startswith(f"`{name}` in place")

@@ -13,6 +13,9 @@ from lucid.ops.shape import squeeze, unsqueeze
 def multi_dot(tensors):
     """The product of several matrices in the order that multiplies least; the ends may be vectors.
 
+    Raises:
+        ValueError: less than 2 tensors, or shapes that do not fit.
+
     >>> import lucid
     >>> lucid.linalg.multi_dot([lucid.ones(2, 9), lucid.ones(9, 9), lucid.ones(9)]).tolist()
     [81.0, 81.0]

@@ -110,6 +110,9 @@ def qr(A: Any, mode: str = "reduced") -> QR:
         mode: "reduced": Q is (..., n, k), k = min(n, m); "complete": Q is square, and without a
             derivative where n > m; "r": R alone, Q is empty.
 
+    Raises:
+        ValueError: another `mode`.
+
     >>> import lucid
     >>> q, r = lucid.linalg.qr(lucid.randn(5, 3))
     >>> q.shape, r.shape
@@ -151,6 +154,9 @@ def permutation(order, /, dtype):
 def lu(A: Any, *, pivot: bool = True) -> PLU:
     """A = P L U: a permutation, a unit lower and an upper triangular matrix.
 
+    Raises:
+        NotImplementedError: pivot=False.
+
     >>> import lucid
     >>> p, l, u = lucid.linalg.lu(lucid.tensor([[0.0, 2.0], [4.0, 8.0]]))
     >>> (p @ l @ u).tolist()
@@ -174,6 +180,9 @@ def eigh(input: Any, UPLO: str = "L") -> Eigen:
 
     Only one triangle is read: the lower, or with UPLO="U" the upper one. The derivatives of the
     eigenvectors exist where the eigenvalues differ.
+
+    Raises:
+        ValueError: another `UPLO`.
 
     >>> import lucid
     >>> lucid.linalg.eigh(lucid.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues.tolist()

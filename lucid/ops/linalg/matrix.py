@@ -109,6 +109,10 @@ def matrix_power(input: Any, n: int) -> Any:
 
     Shapes: (..., n, n) -> (..., n, n).
 
+    Raises:
+        LinAlgError: a singular matrix and a negative n.
+        ValueError: not square.
+
     >>> lucid.matrix_power(lucid.tensor([[1, 1], [0, 1]]), 5)
     Tensor([[1, 5],
             [0, 1]], grad=None)
@@ -134,6 +138,10 @@ _TERMS = 18  # of the Taylor series: 1 / 18! is below the precision of float64
 
 def matrix_exp(input: Any) -> Any:
     """The sum of A^k / k!, by scaling and squaring (Higham, "Functions of Matrices", 2008).
+
+    Raises:
+        TypeError: integers.
+        ValueError: not square.
 
     >>> import lucid
     >>> lucid.linalg.matrix_exp(lucid.zeros(2, 2)).tolist()
@@ -173,6 +181,9 @@ def _squarings(x: mx.array) -> int:
 def vander(x: Any, N: int | None = None) -> Any:
     """The powers 0 to N - 1 of the numbers in the last dimension, (..., n) -> (..., n, N).
 
+    Raises:
+        ValueError: N below 1.
+
     >>> import lucid
     >>> lucid.linalg.vander(lucid.tensor([2, 3])).tolist()
     [[1, 2], [1, 3]]
@@ -188,6 +199,9 @@ def vander(x: Any, N: int | None = None) -> Any:
 
 def old_vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """`linalg.vander` of a vector under torch's older name: the powers descend unless told.
+
+    Raises:
+        ValueError: not a vector.
 
     >>> lucid.vander(lucid.tensor([2, 3]), 3)
     Tensor([[4, 2, 1],

@@ -35,6 +35,9 @@ def vector_norm(
 
     inf and -inf give the largest and the smallest |x|, 0 counts what is not 0.
 
+    Raises:
+        ValueError: an `ord` that is not a number.
+
     >>> import lucid
     >>> lucid.linalg.vector_norm(lucid.tensor([3.0, -4.0])).item()
     5.0
@@ -55,6 +58,9 @@ def matrix_norm(
         ord: "fro": the root of the sum of squares; "nuc": the sum of the singular values; 2, -2:
             the largest, the smallest of them; inf, -inf: the largest, the smallest sum of |A| over
             a row; 1, -1: over a column.
+
+    Raises:
+        ValueError: another `ord`.
 
     >>> import lucid
     >>> lucid.linalg.matrix_norm(lucid.tensor([[1.0, 2.0], [3.0, -4.0]]), 1).item()
@@ -96,6 +102,9 @@ def norm(
     """`vector_norm`, or `matrix_norm` for two dims, or for a matrix and an ord.
 
     Without an ord it is the root of the sum of squares of all numbers.
+
+    Raises:
+        ValueError: an `ord` that does not fit the dimensions.
 
     >>> lucid.linalg.norm(lucid.tensor([[3.0, 4.0], [5.0, 12.0]]), dim=1)
     Tensor([ 5., 13.], grad=None)

@@ -123,6 +123,9 @@ def lu_unpack(
 ) -> PLU:
     """P, L and U of `lu_factor`'s result; empty tensors for what is not asked for.
 
+    Raises:
+        TypeError: pivots that are not int32.
+
     >>> p, l, u = lucid.lu_unpack(*lucid.linalg.lu_factor(lucid.tensor([[0.0, 2.0], [4.0, 8.0]])))
     >>> p @ l @ u
     Tensor([[0., 2.],
@@ -211,6 +214,10 @@ def householder_product(input: Any, tau: Any) -> Any:
 
     The columns v are below the diagonal of `input`, (..., n, m) with n >= m, and have a 1 on it.
 
+    Raises:
+        TypeError: different dtypes.
+        ValueError: shapes that do not fit.
+
     >>> import lucid
     >>> a, tau = lucid.geqrf(lucid.tensor([[3.0], [4.0]]))
     >>> lucid.linalg.householder_product(a, tau).abs()
@@ -234,6 +241,9 @@ def ormqr(input: Any, input2: Any, input3: Any, left: bool = True, transpose: bo
     """Q input3, or with left=False input3 Q, for the Q of `geqrf`'s result (input, input2).
 
     With `transpose` Q^H takes the place of Q.
+
+    Raises:
+        ValueError: shapes that do not fit.
 
     >>> a, tau = lucid.geqrf(lucid.tensor([[3.0], [4.0]]))
     >>> lucid.ormqr(a, tau, lucid.tensor([[3.0], [4.0]]), transpose=True).abs().round(decimals=4)

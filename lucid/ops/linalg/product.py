@@ -10,14 +10,12 @@ import mlx.core as mx
 from lucid.autograd.tape import sum_to
 from lucid.ops.arrange import roll
 from lucid.ops.autocast import autocasts
-from lucid.ops.cast import astype
 from lucid.ops.complex import conj
 from lucid.ops.linalg import primitive
-from lucid.ops.math import add, mul, sub
+from lucid.ops.math import mul, sub
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, sum
 from lucid.ops.shape import (
-    expand,
     movedim,
     permute,
     reshape,
@@ -32,6 +30,10 @@ def matmul(x, y, /):
     """The matrix product; leading dimensions broadcast, as in `torch.matmul`.
 
     Shapes: (..., n, k) @ (..., k, m) -> (..., n, m); a 1-D operand is a row or a column.
+
+    Raises:
+        TypeError: a number.
+        ValueError: a 0-dimensional tensor, or shapes that do not fit.
 
     >>> import lucid
     >>> (lucid.ones(2, 3) @ lucid.ones(3, 4)).shape
@@ -114,6 +116,9 @@ def mm(input, mat2):
 
     Shapes: (n, k) @ (k, m) -> (n, m).
 
+    Raises:
+        ValueError: not 2 dimensions, or sizes that do not fit.
+
     >>> lucid.mm(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([[1], [10]]))
     Tensor([[21],
             [43]], grad=None)
@@ -127,6 +132,9 @@ def bmm(input, mat2):
     """The products of two batches of matrices.
 
     Shapes: (b, n, k) @ (b, k, m) -> (b, n, m).
+
+    Raises:
+        ValueError: not 3 dimensions, or sizes that do not fit.
 
     >>> lucid.bmm(lucid.ones(5, 2, 3), lucid.ones(5, 3, 4)).shape
     (5, 2, 4)
@@ -142,6 +150,9 @@ def mv(input, vec):
     """The product of a matrix and a vector.
 
     Shapes: (n, k) @ (k,) -> (n,).
+
+    Raises:
+        ValueError: not a matrix and a vector, or sizes that do not fit.
 
     >>> lucid.mv(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([1, 10]))
     Tensor([21, 43], grad=None)
@@ -200,6 +211,9 @@ def _conjugate(x):
 def adjoint(input):
     """The conjugate transpose of the last two dimensions: (..., n, m) -> (..., m, n).
 
+    Raises:
+        ValueError: less than 2 dimensions.
+
     >>> lucid.adjoint(lucid.tensor([[1 + 2j, 3 - 4j]])).tolist()
     [[(1-2j)], [(3+4j)]]
     """
@@ -210,6 +224,9 @@ def adjoint(input):
 
 def outer(input, vec2):
     """The product of every element of `input` with every element of `vec2`, both 1-D.
+
+    Raises:
+        ValueError: not vectors.
 
     >>> import lucid
     >>> lucid.outer(lucid.arange(3), lucid.arange(2)).tolist()
@@ -237,6 +254,9 @@ def tensordot(a, b, dims=2):
 
     Args:
         dims: how many of the last dimensions of a meet the first of b; or which, as two lists.
+
+    Raises:
+        ValueError: sizes that do not agree.
 
     >>> import lucid
     >>> lucid.tensordot(lucid.ones(2, 3, 4), lucid.ones(4, 3, 5), ([1, 2], [1, 0])).shape
@@ -309,6 +329,9 @@ def linalg_cross(input, other, *, dim=-1):
 def cross(input, other, dim=None):
     """`linalg.cross`, along the first dimension of size 3 unless told.
 
+    Raises:
+        ValueError: no dimension of size 3.
+
     >>> lucid.cross(lucid.tensor([1.0, 0.0, 0.0]), lucid.tensor([0.0, 1.0, 0.0]))
     Tensor([0., 0., 1.], grad=None)
     """
@@ -318,72 +341,3 @@ def cross(input, other, dim=None):
             raise ValueError(f"cross: expects a dimension of size 3, got shape {input.shape}")
         dim = threes[0]
     return linalg_cross(input, other, dim=dim)
-
-
-def _plus(name, input, product, beta, alpha):
-    """beta * input + alpha * product; with beta=0 the input, NaN or not, plays no part."""
-    dtype = mx.result_type(input.array, product.array)
-    if not mx.issubdtype(product.dtype, mx.inexact) and (
-        isinstance(beta, float) or isinstance(alpha, float)
-    ):
-        raise TypeError(f"{name}: integers take integers, got beta={beta} and alpha={alpha}")
-    product = product if alpha == 1 else mul(product, alpha)
-    input = expand(input, product.shape)
-    if beta != 0:
-        product = add(input if beta == 1 else mul(input, beta), product)
-    return product if product.dtype == dtype else astype(product, dtype)  # bools with numbers
-
-
-@autocasts
-def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat1 @ mat2), of two matrices.
-
-    >>> import lucid
-    >>> lucid.addmm(lucid.ones(1), lucid.ones(2, 3), lucid.ones(3, 2), beta=2).tolist()
-    [[5.0, 5.0], [5.0, 5.0]]
-    """
-    return _plus("addmm", input, mm(mat1, mat2), beta, alpha)
-
-
-@autocasts
-def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat @ vec).
-
-    >>> lucid.addmv(lucid.ones(2), lucid.ones(2, 3), lucid.ones(3), alpha=10)
-    Tensor([31., 31.], grad=None)
-    """
-    return _plus("addmv", input, mv(mat, vec), beta, alpha)
-
-
-@autocasts
-def addr(input, vec1, vec2, *, beta=1, alpha=1):
-    """beta * input + alpha * outer(vec1, vec2).
-
-    >>> lucid.addr(lucid.ones(2, 2), lucid.tensor([1.0, 2.0]), lucid.tensor([10.0, 20.0]))
-    Tensor([[11., 21.],
-            [21., 41.]], grad=None)
-    """
-    return _plus("addr", input, outer(vec1, vec2), beta, alpha)
-
-
-@autocasts
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * (batch1 @ batch2), of two batches of matrices.
-
-    >>> lucid.baddbmm(lucid.ones(1), lucid.ones(1, 2, 3), lucid.ones(1, 3, 2)).tolist()
-    [[[4.0, 4.0], [4.0, 4.0]]]
-    """
-    return _plus("baddbmm", input, bmm(batch1, batch2), beta, alpha)
-
-
-@autocasts
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * the sum of the products of two batches of matrices.
-
-    >>> lucid.addbmm(lucid.ones(1), lucid.ones(5, 2, 3), lucid.ones(5, 3, 2)).tolist()
-    [[16.0, 16.0], [16.0, 16.0]]
-    """
-    check_dims("addbmm", (batch1, 3), (batch2, 3))
-    if batch1.shape[0] != batch2.shape[0]:
-        raise ValueError(f"addbmm: one batch size, got {batch1.shape} and {batch2.shape}")
-    return _plus("addbmm", input, tensordot(batch1, batch2, ([0, 2], [0, 1])), beta, alpha)

@@ -274,6 +274,9 @@ def lstsq(
         (solution, residuals, rank, singular_values); residuals are empty unless input has more
         rows than columns and full rank.
 
+    Raises:
+        ValueError: another `driver`, or different numbers of rows.
+
     >>> A = lucid.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
     >>> lucid.linalg.lstsq(A, lucid.tensor([[1.0], [3.0], [5.0]])).solution.round(decimals=4)
     Tensor([[1.],
@@ -306,6 +309,10 @@ def _squares(x: Any) -> Any:
 def tensorinv(A: Any, ind: int = 2) -> Any:
     """The inverse of A as a map from its last dimensions to its first `ind`.
 
+    Raises:
+        LinAlgError: a singular A.
+        ValueError: ind below 1, or unequal products of the sizes before it and from it on.
+
     >>> lucid.linalg.tensorinv(lucid.eye(6).reshape(2, 3, 6)).shape
     (6, 2, 3)
     """
@@ -320,6 +327,10 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
 
 def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     """X with tensordot(A, X) = B; `dims` of A are moved to its end before.
+
+    Raises:
+        LinAlgError: a singular A.
+        ValueError: shapes that do not fit.
 
     >>> lucid.linalg.tensorsolve(lucid.eye(6).reshape(2, 3, 6), lucid.ones(2, 3)).shape
     (6,)

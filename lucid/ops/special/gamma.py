@@ -202,6 +202,9 @@ def _nth_polygamma(x, /, *, n):
 def polygamma(n, input):
     """The nth derivative of digamma.
 
+    Raises:
+        ValueError: n below 0.
+
     >>> import lucid
     >>> lucid.polygamma(1, lucid.ones(1))  # pi**2 / 6
     Tensor([1.6449], grad=None)
@@ -215,6 +218,9 @@ def polygamma(n, input):
 @rounded_once
 def mvlgamma(x, /, p):
     """The logarithm of the multivariate gamma function of dimension p (Muirhead, 1982).
+
+    Raises:
+        ValueError: p below 1.
 
     >>> lucid.mvlgamma(lucid.tensor([2.0, 3.0]), 2)
     Tensor([0.4516, 1.5502], grad=None)

@@ -17,6 +17,12 @@ if named := os.environ.get("LUCID_TEST_DEVICE"):  # "cpu" or "gpu"; else the def
     lucid.set_default_device(named)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts at the same random numbers, whatever ran before it."""
+    lucid.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real audio: $LUCID_TEST_DATA, or `shared/data` beside the checkout."""

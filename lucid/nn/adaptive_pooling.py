@@ -27,6 +27,11 @@ def _targets(name: str, x: Tensor, output_size: Any, n: int) -> list[int]:
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of `output_size` windows that cover the length.
 
+    Shapes: (N, C, L) or (C, L) -> (..., output_size).
+
+    Raises:
+        ValueError: an output_size below 1.
+
     >>> import lucid
     >>> lucid.nn.functional.adaptive_avg_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 1)
     Tensor([[1.5]], grad=None)

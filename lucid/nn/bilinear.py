@@ -55,6 +55,9 @@ class Bilinear(Module):
         weight: (out_features, in1_features, in2_features), uniform on +-1/sqrt(in1_features).
         bias: (out_features,) from the same distribution, or None.
 
+    Raises:
+        ValueError: sizes below 1; at the call, inputs that do not fit.
+
     >>> import lucid
     >>> lucid.nn.Bilinear(3, 4, 5)(lucid.ones(2, 3), lucid.ones(2, 4)).shape
     (2, 5)

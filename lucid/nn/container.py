@@ -105,6 +105,9 @@ class Sequential(_List):
     Args:
         modules: modules in order, or one dict of names to modules.
 
+    Raises:
+        TypeError: what is no module.
+
     >>> import lucid
     >>> from lucid import nn
     >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -150,6 +153,10 @@ def _times(times: Any) -> int:
 
 class ModuleList(_List):
     """A list of modules; it has no forward of its own.
+
+    Raises:
+        TypeError: what is no module.
+        IndexError: a place past the end.
 
     >>> from lucid import nn
     >>> layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
@@ -198,6 +205,10 @@ class _Dict(Module, MutableMapping[str, Any]):
 
 class ModuleDict(_Dict):
     """A dict of modules; it has no forward of its own.
+
+    Raises:
+        TypeError: what is no module.
+        KeyError: an unknown name.
 
     >>> from lucid import nn
     >>> heads = nn.ModuleDict({"speech": nn.Linear(4, 2), "music": nn.Linear(4, 3)})

@@ -147,6 +147,10 @@ class EmbeddingBag(Table):
     Attributes:
         weight: (num_embeddings, embedding_dim), from the normal distribution of variance 1.
 
+    Raises:
+        IndexError: a number outside the table.
+        ValueError: another mode, or offsets that do not fit the input.
+
     >>> import lucid
     >>> bags = lucid.nn.EmbeddingBag(10, 3, mode="sum")
     >>> bags(lucid.tensor([1, 2, 4, 5, 4]), lucid.tensor([0, 3])).shape

@@ -109,6 +109,11 @@ def _counts(name: str, shape: Any, K: Any, d: Any, p: Any, s: Any) -> tuple[int,
 class Unfold(Applied):
     """All patches of an image, each as a column: `nn.functional.unfold`.
 
+    Shapes: (N, C, H, W) or (C, H, W) -> (N, C*KH*KW, T) or (C*KH*KW, T).
+
+    Raises:
+        ValueError: at the call, a kernel larger than the padded input.
+
     >>> import lucid
     >>> lucid.nn.Unfold((2, 3))(lucid.ones(1, 4, 5, 6)).shape
     (1, 24, 16)

@@ -45,7 +45,15 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Numbers from the normal distribution."""
+    """Numbers from the normal distribution.
+
+    Raises:
+        ValueError: std below 0, or the result of a recorded operation.
+
+    >>> import lucid
+    >>> lucid.nn.init.normal_(lucid.zeros(3), mean=2.0, std=0.0)
+    Tensor([2., 2., 2.], grad=None)
+    """
     _check("normal_", tensor)
     if not std >= 0:
         raise ValueError(f"normal_ needs std >= 0, got {std}")
@@ -58,7 +66,15 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
 ) -> Tensor:
-    """Numbers from the normal distribution, redrawn where outside [a, b]."""
+    """Numbers from the normal distribution, redrawn where outside [a, b].
+
+    Raises:
+        ValueError: std not above 0, or a not below b.
+
+    >>> import lucid
+    >>> bool((lucid.nn.init.trunc_normal_(lucid.zeros(99), a=-1, b=1).abs() <= 1).all())
+    True
+    """
     _check("trunc_normal_", tensor)
     if not std > 0 or not a < b:
         raise ValueError(f"trunc_normal_ needs std > 0 and a < b, got std={std}, a={a}, b={b}")
@@ -71,19 +87,34 @@ def trunc_normal_(
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
-    """One value everywhere."""
+    """One value everywhere.
+
+    >>> import lucid
+    >>> lucid.nn.init.constant_(lucid.zeros(2), 0.5)
+    Tensor([0.5, 0.5], grad=None)
+    """
     _check("constant_", tensor)
     with on_device(tensor.device):
         return _fill(tensor, mx.full(tensor.shape, value, tensor.dtype))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros."""
+    """Zeros.
+
+    >>> import lucid
+    >>> lucid.nn.init.zeros_(lucid.ones(2))
+    Tensor([0., 0.], grad=None)
+    """
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Ones."""
+    """Ones.
+
+    >>> import lucid
+    >>> lucid.nn.init.ones_(lucid.zeros(2))
+    Tensor([1., 1.], grad=None)
+    """
     return constant_(tensor, 1.0)
 
 
@@ -115,13 +146,28 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Uniform with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    """Uniform with variance gain**2 * 2 / (fan_in + fan_out) (Glorot and Bengio, 2010).
+
+    Shapes: (out, in, taps...); fan_in is in * taps, fan_out is out * taps.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+
+    >>> import lucid
+    >>> bool((lucid.nn.init.xavier_uniform_(lucid.zeros(3, 3)).abs() <= 1).all())
+    True
+    """
     bound = gain * math.sqrt(6.0 / max(1, sum(_calculate_fan_in_and_fan_out(tensor))))
     return uniform_(tensor, -bound, bound)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    """Normal with variance gain**2 * 2 / (fan_in + fan_out); see `xavier_uniform_`.
+
+    >>> import lucid
+    >>> lucid.nn.init.xavier_normal_(lucid.zeros(3, 3), gain=0.0).sum()
+    Tensor(0., grad=None)
+    """
     fans = max(1, sum(_calculate_fan_in_and_fan_out(tensor)))
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / fans))
 
@@ -136,7 +182,22 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Tensor:
-    """Uniform with variance gain**2 / fan (He et al., 2015); `a` is the leaky ReLU's slope."""
+    """Uniform with variance gain**2 / fan (He et al., 2015).
+
+    Shapes: (out, in, taps...); the fan is in * taps, or out * taps with mode="fan_out".
+
+    Args:
+        a: the slope of the leaky ReLU that follows.
+        nonlinearity: what follows, a name that `calculate_gain` knows.
+
+    Raises:
+        ValueError: fewer than two dimensions; another mode or nonlinearity.
+
+    >>> import lucid
+    >>> weight = lucid.nn.init.kaiming_uniform_(lucid.zeros(4, 6), nonlinearity="relu")
+    >>> bool((weight.abs() <= 1).all())
+    True
+    """
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)
 
@@ -144,12 +205,26 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Tensor:
-    """Normal with variance gain**2 / fan (He et al., 2015); `a` is the leaky ReLU's slope."""
+    """Normal with variance gain**2 / fan; see `kaiming_uniform_`.
+
+    >>> import lucid
+    >>> lucid.nn.init.kaiming_normal_(lucid.zeros(4, 6, 3), mode="fan_out").shape
+    (4, 6, 3)
+    """
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """A (semi-)orthogonal matrix of the first dimension and all others (Saxe et al., 2013)."""
+    """A (semi-)orthogonal matrix of the first dimension and all others (Saxe et al., 2013).
+
+    Raises:
+        ValueError: fewer than two dimensions.
+
+    >>> import lucid
+    >>> weight = lucid.nn.init.orthogonal_(lucid.zeros(2, 3))
+    >>> bool(lucid.allclose(weight @ weight.T, lucid.eye(2), atol=1e-5))
+    True
+    """
     _check("orthogonal_", tensor)
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_ needs 2 dimensions or more, got shape {tensor.shape}")
@@ -166,7 +241,15 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution weight (C_out, C_in / groups, K) that passes its inputs through."""
+    """A convolution weight (C_out, C_in / groups, K) that passes its inputs through.
+
+    Raises:
+        ValueError: fewer than three dimensions, or C_out not divisible by groups.
+
+    >>> import lucid
+    >>> lucid.nn.init.dirac_(lucid.zeros(1, 1, 3)).tolist()
+    [[[0.0, 1.0, 0.0]]]
+    """
     _check("dirac_", tensor)
     if tensor.ndim < 3 or tensor.shape[0] % groups:
         raise ValueError(

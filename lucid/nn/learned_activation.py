@@ -19,6 +19,11 @@ class PReLU(Module):
         num_parameters: 1, or the number of channels for one slope each.
         init: the first value of the slopes.
 
+    Shapes: x (N, C, ...), any shape with one slope.
+
+    Raises:
+        ValueError: at the call, another number of channels.
+
     >>> import lucid
     >>> lucid.nn.PReLU()(lucid.tensor([-4.0, 4.0])).tolist()
     [-1.0, 4.0]
@@ -51,6 +56,9 @@ class Snake(Module):
 
     Attributes:
         alpha: (C,), as in BigVGAN's checkpoints.
+
+    Raises:
+        ValueError: at the call, another number of channels.
 
     >>> import lucid
     >>> lucid.nn.Snake(3)(lucid.zeros(2, 3, 5)).shape

@@ -102,6 +102,7 @@ class Flatten(Module):
 
     Raises:
         IndexError: at the call, a dimension that the input has not.
+        ValueError: start_dim after end_dim.
 
     >>> import lucid
     >>> lucid.nn.Flatten()(lucid.ones(2, 3, 4)).shape
@@ -121,6 +122,10 @@ class Flatten(Module):
 
 class Unflatten(Module):
     """One dimension split into several.
+
+    Raises:
+        IndexError: at the call, a dimension that the input has not.
+        ValueError: sizes whose product is not that of the dimension.
 
     >>> import lucid
     >>> lucid.nn.Unflatten(1, (2, 3))(lucid.ones(4, 6)).shape

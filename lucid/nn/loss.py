@@ -242,6 +242,8 @@ class NLLLoss(Loss):
 class CrossEntropyLoss(Loss):
     """`cross_entropy`: the usual loss of a classifier; the weight is a buffer.
 
+    Shapes: scores (N, C), (N, C, L, ...) or (C,), and classes without the C.
+
     >>> import lucid
     >>> loss = lucid.nn.CrossEntropyLoss()
     >>> round(loss(lucid.zeros(1, 2), lucid.tensor([1])).item(), 4)
@@ -267,7 +269,11 @@ class CrossEntropyLoss(Loss):
 
 
 class CTCLoss(Loss):
-    """`ctc_loss`.
+    """`ctc_loss`: called with log-probabilities (T, N, C), targets, and the lengths of both.
+
+    Args:
+        blank: the class of "nothing here".
+        zero_infinity: 0, and no gradient, where a target is too long for its input.
 
     >>> import lucid
     >>> loss = lucid.nn.CTCLoss(zero_infinity=True)

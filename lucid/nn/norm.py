@@ -215,12 +215,18 @@ class GroupNorm(_Affine):
 
     Shapes: x (N, C, ...).
 
+    Args:
+        num_groups: how many groups of neighbouring channels.
+        num_channels: C.
+        eps: added to the variance.
+        affine: learn a weight and, unless `bias` is False, a bias, each (C,).
+
     Raises:
         ValueError: num_channels not divisible by num_groups; another number of channels.
 
     >>> import lucid
-    >>> lucid.nn.GroupNorm(2, 4)(lucid.tensor([[1.0, 3.0, 10.0, 20.0]]))
-    Tensor([[-1.,  1., -1.,  1.]], grad=None, requires_grad=True)
+    >>> lucid.nn.GroupNorm(2, 4)(lucid.tensor([[1.0, 3.0, 10.0, 20.0]])).detach()
+    Tensor([[-1.,  1., -1.,  1.]], grad=None)
     """
 
     def __init__(
@@ -289,6 +295,14 @@ class LayerNorm(_Last):
 
     Shapes: x (..., *normalized_shape).
 
+    Args:
+        normalized_shape: the sizes of the last dimensions, or the size of the last one.
+        eps: added to the variance.
+        elementwise_affine: learn a weight and, with `bias`, a bias, of normalized_shape.
+
+    Raises:
+        ValueError: at the call, an input whose last sizes differ.
+
     >>> import lucid
     >>> lucid.nn.LayerNorm(2)(lucid.tensor([[1.0, 3.0]])).tolist()[0][1] > 0.99
     True
@@ -315,6 +329,9 @@ class RMSNorm(_Last):
     """The last dimensions to mean square 1, then a weight (Zhang and Sennrich, 2019).
 
     Shapes: x (..., *normalized_shape). An `eps` of None is the spacing of x's dtype at 1.
+
+    Raises:
+        ValueError: at the call, an input whose last sizes differ.
 
     >>> import lucid
     >>> list(lucid.nn.RMSNorm(2).state_dict())

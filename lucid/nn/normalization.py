@@ -147,6 +147,9 @@ def group_norm(
 
     Shapes: input (N, C, ...); weight and bias (C,).
 
+    Raises:
+        ValueError: channels that cannot be divided so; weight or bias of another shape.
+
     >>> lucid.group_norm(lucid.tensor([[[1.0, 3.0], [5.0, 7.0]]]), 2).round(decimals=3).tolist()
     [[[-1.0, 1.0], [-1.0, 1.0]]]
     """
@@ -186,6 +189,9 @@ def layer_norm(
 
     Shapes: input (..., *normalized_shape); weight and bias of normalized_shape.
 
+    Raises:
+        ValueError: sizes that do not agree.
+
     >>> import lucid
     >>> lucid.nn.functional.layer_norm(lucid.tensor([1.0, 3.0]), 2)
     Tensor([-1.,  1.], grad=None)
@@ -202,6 +208,9 @@ def rms_norm(
 
     Shapes: input (..., *normalized_shape); weight of normalized_shape. An `eps` of None is the
     spacing of the input's dtype at 1.
+
+    Raises:
+        ValueError: sizes that do not agree.
 
     >>> import lucid
     >>> lucid.nn.functional.rms_norm(lucid.tensor([3.0, -3.0]), (2,))

@@ -22,7 +22,7 @@ class _Pad(Module):
 
     def __init__(self, padding: Any) -> None:
         super().__init__()
-        sizes = (padding,) * (2 * self.n) if isinstance(padding, int) else tuple(padding)
+        sizes = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * (2 * self.n)
         ints = all(isinstance(p, int) and not isinstance(p, bool) for p in sizes)
         if len(sizes) != 2 * self.n or not ints:
             wanted = ("(before, after)", "(left, right, top, bottom)")[self.n - 1]
@@ -43,6 +43,13 @@ class _Pad(Module):
 
 class ConstantPad1d(_Pad):
     """Pads with one value.
+
+    Args:
+        padding: (before, after), or an int for both; negative sizes crop.
+        value: what the padding holds.
+
+    Raises:
+        ValueError: padding that is neither.
 
     >>> import lucid
     >>> lucid.nn.ConstantPad1d((1, 0), 5.0)(lucid.ones(1, 2)).tolist()

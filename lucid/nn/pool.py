@@ -156,6 +156,12 @@ class LPPool2d(LPPool1d):
 class MaxUnpool1d(_Pool):
     """Zeros, with the elements of the input where `MaxPool1d` says that it found them.
 
+    Shapes: the values and the indices of the pool, (N, C, L) or (C, L); called with an
+    `output_size`, of that length.
+
+    Raises:
+        IndexError: an index past the output.
+
     >>> import lucid
     >>> pool = lucid.nn.MaxPool1d(2, return_indices=True)
     >>> lucid.nn.MaxUnpool1d(2)(*pool(lucid.tensor([[1.0, 3.0, 2.0, 0.0]])))
@@ -182,6 +188,11 @@ class MaxUnpool2d(MaxUnpool1d):
 
 class AdaptiveAvgPool1d(_Pool):
     """The mean of windows that cover the length: a fixed output for every input.
+
+    Shapes: (N, C, L) or (C, L) -> (..., output_size).
+
+    Raises:
+        ValueError: an output_size below 1.
 
     >>> import lucid
     >>> lucid.nn.AdaptiveAvgPool1d(1)(lucid.ones(2, 4, 9)).shape

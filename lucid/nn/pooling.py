@@ -119,6 +119,9 @@ def max_pool1d(
 
     `return_indices` gives a pair: the values, and where in the input each lies.
 
+    Raises:
+        ValueError: a kernel that does not fit; padding over half of it.
+
     >>> import lucid
     >>> lucid.nn.functional.max_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     Tensor([[3., 2.]], grad=None)
@@ -269,6 +272,9 @@ def avg_pool1d(
 ) -> Tensor:
     """The mean of each window; padding counts as zeros, or not at all.
 
+    Raises:
+        ValueError: a kernel that does not fit; padding over half of it.
+
     >>> import lucid
     >>> lucid.nn.functional.avg_pool1d(lucid.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     Tensor([[2., 1.]], grad=None)
@@ -368,8 +374,8 @@ def lp_pool2d(
         ValueError: a kernel that does not fit.
 
     >>> import lucid
-    >>> lucid.nn.functional.lp_pool2d(lucid.ones(1, 2, 2), 2, 2).tolist()
-    [[[2.0]]]
+    >>> lucid.nn.functional.lp_pool2d(lucid.ones(1, 2, 2), 2, 2)
+    Tensor([[[2.]]], grad=None)
     """
     means = avg_pool2d(ops.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
     return _rooted(means, norm_type, sizes("lp_pool2d", "kernel_size", kernel_size, 2))

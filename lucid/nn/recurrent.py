@@ -343,6 +343,9 @@ class GRU(RNNBase):
 
     Args and attributes are those of `LSTM`, without proj_size.
 
+    Raises:
+        ValueError, TypeError: settings that make no sense, or an input that does not fit.
+
     >>> import lucid
     >>> y, last = lucid.nn.GRU(4, 8, batch_first=True)(lucid.randn(2, 5, 4))
     >>> y.shape, last.shape

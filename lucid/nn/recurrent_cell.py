@@ -78,6 +78,9 @@ class RNNCell(RNNCellBase):
     Shapes: x (N, input_size) or (input_size,), and h (N, hidden_size), zeros if left out -> the
     new h.
 
+    Raises:
+        ValueError, TypeError: another nonlinearity; an input or a state that does not fit.
+
     >>> import lucid
     >>> lucid.nn.RNNCell(3, 4)(lucid.randn(2, 3)).shape
     (2, 4)
@@ -104,6 +107,9 @@ class LSTMCell(RNNCellBase):
     Shapes: x (N, input_size) or (input_size,), and a tuple of h and c, both (N, hidden_size),
     zeros if left out -> the new h and c.
 
+    Raises:
+        ValueError, TypeError: an input or a state that does not fit.
+
     >>> import lucid
     >>> h, c = lucid.nn.LSTMCell(3, 4)(lucid.randn(2, 3))
     >>> h.shape, c.shape
@@ -127,6 +133,9 @@ class GRUCell(RNNCellBase):
 
     Shapes: x (N, input_size) or (input_size,), and h (N, hidden_size), zeros if left out -> the
     new h.
+
+    Raises:
+        ValueError, TypeError: an input or a state that does not fit.
 
     >>> import lucid
     >>> lucid.nn.GRUCell(3, 4)(lucid.randn(2, 3)).shape

@@ -153,6 +153,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     Shapes: (..., C*r*r, H, W) -> (..., C, H*r, W*r). Channel
     c*r*r + i*r + j goes to row h*r + i and column w*r + j.
 
+    Raises:
+        ValueError: channels that the factor's square does not divide.
+
     >>> lucid.pixel_shuffle(lucid.zeros(8, 3, 5), 2).shape
     (2, 6, 10)
     """
@@ -169,6 +172,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The inverse of `pixel_shuffle`: (..., C, H*r, W*r) -> (..., C*r*r, H, W).
+
+    Raises:
+        ValueError: a height or a width that the factor does not divide.
 
     >>> lucid.pixel_unshuffle(lucid.zeros(2, 6, 10), 2).shape
     (8, 3, 5)
@@ -188,6 +194,9 @@ def pixel_shuffle1d(input: Tensor, upscale_factor: int) -> Tensor:
     """Channels become samples: (..., C*r, L) -> (..., C, L*r).
 
     As `pixel_shuffle` in one dimension: channel c*r + i goes to sample l*r + i.
+
+    Raises:
+        ValueError: channels that `upscale_factor` does not divide.
 
     >>> import lucid
     >>> x = lucid.tensor([[1.0, 3.0], [2.0, 4.0]])
@@ -231,6 +240,9 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 
     Shapes: input (N, C, ...) with C divisible by groups.
 
+    Raises:
+        ValueError: channels that `groups` does not divide.
+
     >>> lucid.channel_shuffle(lucid.arange(4).reshape(1, 4, 1), 2).flatten()
     Tensor([0, 2, 1, 3], grad=None)
     """
@@ -249,6 +261,11 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 
 class Upsample(Applied):
     """`interpolate` with fixed settings.
+
+    Shapes: (N, C, L), (N, C, H, W) or (N, C, D, H, W).
+
+    Raises:
+        ValueError, NotImplementedError: at the call, as `interpolate`.
 
     >>> import lucid
     >>> lucid.nn.Upsample(scale_factor=2)(lucid.ones(1, 3, 5)).shape

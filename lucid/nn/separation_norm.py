@@ -43,6 +43,11 @@ class GlobalLayerNorm1d(_Gained):
     """Each sample to mean 0 and variance 1 over channels and time: the gLN of Luo and Mesgarani,
     "Conv-TasNet" (2019). `GroupNorm(1, C, eps=1e-8)` under asteroid's names of parameters.
 
+    Shapes: x (N, C, L).
+
+    Raises:
+        ValueError: at the call, another number of channels.
+
     >>> import lucid
     >>> list(lucid.nn.GlobalLayerNorm1d(2).state_dict())
     ['gamma', 'beta']

@@ -14,6 +14,11 @@ from lucid.tensor import Tensor
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along `dim`; each norm counts as at least eps.
 
+    Shapes: x1 and x2 broadcast; the result lacks `dim`.
+
+    Raises:
+        ValueError: shapes that do not broadcast.
+
     >>> import lucid
     >>> x = lucid.tensor([[1.0, 0.0]])
     >>> lucid.nn.functional.cosine_similarity(x, lucid.tensor([[3.0, 4.0]]))
@@ -44,6 +49,9 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows: (0, 1), (0, 2), ..., (1, 2), ...
 
     Shapes: input (N, M) -> (N*(N-1)/2,).
+
+    Raises:
+        ValueError: another number of dimensions; p below 0.
 
     >>> import lucid
     >>> lucid.nn.functional.pdist(lucid.tensor([[0.0], [1.0], [3.0]]))

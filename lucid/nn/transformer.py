@@ -131,6 +131,9 @@ class TransformerDecoderLayer(_Layer):
 
     The arguments are those of `TransformerEncoderLayer`.
 
+    Raises:
+        ValueError, TypeError: settings or shapes that do not go together.
+
     >>> import lucid
     >>> layer = lucid.nn.TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16)
     >>> layer(lucid.randn(10, 3, 8), memory=lucid.randn(7, 3, 8)).shape
@@ -167,6 +170,9 @@ class TransformerEncoder(Module):
         norm: a module for the output, or None.
         enable_nested_tensor, mask_check: of torch's inference on nested tensors; they change
             nothing here.
+
+    Raises:
+        ValueError: fewer than one copy.
 
     >>> import lucid
     >>> layer = lucid.nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16)
@@ -210,6 +216,9 @@ class TransformerDecoder(Module):
         decoder_layer: the layer to copy, parameters and all.
         num_layers: how many copies.
         norm: a module for the output, or None.
+
+    Raises:
+        ValueError: fewer than one copy.
 
     >>> import lucid
     >>> layer = lucid.nn.TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16)
@@ -260,6 +269,9 @@ class Transformer(Module):
 
     Attributes:
         encoder, decoder: with weights from `init.xavier_uniform_`.
+
+    Raises:
+        ValueError: src and tgt of another number of features, or of different N.
 
     >>> import lucid
     >>> model = lucid.nn.Transformer(8, 2, 1, 1, dim_feedforward=16)

@@ -39,6 +39,7 @@ X = lucid.ones(2, 3, 8)
         (lambda: F.glu(X, 3), IndexError, "dim 3 is out of range"),
         (lambda: nn.Unflatten(5, (1, 2))(X), IndexError, "dim 5 is out of range"),
         (lambda: nn.ZeroPad1d((1, 2, 3)), ValueError, r"int or \(before, after\), got"),
+        (lambda: nn.ZeroPad2d(1.5), ValueError, r"int or \(left, right, top, bottom\), got 1.5"),
         (lambda: nn.ReflectionPad1d(9)(X), ValueError, "reflect"),
     ],
 )

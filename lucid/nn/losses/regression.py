@@ -18,6 +18,9 @@ def mse_loss(
 ) -> Tensor:
     """(input - target)**2; with a weight of the same shape the mean is the weighted one.
 
+    Raises:
+        ValueError: shapes that differ; an unknown reduction.
+
     >>> import lucid
     >>> lucid.nn.functional.mse_loss(lucid.ones(3), lucid.zeros(3))
     Tensor(1., grad=None)

@@ -85,6 +85,13 @@ def clip_grads_with_norm_(
     """Scale all gradients by max_norm / (total_norm + 1e-6), at most 1.
 
     What `clip_grad_norm_` does, with a norm that is known.
+
+    >>> import lucid
+    >>> x = lucid.zeros(2, requires_grad=True)
+    >>> x.sum().backward()
+    >>> lucid.nn.utils.clip_grads_with_norm_([x], 1.0, lucid.tensor(4.0))
+    >>> x.grad
+    Tensor([0.25, 0.25], grad=None)
     """
     for g in _gradients(parameters):
         with on_device(g.device):
@@ -96,7 +103,18 @@ def clip_grads_with_norm_(
 def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:
-    """Limit every element of the gradients to [-clip_value, clip_value]."""
+    """Limit every element of the gradients to [-clip_value, clip_value].
+
+    Raises:
+        ValueError: clip_value below 0.
+
+    >>> import lucid
+    >>> x = lucid.tensor([1.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> lucid.nn.utils.clip_grad_value_([x], 5.0)
+    >>> x.grad
+    Tensor([2., 5.], grad=None)
+    """
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must not be negative, got {clip_value}")
     for g in _gradients(parameters):

@@ -24,6 +24,12 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
     Raises:
         ValueError: the vector is not as long as the parameters together; nothing is changed.
+
+    >>> import lucid
+    >>> layer = lucid.nn.Linear(1, 2)
+    >>> lucid.nn.utils.vector_to_parameters(lucid.arange(4.0), layer.parameters())
+    >>> layer.bias.tolist()
+    [2.0, 3.0]
     """
     several = list(parameters)
     total = sum(p.numel() for p in several)

@@ -39,7 +39,16 @@ def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
 
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
-    """One linear layer that does what `bn(linear(x))` does in evaluation mode, x (N, C)."""
+    """One linear layer that does what `bn(linear(x))` does in evaluation mode, x (N, C).
+
+    Raises:
+        ValueError: training mode, no running statistics, or features that do not agree.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> nn.utils.fuse_linear_bn_eval(nn.Linear(2, 3).eval(), nn.BatchNorm1d(3).eval())
+    Linear(in_features=2, out_features=3, bias=True)
+    """
     return _fused(linear, bn, False, 1)
 
 
@@ -86,6 +95,14 @@ def fuse_conv_bn_weights(
 
     Shapes: conv_w (C_out, C_in / groups, K), transposed (C_in, C_out / groups, K); all others
     (C_out,).
+
+    >>> import lucid
+    >>> mean, var = lucid.zeros(1), lucid.tensor([4.0])
+    >>> weight, bias = lucid.nn.utils.fuse_conv_bn_weights(
+    ...     lucid.ones(1, 1, 2), None, mean, var, 0.0, None, lucid.ones(1)
+    ... )
+    >>> weight.detach()
+    Tensor([[[0.5, 0.5]]], grad=None)
     """
     with no_grad():
         scale = ops.rsqrt(bn_rv + bn_eps)

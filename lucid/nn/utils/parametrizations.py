@@ -152,6 +152,12 @@ def spectral_norm(
     Raises:
         ValueError: no such weight, or fewer than one iteration.
         IndexError: no such dimension.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layer = nn.utils.parametrizations.spectral_norm(nn.Linear(1, 3))
+    >>> round(layer.weight.norm().item(), 4)
+    1.0
     """
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):

@@ -120,6 +120,16 @@ def pad_packed_sequence(
 
     Returns:
         The padded sequences and their lengths.
+
+    Raises:
+        ValueError: a total_length below the longest sequence.
+
+    >>> import lucid
+    >>> rnn = lucid.nn.utils.rnn
+    >>> packed = rnn.pack_sequence([lucid.tensor([1.0, 2.0]), lucid.tensor([3.0])])
+    >>> x, lengths = rnn.pad_packed_sequence(packed, batch_first=True)
+    >>> x.tolist(), lengths.tolist()
+    ([[1.0, 2.0], [3.0, 0.0]], [2, 1])
     """
     x, present = padded(sequence)
     x = ops.masked_fill(x, ~Tensor(present).reshape(*present.shape, *[1] * (x.ndim - 2)).to(
@@ -188,20 +198,39 @@ def pad_sequence(
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Any, batch_first: bool = False
 ) -> list[Tensor]:
-    """The sequences of a padded batch, one by one."""
+    """The sequences of a padded batch, one by one: (L, N, ...), (N, L, ...) with `batch_first`.
+
+    >>> import lucid
+    >>> x = lucid.tensor([[1.0, 2.0, 0.0], [3.0, 4.0, 5.0]])
+    >>> [s.tolist() for s in lucid.nn.utils.rnn.unpad_sequence(x, [2, 3], batch_first=True)]
+    [[1.0, 2.0], [3.0, 4.0, 5.0]]
+    """
     if not batch_first:
         padded_sequences = ops.transpose(padded_sequences, 0, 1)
     return [x[: int(n)] for x, n in zip(padded_sequences, _lengths(lengths), strict=True)]
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
-    """Sequences (L_i, ...) packed; see `pack_padded_sequence`."""
+    """Sequences (L_i, ...) packed; see `pack_padded_sequence`.
+
+    >>> import lucid
+    >>> x = [lucid.tensor([1.0, 2.0]), lucid.tensor([3.0])]
+    >>> lucid.nn.utils.rnn.pack_sequence(x).data
+    Tensor([1., 3., 2.], grad=None)
+    """
     lengths = [s.shape[0] for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """The sequences of a packed batch, one by one."""
+    """The sequences of a packed batch, one by one.
+
+    >>> import lucid
+    >>> rnn = lucid.nn.utils.rnn
+    >>> packed = rnn.pack_sequence([lucid.tensor([1.0, 2.0]), lucid.tensor([3.0])])
+    >>> [s.tolist() for s in rnn.unpack_sequence(packed)]
+    [[1.0, 2.0], [3.0]]
+    """
     return unpad_sequence(*pad_packed_sequence(packed_sequences))
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from lucid import ops
 from lucid.nn import init
-from lucid.nn.check import positive, single
+from lucid.nn.check import positive, single, sizes
 from lucid.nn.convolution import (
     Sides,
     check_output_padding,
@@ -25,13 +25,18 @@ from lucid.tensor import Tensor
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
+def _one(layer: str, name: str, value: Any, least: int = 1) -> tuple[int, ...]:
+    """A setting of a 1-D layer, as the 1-tuple that torch keeps."""
+    return sizes(layer, name, value, 1, least)
+
+
 class Convolution(Module):
     """What the layers share: settings, their checks, the weight and the bias."""
 
     in_channels: int
     out_channels: int
-    # how a setting of one int, or one for each axis, is checked
-    _numbers: Callable[..., Any] = staticmethod(single)
+    # how a setting of one int for each axis is checked
+    _numbers: Callable[..., tuple[int, ...]] = staticmethod(_one)
 
     def _settings(
         self, in_channels: Any, out_channels: Any, kernel_size: Any, stride: Any, dilation: Any,
@@ -55,6 +60,12 @@ class Convolution(Module):
             raise TypeError(
                 f"{name}: bias must be a bool, got {bias!r}; check the order of the arguments"
             )
+
+    def _steps(self) -> tuple[int, ...]:
+        """Kernel size, stride and dilation of a 1-D layer as ints; they may be set anew."""
+        name = type(self).__name__
+        settings = ("kernel_size", "stride", "dilation")
+        return tuple(single(name, label, getattr(self, label)) for label in settings)
 
     def _set_padding_mode(self, mode: str) -> None:
         if mode not in MODES:
@@ -87,7 +98,7 @@ class Convolution(Module):
         shown += [
             f"{name}={getattr(self, name)!r}"
             for name, default in defaults.items()
-            if getattr(self, name, default) not in (default, (default, default))
+            if getattr(self, name, default) not in (default, (default,), (default, default))
         ]
         if self.bias is None:
             shown.append("bias=False")
@@ -146,18 +157,24 @@ class Conv1d(Convolution):
     ) -> None:
         super().__init__()
         self._settings(in_channels, out_channels, kernel_size, stride, dilation, groups, bias)
-        self._sides = padding_sides("Conv1d", padding, self.kernel_size, self.stride, self.dilation)
-        self.padding = padding if isinstance(padding, str) else self._sides[0]
+        self.padding = padding
+        left, _ = self._sides
+        self.padding = padding if isinstance(padding, str) else (left,)
         self._set_padding_mode(padding_mode)
-        self._weights(
-            (self.out_channels, self.in_channels // self.groups, self.kernel_size),
-            bias, device, dtype,
-        )  # fmt: skip
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        self._weights(shape, bias, device, dtype)
+
+    @property
+    def _sides(self) -> Sides:
+        """The samples added left and right, by the settings as they are now."""
+        K, s, d = self._steps()
+        return padding_sides("Conv1d", self.padding, K, s, d)
 
     def forward(self, input: Tensor) -> Tensor:
+        _, s, d = self._steps()
         return convolve(
-            "Conv1d", input, self.weight, self.bias, stride=self.stride, sides=self._sides,
-            dilation=self.dilation, groups=self.groups, mode=self.padding_mode,
+            "Conv1d", input, self.weight, self.bias, stride=s, sides=self._sides, dilation=d,
+            groups=self.groups, mode=self.padding_mode,
         )  # fmt: skip
 
 
@@ -220,41 +237,39 @@ class ConvTranspose1d(Convolution):
         super().__init__()
         name = "ConvTranspose1d"
         self._settings(in_channels, out_channels, kernel_size, stride, dilation, groups, bias)
-        self.padding = transposed_padding(name, padding)
-        self.output_padding = check_output_padding(name, output_padding, self.stride, self.dilation)
-        if self.padding == "same" and self.output_padding:
+        p = transposed_padding(name, padding)
+        self.padding = p if isinstance(p, str) else (p,)
+        _, s, d = self._steps()
+        self.output_padding = (check_output_padding(name, output_padding, s, d),)
+        if self.padding == "same" and self.output_padding != (0,):
             raise ValueError(
                 f'{name}: padding="same" fixes the length, so output_padding must be 0, '
-                f"got {self.output_padding}"
+                f"got {self.output_padding[0]}"
             )
-        self._weights(
-            (self.in_channels, self.out_channels // self.groups, self.kernel_size),
-            bias, device, dtype,
-        )  # fmt: skip
+        shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
+        self._weights(shape, bias, device, dtype)
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """Upsample; `output_size` (an int or a shape) picks one of the reachable lengths."""
-        extra = self.output_padding
+        name = "ConvTranspose1d"
+        _, s, d = self._steps()
+        extra = check_output_padding(name, self.output_padding, s, d)
         if output_size is not None and isinstance(input, Tensor) and input.ndim:
             extra = self._extra(input, output_size)
         return transpose_convolve(
-            "ConvTranspose1d", input, self.weight, self.bias, stride=self.stride,
-            padding=self.padding, output_padding=extra, dilation=self.dilation,
-            groups=self.groups,
+            name, input, self.weight, self.bias, stride=s, output_padding=extra, dilation=d,
+            padding=transposed_padding(name, self.padding), groups=self.groups,
         )  # fmt: skip
 
     def _extra(self, x: Tensor, output_size: Any) -> int:
-        sizes = output_size if isinstance(output_size, tuple | list) else [output_size]
-        wanted = single("ConvTranspose1d", "output_size", list(sizes[-1:]))
-        if isinstance(self.padding, str):
+        lengths = output_size if isinstance(output_size, tuple | list) else [output_size]
+        wanted = single("ConvTranspose1d", "output_size", list(lengths[-1:]))
+        p = transposed_padding("ConvTranspose1d", self.padding)
+        if isinstance(p, str):
             raise ValueError("ConvTranspose1d: output_size needs a padding that is an int")
-        least = (
-            (x.shape[-1] - 1) * self.stride
-            - 2 * self.padding
-            + self.dilation * (self.kernel_size - 1)
-            + 1
-        )
-        most = least + self.stride - 1
+        K, s, d = self._steps()
+        least = (x.shape[-1] - 1) * s - 2 * p + d * (K - 1) + 1
+        most = least + s - 1
         if not least <= wanted <= most:
             raise ValueError(
                 f"ConvTranspose1d: an input of length {x.shape[-1]} can give an output of length "
@@ -325,15 +340,15 @@ def separable(
     """
     if not (_is_plain(depthwise) and _is_plain(pointwise) and isinstance(x, Tensor)):
         return None
-    settings = {"stride": depthwise.stride, "padding": sides or depthwise._sides,
-                "dilation": depthwise.dilation}  # fmt: skip
+    _, s, d = depthwise._steps()
+    settings = {"stride": s, "padding": sides or depthwise._sides, "dilation": d}
     w, v = depthwise.weight, pointwise.weight
     fits = (
         x.ndim in (2, 3)
         and x.shape[-2] == depthwise.groups
         and w.shape[1:2] == v.shape[2:] == (1,)
         and v.shape[1] == w.shape[0]
-        and (pointwise.stride, pointwise._sides, pointwise.groups) == (1, (0, 0), 1)
+        and (pointwise.stride, pointwise._sides, pointwise.groups) == ((1,), (0, 0), 1)
         and x.dtype == w.dtype == v.dtype
     )
     batched = ops.unsqueeze(x, 0) if x.ndim == 2 else x

@@ -9,6 +9,7 @@ from lucid.nn.check import sizes
 from lucid.nn.conv import Convolution
 from lucid.nn.convolution import check_output_padding
 from lucid.nn.convolution2d import both_sides, convolve2d, least_size, transpose_convolve2d
+from lucid.ops.conv2d import Sides
 from lucid.tensor import Tensor
 
 _pair = partial(sizes, count=2)
@@ -66,13 +67,18 @@ class Conv2d(Convolution):
     ) -> None:
         super().__init__()
         self._settings(in_channels, out_channels, kernel_size, stride, dilation, groups, bias)
-        self._sides = both_sides(
-            type(self).__name__, padding, self.kernel_size, self.stride, self.dilation
-        )
-        self.padding = padding if isinstance(padding, str) else tuple(p for p, _ in self._sides)
+        self.padding = padding
+        sides = self._sides
+        self.padding = padding if isinstance(padding, str) else tuple(p for p, _ in sides)
         self._set_padding_mode(padding_mode)
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         self._weights(shape, bias, device, dtype)
+
+    @property
+    def _sides(self) -> Sides:
+        """The elements added on both sides of both axes, by the settings as they are now."""
+        name = type(self).__name__
+        return both_sides(name, self.padding, self.kernel_size, self.stride, self.dilation)
 
     def forward(self, input: Tensor) -> Tensor:
         return convolve2d(

@@ -147,9 +147,10 @@ class SeparableConv1d(Module):
         activation = self.activation
         y = separable(x, depthwise, self.pointwise, sides, relu=activation is ops.relu)
         if y is None:
+            _, s, d = depthwise._steps()
             y = convolve(
-                "SeparableConv1d", x, depthwise.weight, None, stride=depthwise.stride, sides=sides,
-                dilation=depthwise.dilation, groups=depthwise.groups,
+                "SeparableConv1d", x, depthwise.weight, None, stride=s, sides=sides, dilation=d,
+                groups=depthwise.groups,
             )  # fmt: skip
             y = self.pointwise(y)
         elif activation is ops.relu:
@@ -165,7 +166,7 @@ class SeparableConv1d(Module):
 
     def _sides(self, L: int) -> Sides:
         """The zeros left and right of an input of length L."""
-        K, s, d = self.depthwise.kernel_size, self.depthwise.stride, self.depthwise.dilation
+        K, s, d = self.depthwise._steps()
         if self.padding != "same":
             return padding_sides("SeparableConv1d", self.padding, K, s, d)
         outputs = -(-L // s)

@@ -93,7 +93,7 @@ def test_unbatched_input_batch_of_none_and_length_one():
         assert y.shape[0] == 0
         y.sum().backward()
         assert layer.weight.grad.abs().sum().item() == 0
-        assert layer(lucid.ones(1, 2, 1)).shape[-1] == layer.stride
+        assert layer(lucid.ones(1, 2, 1)).shape[-1] == layer.stride[0]
 
 
 def test_output_size_picks_the_length():
@@ -130,7 +130,7 @@ def test_other_dtypes_stay_what_they_are(dtype):
 
 def test_repr():
     assert repr(nn.Conv1d(3, 6, 5, padding="same", groups=3, bias=False)) == (
-        "Conv1d(3, 6, kernel_size=5, stride=1, padding='same', groups=3, bias=False)"
+        "Conv1d(3, 6, kernel_size=(5,), stride=(1,), padding='same', groups=3, bias=False)"
     )
 
 
@@ -222,7 +222,7 @@ def test_an_output_size_that_is_no_int_is_refused(size):
 
 def test_ints_of_numpy_are_ints():
     conv = nn.Conv1d(np.int64(2), np.int32(4), np.int64(3), groups=np.int16(2))
-    assert repr(conv) == "Conv1d(2, 4, kernel_size=3, stride=1, groups=2)"
+    assert repr(conv) == "Conv1d(2, 4, kernel_size=(3,), stride=(1,), groups=2)"
 
 
 def test_a_kernel_too_long_for_memory_is_an_error_and_not_the_end_of_the_process():
@@ -259,3 +259,18 @@ def test_a_nan_stays_in_its_sample_and_channel():
     assert bad[0, 1, 66:75].all()
     bad[0, 1, 64:80] = False  # the block of 16 outputs that one matmul computes
     assert not bad.any()
+
+
+def test_settings_are_tuples_as_torch_keeps_them_and_may_be_set_anew():
+    conv = nn.Conv1d(1, 1, 3, stride=2, padding=1)
+    assert (conv.kernel_size, conv.stride, conv.padding, conv.dilation) == ((3,), (2,), (1,), (1,))
+    up = nn.ConvTranspose1d(1, 1, 4, stride=2, padding=1, output_padding=1)
+    assert (up.padding, up.output_padding, up.kernel_size[0]) == ((1,), (1,), 4)
+    x = lucid.randn(1, 1, 8)
+    conv.padding, up.stride, up.output_padding = (0,), 3, 0
+    assert lucid.equal(conv(x), nn.functional.conv1d(x, conv.weight, conv.bias, 2))
+    wanted = nn.functional.conv_transpose1d(x, up.weight, up.bias, 3, 1)
+    assert lucid.equal(up(x), wanted)
+    image = nn.Conv2d(1, 1, 3, padding=1)
+    image.padding = (0, 0)
+    assert image(lucid.randn(1, 1, 5, 5)).shape == (1, 1, 3, 3)

@@ -75,6 +75,18 @@ from lucid.random import (  # noqa: E402
     set_rng_state,
 )
 from lucid.tensor import Tensor, is_tensor  # noqa: E402
+from lucid.tensor.typed import (  # noqa: E402
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 
 __version__ = "0.1.0"
 
@@ -97,8 +109,8 @@ short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
 _PACKAGES = (
-    *("amp", "audio", "backends", "cuda", "data", "fft", "func", "models", "mps", "nn"),
-    *("optim", "recipes", "signal", "utils"),
+    *("amp", "audio", "backends", "cuda", "data", "fft", "func", "jit", "models", "mps"),
+    *("nn", "optim", "recipes", "signal", "utils"),
 )
 _WINDOWS = tuple(f"{w}_window" for w in ("bartlett", "blackman", "hamming", "hann", "kaiser"))
 _SERIALIZATION = ("load", "save")
@@ -122,6 +134,7 @@ if TYPE_CHECKING:
         data,
         fft,
         func,
+        jit,
         models,
         mps,
         nn,

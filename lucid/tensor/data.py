@@ -41,6 +41,11 @@ def array_of(data: Any, dtype: Any, device: str) -> mx.array:
         return mx.array(np.ascontiguousarray(given).reshape(given.shape), wanted)
 
 
+def are_sizes(*data: Any) -> bool:
+    """Whether all are ints: how torch's old constructors tell a shape from data."""
+    return all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data)
+
+
 def _default_of(python: bool) -> mx.Dtype:
     """The dtype of Python's floats, or of NumPy's of 64 bits: those never become shorter than
     float32 by themselves."""

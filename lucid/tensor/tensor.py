@@ -17,7 +17,7 @@ from lucid.autograd.tape import Node, Traced
 from lucid.ops.device import on_device, resolve
 from lucid.ops.dtypes import dtype_of, name_of
 from lucid.tensor.conversion import Conversion
-from lucid.tensor.data import array_of, bits, from_bits
+from lucid.tensor.data import are_sizes, array_of, bits, from_bits
 from lucid.tensor.facts import Facts
 from lucid.tensor.inplace import InPlace
 from lucid.tensor.ranges import Ranges
@@ -34,7 +34,8 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
 
     Args:
         data: numbers, nested lists, NumPy, an `mx.array`, DLPack, or another Tensor. Floats
-            become float32 and Python ints int64.
+            become float32 and Python ints int64. Two ints or more, `Tensor(2, 3)`, are sizes:
+            torch's old way to say `zeros(2, 3)`.
         requires_grad: record what is computed from it, so that `backward` fills its `.grad`.
         dtype: the dtype to convert to.
         device: "cpu" or "gpu"; default: the GPU where there is one.
@@ -56,8 +57,19 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
     __array_ufunc__ = None  # so that `ndarray * tensor` comes to us
 
     def __init__(
-        self, data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
+        self,
+        data: Any = (),
+        requires_grad: Any = False,
+        dtype: Any = None,
+        device: Any = None,
+        *sizes: int,
     ) -> None:
+        if are_sizes(data, requires_grad):
+            given = (data, requires_grad, dtype, device, *sizes)
+            data = Tensor.zeros([n for n in given if n is not None])
+            requires_grad, dtype, device, sizes = False, None, None, ()
+        if sizes:
+            raise TypeError(f"Tensor takes data or sizes, got {4 + len(sizes)} arguments")
         if isinstance(data, Traced):
             device = data._device if device is None else device
             data = data.array

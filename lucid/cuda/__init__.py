@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from lucid.cuda import amp
+
 
 def is_available() -> bool:
     """False: there is no device of this name."""
@@ -27,3 +29,19 @@ manual_seed_all = manual_seed
 
 def empty_cache() -> None:
     """Nothing, as in torch without CUDA."""
+
+
+def synchronize(device: object = None) -> None:
+    """Nothing, since nothing runs there."""
+
+
+def memory_allocated(device: object = None) -> int:
+    """0, as in torch without CUDA."""
+    return 0
+
+
+max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+
+
+def reset_peak_memory_stats(device: object = None) -> None:
+    """Nothing."""

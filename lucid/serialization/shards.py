@@ -64,6 +64,8 @@ def load(file: BinaryIO, folder: Path, *, read: Callable[[BinaryIO, Path], Any])
         if Path(name).name != name or name.endswith(".json"):
             raise ValueError(f"its index names {name!r}, which is not a file beside it")
         try:
+            if (folder / name).exists() and not (folder / name).is_file():  # a pipe would wait
+                raise ValueError(f"its index names {name!r}, which is not a file beside it")
             with open(folder / name, "rb") as part:
                 parts[name] = read(part, folder / name)
         except FileNotFoundError:

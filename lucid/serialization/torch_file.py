@@ -19,7 +19,7 @@ import numpy as np
 
 from lucid.serialization import torch_pickle
 from lucid.serialization.safetensors import DTYPES, tensor
-from lucid.serialization.torch_pickle import Storage, View
+from lucid.serialization.torch_pickle import Storage, View, shown
 
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickle of 0x1950a86a20f9469cfc6c
@@ -53,7 +53,7 @@ _KINDS = {
     "bool": "BOOL",
 }
 _WIDE = {"ComplexDouble", "complex128"}  # MLX has no such dtype: they come as NumPy arrays
-_EXPANDED = 1 << 30  # bytes by which expanded tensors may exceed their storages
+_EXPANDED = 1 << 30  # bytes by which tensors, expanded or overlapping, may exceed the storages
 
 
 def load(file: BinaryIO) -> Any:
@@ -64,13 +64,18 @@ def load(file: BinaryIO) -> Any:
     """
     begin = file.read(len(LEGACY))
     file.seek(0)
-    return _from_pickles(file) if begin == LEGACY else _from_zip(file)
+    try:
+        return _from_pickles(file) if begin == LEGACY else _from_zip(file)
+    except (TypeError, OverflowError, MemoryError) as error:
+        raise ValueError(f"it is damaged ({type(error).__name__}: {error})") from error
 
 
 def _from_zip(file: BinaryIO) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             places = {info.filename.partition("/")[2]: info for info in archive.infolist()}
+            if sum(info.compress_size for info in places.values()) > file.seek(0, io.SEEK_END):
+                raise ValueError("the entries of its zip archive overlap")
             if "data.pkl" not in places:
                 raise ValueError("it is a zip archive, but not one of PyTorch's: no data.pkl in it")
             if "constants.pkl" in places:
@@ -88,6 +93,8 @@ def _from_zip(file: BinaryIO) -> Any:
             swapped = "byteorder" in places and content("byteorder") == b"big"
             tree = torch_pickle.read(io.BytesIO(content("data.pkl")))
             return _with_tensors(tree, lambda storage: content(f"data/{storage.key}"), swapped)
+    except RecursionError:  # a RuntimeError, but none of the archive's
+        raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before the file
             raise
@@ -98,7 +105,9 @@ def _from_pickles(file: BinaryIO) -> Any:
     torch_pickle.read(file)  # the magic number
     version, system = torch_pickle.read(file), torch_pickle.read(file)
     if version != 1001 or not isinstance(system, dict):
-        raise ValueError(f"it has version {version!r:.40} of PyTorch's old format, known is 1001")
+        raise ValueError(
+            f"it has version {shown(version):.40} of PyTorch's old format, known is 1001"
+        )
     swapped = not system.get("little_endian", True)
     tree, keys = torch_pickle.read(file), torch_pickle.read(file)
     if not isinstance(keys, list):
@@ -132,7 +141,10 @@ def _storages(tree: Any) -> dict[str, Storage]:
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size)
+    begin = file.tell()
+    left = file.seek(0, io.SEEK_END) - begin
+    file.seek(begin)
+    data = file.read(min(size, left))
     if len(data) != size:
         raise ValueError(f"it was cut short: a storage of {size} bytes has {len(data)}")
     return data
@@ -141,13 +153,26 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 def _with_tensors(tree: Any, content: Callable[[Storage], bytes], swapped: bool) -> Any:
     """The tree with its tensors; `content` gives a storage's bytes."""
     read: dict[str, bytes] = {}
-    surplus = 0
+    built: dict[View, Any] = {}  # views that are the same share their array
+    surplus = 0  # bytes of tensors beyond those of the storages
 
     def tensor_of(view: View) -> Any:
+        same = view._replace(requires_grad=False)
+        if same not in built:
+            built[same] = _as_tensor(values_of(same), same)
+        found = built[same]
+        if isinstance(found, np.ndarray):
+            return found
+        return found.detach().requires_grad_(
+            view.requires_grad and mx.issubdtype(found.dtype, mx.inexact)
+        )
+
+    def values_of(view: View) -> np.ndarray:
         nonlocal surplus
         storage, kind = view.storage, _numpy(view.dtype or view.storage.dtype)
         if storage.key not in read:
             read[storage.key] = content(storage)
+            surplus -= len(read[storage.key])
         data = read[storage.key]
         if len(data) != storage.numel * _numpy(storage.dtype).itemsize:
             raise ValueError(
@@ -156,7 +181,7 @@ def _with_tensors(tree: Any, content: Callable[[Storage], bytes], swapped: bool)
             )
         values = np.frombuffer(data, kind.newbyteorder(">") if swapped else kind)
         size = math.prod(view.shape)
-        surplus += max(size * kind.itemsize - len(data), 0)
+        surplus += size * kind.itemsize
         last = view.offset + sum(
             (n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if size
         )
@@ -168,9 +193,10 @@ def _with_tensors(tree: Any, content: Callable[[Storage], bytes], swapped: bool)
         if not size:
             values = np.empty(view.shape, kind)
         else:
-            strides = [s * kind.itemsize for s in view.strides]
+            steps = zip(view.shape, view.strides, strict=True)
+            strides = [s * kind.itemsize if n > 1 else 0 for n, s in steps]
             values = np.lib.stride_tricks.as_strided(values[view.offset :], view.shape, strides)
-        return _as_tensor(np.array(values, kind, order="C"), view)
+        return np.array(values, kind, order="C")
 
     return torch_pickle.unpacked(tree, tensor_of)
 
@@ -191,5 +217,4 @@ def _as_tensor(values: np.ndarray, view: View) -> Any:
     if name in _WIDE:
         return values
     dtype = DTYPES[_KINDS[name]][1] if name in _KINDS else mx.uint8
-    loaded = tensor(values, dtype)
-    return loaded.requires_grad_(view.requires_grad and mx.issubdtype(dtype, mx.inexact))
+    return tensor(values, dtype)

@@ -12,11 +12,15 @@ argparse.Namespace as dict); a tensor comes as a `View` of a `Storage` whose byt
 from __future__ import annotations
 
 import pickletools
+import sys
 from collections.abc import Callable
+from reprlib import repr as shown  # short also where a value holds itself a million times
 from typing import Any, BinaryIO, NamedTuple
 
 import mlx.core as mx
 import numpy as np
+
+_COPIED = 1 << 27  # bytes that a pickle of any size may copy
 
 
 class Name(NamedTuple):
@@ -68,11 +72,13 @@ def read(file: BinaryIO) -> Any:
     """
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(file):
+        for opcode, argument, place in pickletools.genops(file):
             if opcode.name == "STOP":
                 return machine.pop()
             machine.step(opcode.name, argument)
-    except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            if machine.copied > _COPIED + 8 * (place or 0):
+                raise ValueError("its pickle copies itself into gigabytes")
+    except (IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise ValueError(f"its pickle is damaged ({type(error).__name__}: {error})") from error
     raise ValueError("its pickle has no end")
 
@@ -84,6 +90,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.copied = 0  # bytes that calls took: the one way to more than the pickle's own size
 
     def step(self, name: str, argument: Any) -> None:
         if name in _VALUES:
@@ -129,17 +136,20 @@ class _Machine:
     def call(self, _: Any) -> None:
         arguments, function = _of(tuple, self.pop()), self.pop()
         self.stack.append(_called(function, arguments))
+        self.copied += sys.getsizeof(self.stack[-1])
 
     def build(self, _: Any) -> None:
         state, target = self.pop(), self.stack[-1]
         if isinstance(target, _Namespace):
             target.update(_checked_items(_of(dict, state)))
+            self.copied += sys.getsizeof(target)
         elif isinstance(target, _NumpyDtype):
             target[1] = _of(str, state[1])
         elif isinstance(target, _NumpyArray):
             _, shape, dtype, fortran, data = state
             values = np.frombuffer(_bytes(data), _numpy_dtype(dtype))
             target[:] = [values.reshape(_counts(shape), order="F" if fortran else "C")]
+            self.copied += values.nbytes
         elif not isinstance(target, dict):  # a dict's are attributes, as a state dict's _metadata
             raise ValueError(f"its pickle sets attributes of a {type(target).__name__}")
 
@@ -147,7 +157,7 @@ class _Machine:
         kind, storage, key, _, numel = _of(tuple, self.pop())[:5]
         if kind != "storage" or not isinstance(storage, Name):
             raise ValueError(
-                f"its pickle refers to {kind!r:.40} outside of itself, not to a storage"
+                f"its pickle refers to {shown(kind):.40} outside of itself, not to a storage"
             )
         dtype = storage.name.removesuffix("Storage")
         self.stack.append(Storage(_of(str, key), dtype, _of(int, numel)))
@@ -236,7 +246,7 @@ def _checked_items(items: dict[Any, Any]) -> dict[Any, Any]:
 
 def _counts(values: Any) -> tuple[int, ...]:
     if not all(type(n) is int and n >= 0 for n in _of(tuple, values)):
-        raise ValueError(f"a shape or a stride in it is {values!r:.60}")
+        raise ValueError(f"a shape or a stride in it is {shown(values):.60}")
     return values
 
 
@@ -263,7 +273,7 @@ def _called(function: Any, arguments: tuple[Any, ...]) -> Any:
 def _view(storage: Any, offset: int, shape: Any, strides: Any, *rest: Any) -> View:
     """torch._utils._rebuild_tensor, _rebuild_tensor_v2 and _v3."""
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0:
-        raise TypeError(f"a tensor of a {type(storage).__name__}, from {offset!r:.40} on")
+        raise TypeError(f"a tensor of a {type(storage).__name__}, from {shown(offset):.40} on")
     shape, strides = _counts(shape), _counts(strides)
     if len(shape) != len(strides):
         raise ValueError(f"a tensor in it has shape {shape} and strides {strides}")
@@ -310,7 +320,7 @@ _CALLS: dict[Name, Callable[..., Any]] = {
     Name("torch._utils", "_rebuild_parameter_with_state"): _parameter,
     Name("torch._tensor", "_rebuild_from_type_v2"): _subclass,
     Name("torch", "Size"): lambda sizes=(): tuple(sizes),
-    Name("torch", "device"): lambda *parts: ":".join(map(str, parts)),
+    Name("torch", "device"): lambda kind, *index: ":".join([kind, *map(str, map(int, index))]),
     Name("collections", "OrderedDict"): _pairs,
     Name("collections", "Counter"): _pairs,
     Name("collections", "defaultdict"): lambda factory=None, items=(): _pairs(items),

@@ -57,8 +57,7 @@ NUMBERS = b"(" + b"".join(b"J" + struct.pack("<i", n) for n in range(20000)) + b
 ITEMS = b"}(" + b"".join(b"J" + struct.pack("<i", n) + b"N" for n in range(20000)) + b"u"
 BOMBS = {
     "doubled path": text("a" * 100)
-    + b"q\x000"
-    + (name("pathlib", "PosixPath") + b"h\0h\0\x86R") * 40,
+    + (b"q\x000" + name("pathlib", "PosixPath") + b"h\0h\0\x86R") * 40,
     "copied text": repeated(name("_codecs", "encode") + b"h\0N\x86R", TEXT, 5000),
     "copied sets": repeated(name("builtins", "frozenset") + b"h\0\x85R", NUMBERS, 3000),
     "copied items": repeated(name("argparse", "Namespace") + b")Rh\0b", ITEMS, 3000),

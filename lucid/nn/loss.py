@@ -29,7 +29,13 @@ from lucid.tensor import Tensor
 
 
 class Loss(Module):
-    """A function of tensors with settings: the attributes that `settings` names, and `weight`."""
+    """A function of tensors with settings: the attributes that `settings` names, and `weight`.
+
+    Gives one number, or one for each sample or element with reduction="none".
+
+    Raises:
+        ValueError: an unknown reduction.
+    """
 
     function: Callable[..., Tensor]
     settings: tuple[str, ...] = ()
@@ -82,6 +88,11 @@ class L1Loss(Loss):
 class HuberLoss(Loss):
     """`huber_loss`: squares up to an error of delta, beyond it straight lines.
 
+    Shapes: input and target alike.
+
+    Raises:
+        ValueError: delta not above 0.
+
     >>> import lucid
     >>> lucid.nn.HuberLoss(delta=2.0)(lucid.tensor([5.0]), lucid.zeros(1))
     Tensor(8., grad=None)
@@ -96,6 +107,8 @@ class HuberLoss(Loss):
 
 class SmoothL1Loss(Loss):
     """`smooth_l1_loss`: `HuberLoss` divided by its delta, which is called beta.
+
+    Shapes: input and target alike.
 
     >>> import lucid
     >>> lucid.nn.SmoothL1Loss(beta=2.0)(lucid.tensor([5.0]), lucid.zeros(1))
@@ -132,6 +145,8 @@ class PoissonNLLLoss(Loss):
 class GaussianNLLLoss(Loss):
     """`gaussian_nll_loss`: called with the means, the targets and the variances.
 
+    Shapes: target broadcasts with input; the variances as input, or 1 in place of one size.
+
     >>> import lucid
     >>> mean, target, var = lucid.zeros(4, 3), lucid.ones(4, 3), lucid.ones(4, 1)
     >>> lucid.nn.GaussianNLLLoss()(mean, target, var)
@@ -147,6 +162,8 @@ class GaussianNLLLoss(Loss):
 class BCELoss(Loss):
     """`binary_cross_entropy` of probabilities; the weight is a buffer.
 
+    Shapes: input and target alike; the weight broadcasts.
+
     >>> import lucid
     >>> lucid.nn.BCELoss()(lucid.tensor([0.5]), lucid.tensor([1.0]))
     Tensor(0.6931, grad=None)
@@ -160,6 +177,8 @@ class BCELoss(Loss):
 
 class BCEWithLogitsLoss(Loss):
     """`binary_cross_entropy_with_logits`; the weights are buffers.
+
+    Shapes: input and target alike; weight and pos_weight broadcast.
 
     >>> import lucid
     >>> lucid.nn.BCEWithLogitsLoss()(lucid.tensor([0.0]), lucid.tensor([1.0]))

@@ -129,17 +129,48 @@ class Module(Tree, Stateful, Hooked):
         return sorted({*super().__dir__(), *(n for n in names if n.isidentifier())})
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter under a name; None keeps the name for an absent one."""
+        """Add a parameter under a name; None keeps the name for an absent one.
+
+        Raises:
+            KeyError: no name, one with a dot, or one that is taken by something else.
+            TypeError: neither a Parameter nor None.
+
+        >>> import lucid
+        >>> layer = lucid.nn.Identity()
+        >>> layer.register_parameter("gain", lucid.nn.Parameter(lucid.ones(2)))
+        >>> layer.gain
+        Parameter([1., 1.], grad=None, requires_grad=True)
+        """
         self._register("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is state but not trained; `persistent=False`: not in state_dict."""
+        """Add a tensor that is state but not trained; `persistent=False`: not in state_dict.
+
+        Raises:
+            KeyError, TypeError: as `register_parameter`, for a Tensor.
+
+        >>> import lucid
+        >>> layer = lucid.nn.Identity()
+        >>> layer.register_buffer("window", lucid.ones(2))
+        >>> list(layer.state_dict())
+        ['window']
+        """
         self._register("_buffers", name, tensor)
         if not persistent:
             self._transient.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Add a child under a name."""
+        """Add a child under a name.
+
+        Raises:
+            KeyError, TypeError: as `register_parameter`, for a Module.
+
+        >>> import lucid
+        >>> net = lucid.nn.Sequential()
+        >>> net.add_module("act", lucid.nn.ReLU())
+        >>> net.act
+        ReLU()
+        """
         self._register("_modules", name, module)
 
     register_module = add_module
@@ -147,7 +178,15 @@ class Module(Tree, Stateful, Hooked):
     # Modes and gradients --------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Module:
-        """Training mode (dropout, batch statistics) for this module and all below."""
+        """Training mode (dropout, batch statistics) for this module and all below.
+
+        Raises:
+            TypeError: a mode that is no bool.
+
+        >>> import lucid
+        >>> lucid.nn.Dropout().train(False).training
+        False
+        """
         if not isinstance(mode, bool):
             raise TypeError(f"train expects a bool, got {type(mode).__name__}: {mode!r}")
         self.training = mode
@@ -156,22 +195,49 @@ class Module(Tree, Stateful, Hooked):
         return self
 
     def eval(self) -> Module:
-        """Evaluation mode: the same as `train(False)`."""
+        """Evaluation mode: the same as `train(False)`.
+
+        >>> import lucid
+        >>> lucid.nn.Dropout().eval()(lucid.ones(2))
+        Tensor([1., 1.], grad=None)
+        """
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
-        """Switch the gradients of all parameters on or off."""
+        """Switch the gradients of all parameters on or off.
+
+        >>> import lucid
+        >>> layer = lucid.nn.Linear(2, 2).requires_grad_(False)
+        >>> [p.requires_grad for p in layer.parameters()]
+        [False, False]
+        """
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; `set_to_none=False` fills them with zeros instead."""
+        """Forget the gradients; `set_to_none=False` fills them with zeros instead.
+
+        >>> import lucid
+        >>> layer = lucid.nn.Linear(1, 1, bias=False)
+        >>> layer(lucid.ones(1)).sum().backward()
+        >>> layer.zero_grad(set_to_none=False)
+        >>> layer.weight.grad
+        Tensor([[0.]], grad=None)
+        """
         for p in self.parameters():
             p.grad = None if set_to_none or p.grad is None else Tensor.zeros_like(p)
 
     def apply(self, fn: Callable[[Module], Any]) -> Module:
-        """Call `fn` on every module below and then on this one."""
+        """Call `fn` on every module below and then on this one.
+
+        >>> import lucid
+        >>> net = lucid.nn.Sequential(lucid.nn.ReLU(), lucid.nn.Tanh())
+        >>> net = net.apply(lambda module: print(type(module).__name__))
+        ReLU
+        Tanh
+        Sequential
+        """
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -196,7 +262,12 @@ class Module(Tree, Stateful, Hooked):
         return Tensor(0.0) if total is None else total
 
     def parameter_count(self, only_trainable: bool = False) -> int:
-        """How many numbers the parameters hold; shared ones count once."""
+        """How many numbers the parameters hold; shared ones count once.
+
+        >>> import lucid
+        >>> lucid.nn.Linear(3, 2).parameter_count()
+        8
+        """
         return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
 
     def summary(self, *inputs: Any) -> Summary:

@@ -74,7 +74,7 @@ class ZeroPad1d(_Pad):
 
 
 class ReflectionPad1d(_Pad):
-    """Pads with the mirrored input, without repeating the edge.
+    """Pads (N, C, L) or (C, L) with the mirrored input, without repeating the edge.
 
     Raises:
         ValueError: at the call, padding that is not shorter than the input.
@@ -88,7 +88,7 @@ class ReflectionPad1d(_Pad):
 
 
 class ReplicationPad1d(_Pad):
-    """Pads with the edge.
+    """Pads (N, C, L) or (C, L) with the edge.
 
     >>> import lucid
     >>> lucid.nn.ReplicationPad1d((2, 0))(lucid.tensor([[1.0, 2.0]])).tolist()
@@ -99,7 +99,7 @@ class ReplicationPad1d(_Pad):
 
 
 class CircularPad1d(_Pad):
-    """Pads with the other end.
+    """Pads (N, C, L) or (C, L) with the other end.
 
     Raises:
         ValueError: at the call, padding that is longer than the input.
@@ -124,7 +124,7 @@ class ConstantPad2d(ConstantPad1d):
 
 
 class ZeroPad2d(ZeroPad1d):
-    """Pads height and width with zeros.
+    """Pads height and width with zeros: (..., H, W) -> (..., top + H + bottom, left + W + right).
 
     >>> import lucid
     >>> lucid.nn.ZeroPad2d(1)(lucid.ones(1, 3, 4, 5)).shape
@@ -135,7 +135,10 @@ class ZeroPad2d(ZeroPad1d):
 
 
 class ReflectionPad2d(ReflectionPad1d):
-    """Pads height and width with the mirrored input, without repeating the edge.
+    """Pads (N, C, H, W) or (C, H, W) with the mirrored input, without repeating the edge.
+
+    Raises:
+        ValueError: at the call, padding that is not shorter than the input.
 
     >>> import lucid
     >>> lucid.nn.ReflectionPad2d((2, 0, 0, 0))(lucid.tensor([[[1.0, 2.0, 3.0]]])).tolist()
@@ -146,7 +149,7 @@ class ReflectionPad2d(ReflectionPad1d):
 
 
 class ReplicationPad2d(ReplicationPad1d):
-    """Pads height and width with the edge.
+    """Pads height and width of (N, C, H, W) or (C, H, W) with the edge.
 
     >>> import lucid
     >>> lucid.nn.ReplicationPad2d((0, 0, 1, 0))(lucid.tensor([[[1.0, 2.0]]])).tolist()
@@ -157,7 +160,10 @@ class ReplicationPad2d(ReplicationPad1d):
 
 
 class CircularPad2d(CircularPad1d):
-    """Pads height and width with the other end.
+    """Pads height and width of (N, C, H, W) or (C, H, W) with the other end.
+
+    Raises:
+        ValueError: at the call, padding that is longer than the input.
 
     >>> import lucid
     >>> lucid.nn.CircularPad2d((2, 0, 0, 0))(lucid.tensor([[[1.0, 2.0, 3.0]]])).tolist()

@@ -178,7 +178,14 @@ def register_parametrization(
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Whether the module computes this tensor (None: any) by parametrizations."""
+    """Whether the module computes this tensor (None: any) by parametrizations.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    >>> [nn.utils.parametrize.is_parametrized(layer, name) for name in ("weight", "bias")]
+    [True, False]
+    """
     lists = module._modules.get("parametrizations")
     if not isinstance(lists, ModuleDict):
         return False
@@ -197,6 +204,12 @@ def remove_parametrizations(
 
     Raises:
         ValueError: it is not parametrized, or has several originals of which none can stay.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    >>> sorted(nn.utils.parametrize.remove_parametrizations(layer, "weight").state_dict())
+    ['bias', 'weight']
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"{type(module).__name__} has no parametrization of {tensor_name!r}")

@@ -66,6 +66,12 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
 
     Raises:
         ValueError: the weight is not normalised.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layer = nn.utils.weight_norm(nn.Linear(2, 2))
+    >>> sorted(nn.utils.remove_weight_norm(layer).state_dict())
+    ['bias', 'weight']
     """
     return _removed(module, name, _WeightNorm, ("g", "v"))
 
@@ -143,6 +149,12 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
 
     Raises:
         ValueError: the weight is not normalised.
+
+    >>> import lucid
+    >>> from lucid import nn
+    >>> layer = nn.utils.spectral_norm(nn.Linear(2, 2))
+    >>> sorted(nn.utils.remove_spectral_norm(layer).state_dict())
+    ['bias', 'weight']
     """
     computed = module._computed.get(name)
     removed = _removed(module, name, _SpectralNorm, ("orig", "u", "v"))

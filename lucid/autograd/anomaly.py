@@ -5,6 +5,9 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import mlx.core as mx
@@ -32,7 +35,8 @@ class set_detect_anomaly:
 
     In it, every operation notes the line of your program that called it, and a backward that
     meets a NaN raises a RuntimeError with that line. Every gradient is computed and looked at as
-    soon as it is there, so this is slow: it is for finding a fault. Out of it nothing is noted.
+    soon as it is there, and `vmap` calls its function sample by sample, so this is slow: it is for
+    finding a fault. Out of it nothing is noted.
 
     Args:
         mode: on or off.
@@ -73,11 +77,35 @@ class detect_anomaly:
     def __init__(self, check_nan: bool = True) -> None:
         self.check_nan = check_nan
 
+        self._inside: list[set_detect_anomaly] = []  # it may be entered again inside itself
+
     def __enter__(self) -> None:
-        self._inside = set_detect_anomaly(True, self.check_nan)
+        self._inside.append(set_detect_anomaly(True, self.check_nan))
 
     def __exit__(self, *exception: object) -> None:
-        self._inside.__exit__()
+        self._inside.pop().__exit__()
+
+
+_stepping: ContextVar[Any] = ContextVar("stepping", default=None)
+
+
+@contextmanager
+def stepping(node: Any) -> Iterator[None]:
+    """What is recorded inside belongs to the backward of `node`."""
+    token = _stepping.set(node)
+    try:
+        yield
+    finally:
+        _stepping.reset(token)
+
+
+def origin() -> str:
+    """Where the operation that runs now was called, and whose backward it is part of."""
+    node = _stepping.get()
+    if node is None:
+        return caller()
+    before = getattr(node, "origin", "  an unknown line: anomaly mode was off")
+    return f"{caller()}\nas part of the backward of {node.name!r}, recorded at\n{before}"
 
 
 def caller() -> str:

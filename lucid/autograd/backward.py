@@ -46,6 +46,8 @@ def backward(
         laziness.settle([*outputs, *(leaf.grad for leaf in leaves.values())])
         return
     wanted = _several(inputs)
+    if not wanted:
+        raise ValueError("backward got no inputs to fill; leave inputs out to fill all leaves")
     found = grad(
         tensors,
         wanted,

@@ -24,14 +24,20 @@ class debug:
 
     def __init__(self, mode: bool = True) -> None:
         global _on
-        self._before, _on = _on, bool(mode)
+        self._mode, self._outer = bool(mode), [_on]
+        self._entered = False
+        _on = self._mode
 
     def __enter__(self) -> None:
-        pass
+        global _on
+        if self._entered:  # once more: the first time, the constructor did it
+            self._outer.append(_on)
+            _on = self._mode
+        self._entered = True
 
     def __exit__(self, *exception: object) -> None:
         global _on
-        _on = self._before
+        _on = self._outer.pop()
 
 
 def is_debugging() -> bool:

@@ -19,6 +19,7 @@ class Context:
     needs_input_grad: tuple[bool, ...] = ()
     _materializes = True
     _constant: frozenset[int] = frozenset()  # ids of outputs
+    _dirty: frozenset[int] = frozenset()  # ids of inputs
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for `backward`, where they are `ctx.saved_tensors`.
@@ -30,6 +31,10 @@ class Context:
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """These outputs of `forward` require no grad."""
         self._constant = frozenset(map(id, outputs))
+
+    def mark_dirty(self, *inputs: Any) -> None:
+        """`forward` changed these inputs in place, and returns them."""
+        self._dirty = frozenset(map(id, inputs))
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether the gradient of an output that nobody used comes as zeros (the default) or as
@@ -85,21 +90,34 @@ class Function:
                 cls.setup_context(context, args, out)
         several = isinstance(out, tuple | list)
         outs = list(out) if several else [out]
-        for y in outs:
-            if not isinstance(y, Traced):
-                raise TypeError(
-                    f"{cls.__name__}.forward must return a Tensor or a tuple of them, "
-                    f"got {type(y).__name__}"
-                )
-        # a new tensor each: forward may return one of its inputs
-        results = [y._wrap(y.array, y._device) for y in outs]
+        first = next((y for y in outs if isinstance(y, Traced)), None)
+        if first is None:
+            raise TypeError(
+                f"{cls.__name__}.forward must return a Tensor or a tuple with one, "
+                f"got {type(out).__name__}"
+            )
+        # a new tensor each, but of what was changed in place: forward may return one of its inputs
+        results = [
+            y._wrap(y.array, y._device)
+            if isinstance(y, Traced) and id(y) not in context._dirty
+            else y
+            for y in outs
+        ]
         if recording.get() and any(edges):
-            kinds = [(y.array.shape, y.array.dtype) for y in outs]
-            node = FunctionNode(cls.__name__, edges, kinds, type(results[0]), outs[0]._device)
+            for y in args:
+                if id(y) in context._dirty and y.requires_grad and y._node is None:
+                    raise RuntimeError(
+                        f"{cls.__name__} changed a leaf that requires grad in place; give it a "
+                        "copy, e.g. x.clone()"
+                    )
+            kinds = [
+                (y.array.shape, y.array.dtype) if isinstance(y, Traced) else None for y in outs
+            ]
+            node = FunctionNode(cls.__name__, edges, kinds, type(first), first._device)
             node.function, node.context = cls, context
             for index, y in enumerate(results):
-                constant = id(outs[index]) in context._constant
-                if mx.issubdtype(y.array.dtype, mx.inexact) and not constant:
+                constant = not isinstance(y, Traced) or id(outs[index]) in context._constant
+                if not constant and mx.issubdtype(y.array.dtype, mx.inexact):
                     y.requires_grad, y._node, y._index = True, node, index
             node.save(context.saved_tensors, args, outs)
             context.saved_tensors = ()
@@ -120,10 +138,12 @@ class FunctionNode(Node):
 
     def save(self, tensors: Sequence[Any], args: Sequence[Any], outs: Sequence[Any]) -> None:
         """Keep what `backward` needs: inputs as they are now, and outputs without a cycle."""
-        inputs, outputs = {id(a) for a in args}, {id(y): i for i, y in enumerate(outs)}
+        assert self.context is not None
+        inputs = {id(a) for a in args} - self.context._dirty
+        outputs = {id(y): i for i, y in enumerate(outs)}
         self.saved = [
             (t.array, outputs[id(t)])
-            if id(t) in outputs and id(t) not in inputs
+            if isinstance(t, Traced) and id(t) in outputs and id(t) not in inputs
             else alias(t)
             if isinstance(t, Traced)
             else t

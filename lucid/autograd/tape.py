@@ -74,7 +74,7 @@ class Node:
         self,
         name: str,
         edges: Sequence[Edge | None],
-        outputs: Sequence[tuple[tuple[int, ...], mx.Dtype]],
+        outputs: Sequence[Any],  # shape and dtype of each; None of what is no tensor
         cls: type[Traced],
         device: str,
     ) -> None:
@@ -83,7 +83,7 @@ class Node:
         self.hooks: dict[int, list[Callable]] | None = None
         self.order = next_order()  # edges lead to smaller ones
         if anomaly.on:
-            self.origin = anomaly.caller()
+            self.origin = anomaly.origin()
 
     def __repr__(self) -> str:
         return f"<{self.name} backward>"
@@ -311,12 +311,14 @@ def _pull(node: Node, gradients: list[Any], wanted: Sequence[int], recorded: boo
     if all(g is None for g in gradients):
         return [None] * len(node.edges)
     for index, gradient in enumerate(gradients):
-        if gradient is None and node.materializes:
+        if gradient is None and node.materializes and node.outputs[index] is not None:
             zeros = mx.zeros(*node.outputs[index], stream=PLACES[node.device])
             gradients[index] = node.cls._wrap(zeros, node.device) if recorded else zeros
-    results = node.pull_recorded(gradients, wanted) if recorded else node.pull(*gradients)
-    if anomaly.on:
-        anomaly.check(node, results)
+    if not anomaly.on:
+        return node.pull_recorded(gradients, wanted) if recorded else node.pull(*gradients)
+    with anomaly.stepping(node):
+        results = node.pull_recorded(gradients, wanted) if recorded else node.pull(*gradients)
+    anomaly.check(node, results)
     return results
 
 

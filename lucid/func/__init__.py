@@ -3,4 +3,4 @@
 from lucid.func.jacobian import hessian, jacfwd, jacrev
 from lucid.func.mapping import vmap
 from lucid.func.stateless import functional_call, stack_module_state
-from lucid.func.transforms import grad, grad_and_value, jvp, value_and_grad, vjp
+from lucid.func.transforms import grad, grad_and_value, jvp, linearize, value_and_grad, vjp

@@ -62,9 +62,11 @@ def jacfwd(
     *,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    randomness: str = "error",
 ) -> Callable:
     """The function that computes the Jacobian of `func`, column by column: for fewer inputs than
     outputs. Arguments and shapes as in `jacrev`; here the arguments are Tensors or flat tuples.
+    `randomness` is that of `vmap`.
 
     >>> import lucid
     >>> lucid.func.jacfwd(lambda x: x**2)(lucid.tensor([1.0, 2.0]))
@@ -93,7 +95,8 @@ def jacfwd(
                 tangents[position] = direction
                 return jvp(of_chosen, primals, rebuild_xs(tangents), has_aux=has_aux)[1]
 
-            slopes, rebuild = flatten(vmap(column, chunk_size=chunk_size)(_basis(x)))
+            mapped = vmap(column, randomness=randomness, chunk_size=chunk_size)
+            slopes, rebuild = flatten(mapped(_basis(x)))
             columns.append([ops.movedim(s, 0, -1).reshape(*s.shape[1:], *x.shape) for s in slopes])
         assert rebuild is not None
         parts = [rebuild_xs(of_output) for of_output in zip(*columns, strict=True)]

@@ -20,7 +20,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid import ops
-from lucid.autograd import enable_grad, is_grad_enabled, laziness, no_grad
+from lucid.autograd import anomaly, enable_grad, is_grad_enabled, laziness, no_grad
 from lucid.autograd.tape import Edge, Node, alias, next_order, outside, specification, walk
 from lucid.func.repair import repaired
 from lucid.func.tree import flatten, spread
@@ -44,7 +44,8 @@ def vmap(
     Args:
         in_dims: which dimension of each positional argument counts the samples; None: all samples
             share it. One for all, or nested as the arguments are. Keyword arguments are shared.
-        out_dims: where that dimension goes in the results; nested as they are.
+        out_dims: where that dimension goes in the results; nested as they are. None: it is not
+            there, since the result is the same for all samples.
         randomness: "error" refuses random numbers, "same" draws the same for every sample,
             "different" others for each, by calling `func` sample by sample.
         chunk_size: at most so many samples at a time.
@@ -60,6 +61,9 @@ def vmap(
     """
     if randomness not in ("error", "same", "different"):
         raise ValueError(f'randomness must be "error", "same" or "different", got {randomness!r}')
+
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"chunk_size must be None or at least 1, got {chunk_size}")
 
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -96,7 +100,11 @@ def vmap(
         ]
         columns = [c[0] if len(c) == 1 else ops.cat(c) for c in zip(*chunks, strict=True)]
         rebuild_output, places = form
-        return rebuild_output([ops.movedim(y, 0, d) for y, d in zip(columns, places, strict=True)])
+        placed = [
+            y[0] if d is None else ops.movedim(y, 0, d)
+            for y, d in zip(columns, places, strict=True)
+        ]
+        return rebuild_output(placed)
 
     return mapped
 
@@ -145,7 +153,7 @@ def _apply(
     function: Function, xs: Sequence[Tensor], batched: Sequence[bool], loop: bool
 ) -> list[Tensor]:
     """function(xs) for each sample; the batch is the first dimension of `batched` ones."""
-    if not loop:
+    if not loop and not anomaly.on:  # which looks at values
         try:
             return _traced(function, xs, batched)
         except _Random:

@@ -68,6 +68,11 @@ def value_and_grad(
                 f"grad expects {_name(func)} to return a scalar Tensor, got {got}; "
                 "sum it, or use jacrev"
             )
+        if mx.issubdtype(y.dtype, mx.complexfloating):
+            raise ValueError(
+                f"grad expects {_name(func)} to return a real number, got {y.dtype}; "
+                "take e.g. its .real or .abs()"
+            )
         found = call.pull([Tensor.ones_like(y)])
         value = call.finished(y)
         return (value, call.aux) if has_aux else value, found
@@ -135,12 +140,29 @@ def jvp(
     >>> lucid.func.jvp(lambda x: x**2, (lucid.tensor(3.0),), (lucid.tensor(1.0),))[1]
     Tensor(6., grad=None)
     """
-    xs, _ = flatten(tuple(primals))
-    directions, _ = flatten(tuple(tangents))
-    shapes, expected = [t.shape for t in directions], [x.shape for x in xs]
-    if shapes != expected:
-        raise ValueError(f"jvp expects tangents of the shapes {expected}, got {shapes}")
-    call = Call(func, tuple(primals), {}, tuple(range(len(primals))), has_aux)
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError("jvp expects primals and tangents as tuples, e.g. jvp(f, (x,), (v,))")
+    value, push, aux = _linear(func, tuple(primals), has_aux)
+    slopes = push(*tangents)
+    return (value, slopes, aux) if has_aux else (value, slopes)
+
+
+def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
+    """The value of `func`, and the function that multiplies its Jacobian with a vector, without
+    calling `func` again.
+
+    >>> import lucid
+    >>> y, push = lucid.func.linearize(lambda x: x**2, lucid.tensor(3.0))
+    >>> push(lucid.tensor(1.0)), push(lucid.tensor(2.0))
+    (Tensor(6., grad=None), Tensor(12., grad=None))
+    """
+    return _linear(func, primals, False)[:2]
+
+
+def _linear(func: Callable, primals: tuple[Any, ...], has_aux: bool) -> tuple[Any, Callable, Any]:
+    """The value of `func`, its Jacobian as a function of tangents, and what else it returns."""
+    xs, _ = flatten(primals)
+    call = Call(func, primals, {}, tuple(range(len(primals))), has_aux)
     outputs, rebuild = flatten(call.output)
     differentiable = [y for y in outputs if y.requires_grad]
 
@@ -152,10 +174,16 @@ def jvp(
     zeros = [Tensor.zeros_like(y) for y in differentiable]
     second = Call(transposed, zeros, {}, tuple(range(len(zeros))), False)
     second.recorded = call.recorded  # the call itself is nobody else's
-    found = iter(flatten(second.pull(directions))[0] if zeros else [])
-    slopes = [next(found) if y.requires_grad else Tensor.zeros_like(y) for y in outputs]
-    value = rebuild([call.finished(y) for y in outputs])
-    return (value, rebuild(slopes), call.aux) if has_aux else (value, rebuild(slopes))
+
+    def push(*tangents: Any) -> Any:
+        directions, _ = flatten(tangents)
+        shapes, expected = [t.shape for t in directions], [x.shape for x in xs]
+        if shapes != expected:
+            raise ValueError(f"jvp expects tangents of the shapes {expected}, got {shapes}")
+        found = iter(flatten(second.pull(directions))[0] if zeros else [])
+        return rebuild([next(found) if y.requires_grad else Tensor.zeros_like(y) for y in outputs])
+
+    return rebuild([call.finished(y) for y in outputs]), push, call.aux
 
 
 class Call:

@@ -52,6 +52,8 @@ def _float_power_of_float64(x: Any, exponent: Any) -> Any:
 class InPlace(Methods):
     """Assignment to parts, `+=` and its kind, and torch's methods with an underscore."""
 
+    _retains: Any
+    retain_grad: Callable[[], None]
     _owner: Any = None  # of `owner.data`, as long as it has the owner's values
 
     def _rebind(self, result: Any, *, reshapes: bool = False) -> Any:
@@ -82,6 +84,10 @@ class InPlace(Methods):
         if result._node is not None:
             self._node, self._index = result._node, result._index
             self.requires_grad = True
+            if self._retains is not None:  # from now on of what it has become
+                self._retains.remove()
+                self._retains = None
+                self.retain_grad()
         elif recording.get():  # nothing of what it was is left
             self._node, self._index, self.requires_grad = None, 0, False
         return self
@@ -188,6 +194,7 @@ class InPlace(Methods):
     pow_ = in_place(ops.pow)
     rad2deg_ = in_place(ops.rad2deg)
     reciprocal_ = in_place(ops.reciprocal)
+    relu_ = in_place(ops.relu)
     remainder_ = in_place(ops.remainder)
     round_ = in_place(ops.round)
     renorm_ = in_place(ops.renorm)

@@ -52,7 +52,7 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
     Tensor([2., 4., 6.], grad=None)
     """
 
-    _retains = False  # `retain_grad` was called
+    _retains: Handle | None = None  # of the hook of `retain_grad`
     bernoulli, multinomial = bernoulli, multinomial
     __array_ufunc__ = None  # so that `ndarray * tensor` comes to us
 
@@ -287,9 +287,8 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
         >>> y.grad
         Tensor([3., 3.], grad=None)
         """
-        if self._node is None or self._retains:
+        if self._node is None or self._retains is not None:
             return
-        self._retains = True
         reference = weakref.ref(self)
 
         def keep(gradient: Tensor) -> None:
@@ -297,7 +296,7 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
             if tensor is not None:
                 tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
-        self.register_hook(keep)
+        self._retains = self.register_hook(keep)
 
 
 class Handle:

@@ -79,3 +79,39 @@ def test_switching():
     finally:
         autograd.set_detect_anomaly(False)
     assert not autograd.is_anomaly_enabled()
+
+
+def culprit(x):
+    return x**1.5  # whose second derivative at 0 is infinite
+
+
+def line_of(function, offset=1):
+    return f"line {function.__code__.co_firstlineno + offset}, in {function.__name__}"
+
+
+def test_the_line_of_a_second_derivative():
+    x = lucid.zeros(2, requires_grad=True)
+    with autograd.detect_anomaly():
+        (slope,) = autograd.grad(culprit(x).sum(), x, create_graph=True)
+        with pytest.raises(RuntimeError, match=line_of(culprit)):
+            autograd.grad((0 * slope).sum(), x)
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        lucid.func.jacrev(loss_of),
+        lucid.func.vmap(lucid.func.grad(loss_of)),
+        lucid.func.hessian(loss_of),
+    ],
+)
+def test_the_line_inside_transforms(derivative):
+    with autograd.detect_anomaly(), pytest.raises(RuntimeError, match=line_of(loss_of)):
+        derivative(lucid.ones(2, 3))
+
+
+def test_one_object_twice():
+    mode = autograd.detect_anomaly()
+    with mode, mode:
+        pass
+    assert not autograd.is_anomaly_enabled()

@@ -386,3 +386,18 @@ def test_in_place_changes_keep_what_was_recorded():
     assert x.grad.tolist() == [4.0, 6.0]
     y.sum().backward()
     assert x.grad.tolist() == [14.0, 16.0]
+
+
+def test_retain_grad_follows_a_tensor_that_is_changed_in_place():
+    x = lucid.ones(2, requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    y.mul_(3)
+    (y * 5).sum().backward()
+    assert y.grad.tolist() == [5.0, 5.0]
+    assert x.grad.tolist() == [30.0, 30.0]
+
+
+def test_no_inputs():
+    with pytest.raises(ValueError, match="got no inputs to fill"):
+        lucid.ones(1, requires_grad=True).sum().backward(inputs=[])

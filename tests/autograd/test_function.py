@@ -267,3 +267,44 @@ def test_once_differentiable():
         slope.backward()
     Once.apply(x).backward()
     assert x.grad.item() == 6.0
+
+
+def test_outputs_that_are_no_tensors():
+    class Named(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return "name", x * 2, None
+
+        @staticmethod
+        def backward(ctx, name, gradient, nothing):
+            assert name is nothing is None
+            return gradient * 2
+
+    x = lucid.ones(2, requires_grad=True)
+    name, y, nothing = Named.apply(x)
+    y.sum().backward()
+    assert (name, nothing) == ("name", None)
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_an_input_changed_in_place():
+    class Cubed(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x.clone(), x)
+            ctx.mark_dirty(x)
+            return x.pow_(3)
+
+        @staticmethod
+        def backward(ctx, gradient):
+            before, after = ctx.saved_tensors
+            return gradient * 3 * after / before
+
+    x = lucid.tensor([1.0, 2.0], requires_grad=True)
+    h = x * 1
+    assert Cubed.apply(h) is h
+    (h * 2).sum().backward()
+    assert h.tolist() == [1.0, 8.0]
+    assert x.grad.tolist() == [6.0, 24.0]
+    with pytest.raises(RuntimeError, match="Cubed changed a leaf that requires grad in place"):
+        Cubed.apply(x)

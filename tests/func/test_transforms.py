@@ -155,3 +155,30 @@ def test_jvp_nests():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_linearize_calls_the_function_once():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x.sin() * x.sum()
+
+    x, v = lucid.randn(3, dtype=lucid.float64), lucid.randn(2, 3, dtype=lucid.float64)
+    y, push = func.linearize(f, x)
+    slopes = [push(row) for row in v]
+    assert len(calls) == 1
+    for row, slope in zip(v, slopes, strict=True):
+        value, expected = func.jvp(f, (x,), (row,))
+        assert value.tolist() == y.tolist()
+        assert slope.tolist() == expected.tolist()
+
+
+def test_complex_results_have_no_gradient():
+    with pytest.raises(ValueError, match="to return a real number"):
+        func.grad(lambda x: lucid.complex(x, x))(lucid.tensor(1.0))
+
+
+def test_jvp_takes_tuples():
+    with pytest.raises(TypeError, match="as tuples"):
+        func.jvp(lucid.sin, lucid.ones(2), lucid.ones(2))

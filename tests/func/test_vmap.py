@@ -296,3 +296,12 @@ def test_gradients_of_a_weight_that_autocast_cast_before():
         mapped = vmap(lambda x: (x @ w).sin())(x).sum()
     expected = lucid.autograd.grad(once, w, retain_graph=True)[0]
     assert lucid.autograd.grad(mapped, w)[0].tolist() == expected.tolist()
+
+
+def test_results_without_the_dimension():
+    shared = lucid.arange(3)
+    sums, same = vmap(lambda x: (x.sum(), shared), out_dims=(0, None))(lucid.ones(2, 3))
+    assert sums.tolist() == [3.0, 3.0]
+    assert same.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="chunk_size must be None or at least 1, got 0"):
+        vmap(lucid.sin, chunk_size=0)

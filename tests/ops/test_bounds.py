@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import lucid
+from lucid.autograd.debugging import is_debugging
 from lucid.ops import bounds
 
 X = lucid.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -142,3 +143,13 @@ def test_while_mlx_traces_an_index_is_limited():
 def test_an_index_that_is_not_of_integers(index):
     with pytest.raises(IndexError, match="an index must be of integers"):
         X.take(lucid.tensor(index))
+
+
+def test_a_switch_may_be_entered_again():
+    switch = lucid.debug()
+    with switch, switch:
+        assert is_debugging()
+    assert not is_debugging()
+    with switch:
+        assert is_debugging()
+    assert not is_debugging()

@@ -86,6 +86,13 @@ class Hooked:
             hook: returns None, or the new arguments: a tuple, or a single one.
             prepend: call it before the hooks that are there.
             with_kwargs: call `hook(module, args, kwargs)`, which returns None or both.
+
+        >>> import lucid
+        >>> from lucid import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_forward_pre_hook(lambda module, args: -args[0])
+        >>> layer(lucid.tensor([-1.0, 2.0]))
+        Tensor([1., 0.], grad=None)
         """
         return RemovableHandle(self._pre_hooks, Hook(hook, with_kwargs), prepend)
 
@@ -104,6 +111,13 @@ class Hooked:
             prepend: call it before the hooks that are there.
             with_kwargs: call `hook(module, args, kwargs, output)`.
             always_call: also where `forward` raises, the output being None then.
+
+        >>> import lucid
+        >>> from lucid import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_forward_hook(lambda module, args, output: output + 1)
+        >>> layer(lucid.tensor([-1.0, 2.0]))
+        Tensor([1., 3.], grad=None)
         """
         called = Hook(hook, with_kwargs, always_call)
         return RemovableHandle(self._hooks, called, prepend)
@@ -114,6 +128,14 @@ class Hooked:
         """Call `hook(module, grad_output)` when a backward reaches this module's outputs.
 
         A tuple that the hook returns replaces grad_output.
+
+        >>> import lucid
+        >>> from lucid import nn
+        >>> layer, x = nn.ReLU(), lucid.ones(2, requires_grad=True)
+        >>> handle = layer.register_full_backward_pre_hook(lambda module, grads: (3 * grads[0],))
+        >>> layer(x).sum().backward()
+        >>> x.grad
+        Tensor([3., 3.], grad=None)
         """
         return RemovableHandle(self._backward_pre_hooks, hook, prepend)
 
@@ -122,6 +144,13 @@ class Hooked:
 
         Both are tuples with one entry per positional input and per output, None where there is
         no gradient. A tuple that the hook returns replaces grad_input.
+
+        >>> import lucid
+        >>> from lucid import nn
+        >>> layer, x = nn.ReLU(), lucid.ones(2, requires_grad=True)
+        >>> handle = layer.register_full_backward_hook(lambda module, grads, _: print(grads))
+        >>> layer(x).sum().backward()
+        (Tensor([1., 1.], grad=None),)
         """
         return RemovableHandle(self._backward_hooks, hook, prepend)
 

@@ -29,6 +29,10 @@ class Stateful:
             prefix: put before every name.
             keep_vars: return the parameters and buffers themselves.
             destination: a dict to add them to, which is returned.
+
+        >>> from lucid import nn
+        >>> list(nn.Sequential(nn.Linear(2, 2)).state_dict())
+        ['0.weight', '0.bias']
         """
         return state.collect(self, prefix, keep_vars, destination)
 
@@ -47,11 +51,29 @@ class Stateful:
 
         Raises:
             RuntimeError: a difference; every one is listed, and nothing was changed.
+
+        >>> import lucid
+        >>> from lucid import nn
+        >>> layer = nn.Linear(1, 1)
+        >>> keys = layer.load_state_dict({"bias": lucid.ones(1)}, strict=False)
+        >>> keys.missing_keys, layer.bias.tolist()
+        (['weight'], [1.0])
         """
         return state.load(self, state_dict, strict, assign)
 
     def get_extra_state(self) -> Any:
-        """What `state_dict` holds besides tensors. A subclass that has some overrides both."""
+        """What `state_dict` holds besides tensors. A subclass that has some overrides both.
+
+        >>> from lucid import nn
+        >>> class Counter(nn.Module):
+        ...     steps = 3
+        ...     def get_extra_state(self):
+        ...         return self.steps
+        ...     def set_extra_state(self, state):
+        ...         self.steps = state
+        >>> Counter().state_dict()
+        {'_extra_state': 3}
+        """
         raise RuntimeError(f"{type(self).__name__} has no extra state; define get_extra_state()")
 
     def set_extra_state(self, state: Any) -> None:
@@ -66,7 +88,14 @@ class Stateful:
         return RemovableHandle(self._state_hooks["pre"], hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, {})` after it; the hook may change the dict."""
+        """Call `hook(module, state_dict, prefix, {})` after it; the hook may change the dict.
+
+        >>> from lucid import nn
+        >>> layer = nn.Linear(2, 2)
+        >>> handle = layer.register_state_dict_post_hook(lambda m, state, *_: state.pop("bias"))
+        >>> list(layer.state_dict())
+        ['weight']
+        """
         return RemovableHandle(self._state_hooks["post"], hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
@@ -81,6 +110,13 @@ class Stateful:
         """Call `hook(module, keys)` after loading, before names that differ are an error.
 
         `keys` has the lists `missing_keys` and `unexpected_keys`, which the hook may change.
+
+        >>> from lucid import nn
+        >>> layer = nn.Linear(2, 2)
+        >>> forgive = lambda module, keys: keys.missing_keys.clear()
+        >>> handle = layer.register_load_state_dict_post_hook(forgive)
+        >>> layer.load_state_dict({}).missing_keys
+        []
         """
         return RemovableHandle(self._state_hooks["load_post"], hook)
 
@@ -117,7 +153,12 @@ class Stateful:
         return self.to(dtype="float16")
 
     def bfloat16(self) -> Any:
-        """Floating parameters and buffers in bfloat16."""
+        """Floating parameters and buffers in bfloat16.
+
+        >>> from lucid import nn
+        >>> nn.Linear(2, 2).bfloat16().weight.dtype
+        mlx.core.bfloat16
+        """
         return self.to(dtype="bfloat16")
 
     def double(self) -> Any:
@@ -133,5 +174,9 @@ class Stateful:
         return self.to(device="cpu")
 
     def cuda(self, device: Any = None) -> Any:
-        """Refused: there is no CUDA here; the message says what to write."""
+        """Refused: there is no CUDA here; the message says what to write.
+
+        Raises:
+            ValueError: always.
+        """
         return self.to(device="cuda")

@@ -20,7 +20,13 @@ class Tree:
     def named_modules(
         self, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """This module and all below, with dotted names; a shared one once."""
+        """This module and all below, with dotted names; a shared one once.
+
+        >>> from lucid import nn
+        >>> net = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()))
+        >>> [name for name, _ in net.named_modules()]
+        ['', '0', '1', '1.0']
+        """
         seen: set[int] = set()
         stack: list[tuple[str, Any]] = [(prefix, self)]
         while stack:
@@ -34,11 +40,23 @@ class Tree:
             stack.extend(reversed(below))
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below, each once."""
+        """This module and all below, each once.
+
+        >>> from lucid import nn
+        >>> net = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()))
+        >>> [type(m).__name__ for m in net.modules()]
+        ['Sequential', 'ReLU', 'Sequential', 'Tanh']
+        """
         return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly below, with names, each once."""
+        """The modules directly below, with names, each once.
+
+        >>> from lucid import nn
+        >>> net = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh()))
+        >>> [name for name, _ in net.named_children()]
+        ['0', '1']
+        """
         unique: dict[int, tuple[str, Module]] = {}
         for name, module in self._modules.items():
             if module is not None:
@@ -46,7 +64,12 @@ class Tree:
         return iter(unique.values())
 
     def children(self) -> Iterator[Module]:
-        """The modules directly below, each once."""
+        """The modules directly below, each once.
+
+        >>> from lucid import nn
+        >>> list(nn.Sequential(nn.ReLU(), nn.Tanh()).children())
+        [ReLU(), Tanh()]
+        """
         return (module for _, module in self.named_children())
 
     def _named(
@@ -64,25 +87,53 @@ class Tree:
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with dotted names; a shared one once, under its first name."""
+        """All parameters with dotted names; a shared one once, under its first name.
+
+        >>> from lucid import nn
+        >>> [name for name, _ in nn.Sequential(nn.Linear(2, 2), nn.PReLU()).named_parameters()]
+        ['0.weight', '0.bias', '1.weight']
+        """
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters, each once."""
+        """All parameters, each once.
+
+        >>> from lucid import nn
+        >>> [p.shape for p in nn.Linear(3, 2).parameters()]
+        [(2, 3), (2,)]
+        """
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """All buffers with dotted names; a shared one once."""
+        """All buffers with dotted names; a shared one once.
+
+        >>> from lucid import nn
+        >>> [name for name, _ in nn.BatchNorm1d(2).named_buffers()]
+        ['running_mean', 'running_var', 'num_batches_tracked']
+        """
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers, each once."""
+        """All buffers, each once.
+
+        >>> from lucid import nn
+        >>> [b.shape for b in nn.BatchNorm1d(2).buffers()]
+        [(2,), (2,), ()]
+        """
         return (b for _, b in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target: str) -> Module:
-        """The module of a dotted name; "" is this one."""
+        """The module of a dotted name; "" is this one.
+
+        Raises:
+            AttributeError: no module of that name.
+
+        >>> from lucid import nn
+        >>> nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh())).get_submodule("1.0")
+        Tanh()
+        """
         module: Any = self
         for part in target.split(".") if target else ():
             child = module._modules.get(part)
@@ -120,11 +171,27 @@ class Tree:
         parent.add_module(name, module)
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter of a dotted name."""
+        """The parameter of a dotted name.
+
+        Raises:
+            AttributeError: no parameter of that name.
+
+        >>> from lucid import nn
+        >>> nn.Sequential(nn.Linear(3, 2)).get_parameter("0.weight").shape
+        (2, 3)
+        """
         return self._get("_parameters", target)
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer of a dotted name."""
+        """The buffer of a dotted name.
+
+        Raises:
+            AttributeError: no buffer of that name.
+
+        >>> from lucid import nn
+        >>> nn.Sequential(nn.BatchNorm1d(2)).get_buffer("0.running_var").tolist()
+        [1.0, 1.0]
+        """
         return self._get("_buffers", target)
 
     def _get(self, kind: str, target: str) -> Any:

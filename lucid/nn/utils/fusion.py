@@ -44,7 +44,6 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     Raises:
         ValueError: training mode, no running statistics, or features that do not agree.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> nn.utils.fuse_linear_bn_eval(nn.Linear(2, 3).eval(), nn.BatchNorm1d(3).eval())
     Linear(in_features=2, out_features=3, bias=True)

@@ -153,7 +153,6 @@ def spectral_norm(
         ValueError: no such weight, or fewer than one iteration.
         IndexError: no such dimension.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> layer = nn.utils.parametrizations.spectral_norm(nn.Linear(1, 3))
     >>> round(layer.weight.norm().item(), 4)

@@ -147,7 +147,6 @@ def register_parametrization(
     Raises:
         ValueError: no such tensor, or another shape or dtype.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> class Symmetric(nn.Module):
     ...     def forward(self, x):
@@ -180,7 +179,6 @@ def register_parametrization(
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Whether the module computes this tensor (None: any) by parametrizations.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
     >>> [nn.utils.parametrize.is_parametrized(layer, name) for name in ("weight", "bias")]
@@ -205,7 +203,6 @@ def remove_parametrizations(
     Raises:
         ValueError: it is not parametrized, or has several originals of which none can stay.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
     >>> sorted(nn.utils.parametrize.remove_parametrizations(layer, "weight").state_dict())

@@ -67,7 +67,6 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     Raises:
         ValueError: the weight is not normalised.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> layer = nn.utils.weight_norm(nn.Linear(2, 2))
     >>> sorted(nn.utils.remove_weight_norm(layer).state_dict())
@@ -150,7 +149,6 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     Raises:
         ValueError: the weight is not normalised.
 
-    >>> import lucid
     >>> from lucid import nn
     >>> layer = nn.utils.spectral_norm(nn.Linear(2, 2))
     >>> sorted(nn.utils.remove_spectral_norm(layer).state_dict())

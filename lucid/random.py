@@ -10,7 +10,7 @@ import numpy as np
 
 from lucid.ops.keys import Generator, default_generator
 from lucid.tensor import Tensor
-from lucid.tensor.sampling import bernoulli, multinomial, poisson  # noqa: F401
+from lucid.tensor.distributions import bernoulli, multinomial, poisson  # noqa: F401
 
 randn, randn_like = Tensor.randn, Tensor.randn_like
 rand, rand_like = Tensor.rand, Tensor.rand_like

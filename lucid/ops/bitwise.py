@@ -49,7 +49,7 @@ def bitwise_not(x, /):
 
 @op(broadcasts=True)
 def bitwise_left_shift(x, y, /):
-    """x << y: the bits moved y places up; 0 where y is not from 0 to the number of bits.
+    """x << y: the bits moved y places up; 0 where y is negative or not below the number of bits.
 
     >>> lucid.bitwise_left_shift(lucid.tensor([1, 3]), 2)
     Tensor([ 4, 12], grad=None)

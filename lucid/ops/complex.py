@@ -56,7 +56,7 @@ def imag(z, /):
 
 @op(linear=True)
 def conj(z, /):
-    """The complex conjugate.
+    """The complex conjugate, real - i imag.
 
     >>> lucid.conj(lucid.tensor([1 + 2j]))
     Tensor([1.-2.j], grad=None, dtype=complex64)
@@ -150,7 +150,7 @@ def abs_power(z, /, power=2.0):
 
 @op
 def angle(x, /):
-    """The angle of complex numbers in radians, from -pi to pi; of negative numbers pi.
+    """The angle of complex numbers in radians, atan2(imag, real); of negative numbers pi, else 0.
 
     >>> lucid.angle(lucid.tensor([1 + 1j, -1 + 0j]))
     Tensor([0.7854, 3.1416], grad=None)

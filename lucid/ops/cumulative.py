@@ -182,6 +182,8 @@ def trapezoid(y, x=None, *, dx=1.0, dim=-1):
 def cumulative_trapezoid(y, x=None, *, dx=1.0, dim=-1):
     """The running integral of samples y along `dim`, by trapezoids; one shorter than y.
 
+    Sample by sample (y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]) is added, or times `dx` without x.
+
     >>> lucid.cumulative_trapezoid(lucid.tensor([0.0, 2.0, 4.0]), dx=0.5)
     Tensor([0.5, 2. ], grad=None)
     """

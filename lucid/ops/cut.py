@@ -110,6 +110,9 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
 def hsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
     """A tensor cut into equal parts, or before given indices, along dim 1 (dim 0 of a vector).
 
+    Raises:
+        ValueError: a 0-dimensional tensor, or a number of parts that does not divide the size.
+
     >>> [part.tolist() for part in lucid.arange(4).hsplit(2)]
     [[0, 1], [2, 3]]
     """
@@ -119,6 +122,9 @@ def hsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
 def vsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
     """A tensor cut into equal parts, or before given indices, along dim 0.
 
+    Raises:
+        ValueError: less than 2 dimensions, or a number of parts that does not divide the size.
+
     >>> [part.shape for part in lucid.zeros(5, 3).vsplit([1, 3])]
     [(1, 3), (2, 3), (2, 3)]
     """
@@ -127,6 +133,9 @@ def vsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
 
 def dsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
     """A tensor cut into equal parts, or before given indices, along dim 2.
+
+    Raises:
+        ValueError: less than 3 dimensions, or a number of parts that does not divide the size.
 
     >>> [part.shape for part in lucid.zeros(2, 3, 4).dsplit(2)]
     [(2, 3, 2), (2, 3, 2)]
@@ -148,6 +157,9 @@ def _along(name: str, x: Any, given: Any, axis: int, least: int) -> tuple[Any, .
 @numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """The slices of a tensor along `dim`, without that dimension.
+
+    Raises:
+        ValueError: a 0-dimensional tensor.
 
     >>> lucid.tensor([[1, 2], [3, 4]]).unbind(dim=1)
     (Tensor([1, 3], grad=None), Tensor([2, 4], grad=None))

@@ -139,6 +139,9 @@ def _places(rows: int, columns: int, offset: int) -> mx.array:
 def tril(x, /, diagonal=0):
     """The part of the matrices on and below a diagonal; zeros above.
 
+    Raises:
+        ValueError: less than 2 dimensions.
+
     >>> lucid.tril(lucid.ones(2, 3))
     Tensor([[1., 0., 0.],
             [1., 1., 0.]], grad=None)
@@ -150,6 +153,9 @@ def tril(x, /, diagonal=0):
 @op(linear=True)
 def triu(x, /, diagonal=0):
     """The part of the matrices on and above a diagonal; zeros below.
+
+    Raises:
+        ValueError: less than 2 dimensions.
 
     >>> lucid.triu(lucid.ones(2, 3))
     Tensor([[1., 1., 1.],

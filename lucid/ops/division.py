@@ -141,6 +141,9 @@ def _divided(x: Any, y: Any) -> tuple[mx.array, mx.array]:
 def gcd(x, y, /):
     """The greatest common divisor of integers, elementwise; gcd(0, 0) is 0.
 
+    Raises:
+        TypeError: floating point numbers or bools.
+
     >>> lucid.gcd(lucid.tensor([12, 7]), lucid.tensor([18, 3]))
     Tensor([6, 1], grad=None)
     """
@@ -150,6 +153,9 @@ def gcd(x, y, /):
 @op(broadcasts=True)
 def lcm(x, y, /):
     """The least common multiple of integers, elementwise; 0 where either is 0.
+
+    Raises:
+        TypeError: floating point numbers or bools.
 
     >>> lucid.lcm(lucid.tensor([4, 7]), lucid.tensor([6, 3]))
     Tensor([12, 21], grad=None)

@@ -321,7 +321,7 @@ def logit(x, /, eps=None):
 
 
 def deg2rad(input):
-    """Degrees in radians.
+    """Degrees in radians: x * pi / 180.
 
     >>> lucid.deg2rad(lucid.tensor([90.0, 180.0]))
     Tensor([1.5708, 3.1416], grad=None)
@@ -330,7 +330,7 @@ def deg2rad(input):
 
 
 def rad2deg(input):
-    """Radians in degrees.
+    """Radians in degrees: x * 180 / pi.
 
     >>> lucid.rad2deg(lucid.tensor([1.0, 2.0]))
     Tensor([ 57.2958, 114.5916], grad=None)

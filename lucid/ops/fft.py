@@ -136,6 +136,8 @@ def _one(n: int | None) -> list[int] | None:
 def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """X[k] = sum_t x[t] e^(-2 pi i k t / n) along `dim`, cut or padded with zeros to `n`.
 
+    Shapes: (..., n) -> (..., n), complex64.
+
     >>> import lucid
     >>> lucid.fft.fft(lucid.tensor([1.0, 2.0])).tolist()
     [(3+0j), (-1+0j)]

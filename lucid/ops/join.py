@@ -175,7 +175,7 @@ def cartesian_prod(*tensors: Any) -> Any:
 
 
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
-    """All choices of `r` elements of a vector, as rows.
+    """All choices of `r` elements of a vector, as rows: (n,) -> (choices, r).
 
     Raises:
         ValueError: not a vector, or r below 0.

@@ -20,6 +20,7 @@ def masked_fill(input, mask, value):
 
     Raises:
         ValueError: a value of one dimension or more.
+        TypeError: a mask that is not bool.
 
     >>> import lucid
     >>> lucid.ones(3).masked_fill(lucid.tensor([True, False, False]), 5.0)
@@ -52,6 +53,9 @@ def fill(input, value):
 
 def masked_select(input, mask):
     """The elements of `input` where the bool `mask` is True, in one dimension; both broadcast.
+
+    Raises:
+        TypeError: a mask that is not bool.
 
     >>> import lucid
     >>> lucid.masked_select(lucid.arange(3), lucid.tensor([True, False, True])).tolist()

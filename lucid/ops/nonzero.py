@@ -14,6 +14,8 @@ from lucid.kernels.memory import check_size
 def nonzero(input, *, as_tuple=False):
     """Where `input` is not 0: one row of indices for each place; or a tuple, one for each dim.
 
+    Shapes: (n, number of dimensions), int64.
+
     >>> import lucid
     >>> lucid.nonzero(lucid.tensor([[0, 1], [2, 0]])).tolist()
     [[0, 1], [1, 0]]

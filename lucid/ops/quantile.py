@@ -120,6 +120,10 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
         q: a number from 0 to 1, or a 1-D tensor of them, which becomes the first dimension.
         interpolation: between two values "linear", "lower", "higher", "midpoint" or "nearest".
 
+    Raises:
+        TypeError: neither float32 nor float64.
+        ValueError: no values, or a q outside of 0 to 1.
+
     >>> import lucid
     >>> lucid.quantile(lucid.tensor([0.0, 1.0, 2.0, 3.0]), 0.5).item()
     1.5

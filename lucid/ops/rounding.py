@@ -58,7 +58,7 @@ def _truncated(x: mx.array) -> mx.array:
 
 @op(linear=True)
 def frac(x, /):
-    """The digits of x after the point, with the sign of x.
+    """x - trunc(x): the digits of x after the point, with the sign of x.
 
     Raises:
         TypeError: integers or bools.

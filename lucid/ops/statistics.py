@@ -24,7 +24,13 @@ from lucid.ops.spelling import numpy_names
 @op
 @rounded_once(integers=True)
 def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The variance over `dim`, divided by n - correction (1, or 0 with `unbiased=False`).
+    """The variance over `dim`: the sum of (x - mean)**2, divided by n - correction.
+
+    Args:
+        unbiased: False is a correction of 0, True one of 1.
+
+    Raises:
+        TypeError: integers or bools.
 
     >>> lucid.var(lucid.tensor([1.0, 2.0, 6.0]))
     Tensor(7., grad=None)
@@ -36,6 +42,9 @@ def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
 @rounded_once(integers=True)
 def std(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The standard deviation over `dim`: the square root of `var`.
+
+    Raises:
+        TypeError: integers or bools.
 
     >>> lucid.std(lucid.tensor([1.0, 2.0, 3.0]))
     Tensor(1., grad=None)

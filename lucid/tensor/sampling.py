@@ -1,4 +1,4 @@
-"""Random tensors: uniform, normal, integers, permutations, and samples of distributions.
+"""Random tensors: uniform, normal, integers, permutations, and fillings with them.
 
 Each draw takes the next key of `generator`, or of the stream that `lucid.manual_seed` starts.
 """
@@ -208,6 +208,10 @@ class Sampling(Creation):
     def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
         """Become normal random numbers of this mean and standard deviation.
 
+        Raises:
+            TypeError: a tensor of integers or bools.
+            ValueError: a negative std.
+
         >>> lucid.zeros(2, 3).normal_(std=0.02).shape
         (2, 3)
         """
@@ -218,7 +222,15 @@ class Sampling(Creation):
         return self._filled(lambda: draws.normal(shape, dtype, generator) * std + mean)
 
     def log_normal_(self, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
-        """Become e to the power of normal random numbers of this mean and std."""
+        """Become e to the power of normal random numbers of this mean and std.
+
+        Raises:
+            TypeError: a tensor that is not floating point.
+            ValueError: std not above 0.
+
+        >>> bool((lucid.zeros(5).log_normal_() > 0).all())
+        True
+        """
         self._floating("log_normal_")
         draws.require(std > 0, f"log_normal_ expects std > 0, got {std}")
         shape = self.array.shape
@@ -228,6 +240,9 @@ class Sampling(Creation):
         self, from_: float = 0, to: float = 1, *, generator: Any = None, **also: Any
     ) -> Any:
         """Become uniform random numbers from `from` up to `to`.
+
+        Raises:
+            TypeError: a tensor that is not floating point.
 
         >>> lucid.zeros(2, 3).uniform_(-1, 1).shape
         (2, 3)
@@ -246,20 +261,43 @@ class Sampling(Creation):
         return draws.uniform(self.array.shape, self.array.dtype, generator)
 
     def exponential_(self, lambd: float = 1, *, generator: Any = None) -> Any:
-        """Become numbers of density lambd * e**(-lambd * x)."""
+        """Become numbers of density lambd * e**(-lambd * x).
+
+        Raises:
+            TypeError: a tensor that is not floating point.
+            ValueError: lambd not above 0.
+
+        >>> bool((lucid.zeros(5).exponential_() >= 0).all())
+        True
+        """
         self._floating("exponential_")
         draws.require(lambd > 0, f"exponential_ expects lambd > 0, got {lambd}")
         return self._filled(lambda: draws.exponential(self.array.shape, generator) / lambd)
 
     def geometric_(self, p: float, *, generator: Any = None) -> Any:
-        """Become the number of trials up to the first success, each of probability `p`."""
+        """Become the number of trials up to the first success, each of probability `p`.
+
+        Raises:
+            ValueError: p not between 0 and 1.
+
+        >>> bool((lucid.zeros(5).geometric_(0.5) >= 1).all())
+        True
+        """
         draws.require(0 < p < 1, f"geometric_ expects 0 < p < 1, got {p}")
         slope = -1 / np.log1p(-p)
         draw = lambda: mx.ceil(draws.exponential(self.array.shape, generator) * slope)  # noqa: E731
         return self._filled(lambda: mx.maximum(draw(), 1))
 
     def cauchy_(self, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
-        """Become numbers of the Cauchy distribution."""
+        """Become numbers of density 1 / (pi sigma (1 + ((x - median) / sigma)**2)), Cauchy's.
+
+        Raises:
+            TypeError: a tensor that is not floating point.
+            ValueError: sigma not above 0.
+
+        >>> lucid.zeros(5).cauchy_().shape
+        (5,)
+        """
         self._floating("cauchy_")
         draws.require(sigma > 0, f"cauchy_ expects sigma > 0, got {sigma}")
         shape = self.array.shape
@@ -276,7 +314,14 @@ class Sampling(Creation):
         return self._filled(lambda: draws.coins(chance, self.array.shape, generator))
 
     def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None) -> Any:
-        """Become whole numbers from `from` up to `to`; without it, all that the dtype holds."""
+        """Become whole numbers from `from` up to `to`; without it, all that the dtype holds.
+
+        Raises:
+            ValueError: `from` not below `to`.
+
+        >>> bool((lucid.zeros(5).random_(3) < 3).all())
+        True
+        """
         dtype = self.array.dtype
         if to is None and from_:
             from_, to = 0, from_
@@ -301,97 +346,3 @@ def _told(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _largest(dtype: mx.Dtype) -> int:
     return 1 if dtype == mx.bool_ else int(mx.iinfo(dtype).max)
-
-
-def bernoulli(input: Any, p: Any = None, *, generator: Generator | None = None) -> Any:
-    """1 with the probability that `input` gives, elementwise, else 0; or `p` for all of them.
-
-    Raises:
-        TypeError: probabilities that are not floating point.
-
-    >>> import lucid
-    >>> lucid.bernoulli(lucid.tensor([0.0, 1.0]))
-    Tensor([0., 1.], grad=None)
-    """
-    if p is None and not mx.issubdtype(input.dtype, mx.floating):
-        raise TypeError(f"bernoulli expects floating point probabilities, got {input.dtype}")
-    return input.detach().bernoulli_(input.detach() if p is None else p, generator=generator)
-
-
-def multinomial(
-    input: Any,
-    num_samples: int,
-    replacement: bool = False,
-    *,
-    generator: Generator | None = None,
-) -> Any:
-    """Indices drawn with the probabilities in each row of `input`, (m,) or (n, m), unnormalised.
-
-    Without replacement the indices are the first arrivals of an exponential race: the largest
-    num_samples of log p + Gumbel noise (Kool et al., "Stochastic Beams and Where to Find Them",
-    2019).
-
-    Raises:
-        ValueError: negative, infinite or all-zero weights, or too few of them.
-
-    >>> import lucid
-    >>> lucid.multinomial(lucid.tensor([0.0, 3.0]), 4, replacement=True).tolist()
-    [1, 1, 1, 1]
-    """
-    weights = input.array
-    if not mx.issubdtype(weights.dtype, mx.floating):
-        raise TypeError(f"multinomial expects floating point weights, got {weights.dtype}")
-    if weights.ndim not in (1, 2) or weights.shape[-1] == 0:
-        raise ValueError(f"multinomial expects weights (m,) or (n, m), m > 0, got {input.shape}")
-    if num_samples < 1 or (not replacement and num_samples > weights.shape[-1]):
-        raise ValueError(
-            f"multinomial expects at least 1 sample and, without replacement, at most "
-            f"{weights.shape[-1]}, got num_samples={num_samples}"
-        )
-    shape = (*weights.shape[:-1], num_samples)
-    with on_device(input.device):
-        weights = weights.astype(mx.float32)
-        if weights.size and not laziness.is_tracing():
-            _check_weights(weights, 1 if replacement else num_samples)
-        key = next_key(generator)
-        if weights.size == 0:
-            drawn = mx.zeros(shape)
-        elif replacement:
-            drawn = mx.random.categorical(mx.log(weights), num_samples=num_samples, key=key)
-        else:
-            race = mx.log(weights) + mx.random.gumbel(weights.shape, key=key)
-            drawn = mx.argsort(-race, axis=-1)[..., :num_samples]
-        return input._wrap(drawn.astype(mx.int64), input.device)
-
-
-def _check_weights(weights: mx.array, least: int) -> None:
-    draws.require(
-        mx.all(mx.isfinite(weights) & (weights >= 0)).item(),
-        "multinomial expects finite weights of at least 0, got negative, infinite or NaN ones",
-    )
-    found: Any = mx.min(mx.sum(weights > 0, axis=-1)).item()
-    draws.require(
-        found >= least,
-        f"multinomial needs {least} weights above 0 in each row, one has {found} only",
-    )
-
-
-def poisson(input: Any, generator: Generator | None = None) -> Any:
-    """Counts of the Poisson distribution whose rate is `input`, elementwise, in its dtype.
-
-    MLX has no such sampler: NumPy draws, seeded with the next key.
-
-    Raises:
-        TypeError: rates that are not floating point.
-
-    >>> lucid.poisson(lucid.tensor([0.0, 4.0])).shape
-    (2,)
-    """
-    rate = np.array(input.array.astype(mx.float32))
-    if not mx.issubdtype(input.dtype, mx.floating):
-        raise TypeError(f"poisson expects floating point rates, got {input.dtype}")
-    draws.require(
-        (rate >= 0).all(), "poisson expects rates of at least 0, got negative ones or NaN"
-    )
-    drawn = np.random.default_rng(np.array(next_key(generator))).poisson(rate)
-    return input._wrap(mx.array(drawn).astype(input.dtype), input.device)

@@ -18,10 +18,11 @@ from lucid.ops.device import on_device, resolve
 from lucid.ops.dtypes import dtype_of, name_of
 from lucid.tensor.conversion import Conversion
 from lucid.tensor.data import are_sizes, array_of, bits, from_bits
+from lucid.tensor.distributions import bernoulli, multinomial
 from lucid.tensor.facts import Facts
 from lucid.tensor.inplace import InPlace
 from lucid.tensor.ranges import Ranges
-from lucid.tensor.sampling import Sampling, bernoulli, multinomial
+from lucid.tensor.sampling import Sampling
 from lucid.tensor.text import text
 
 

@@ -75,8 +75,11 @@ def cholesky(input: Any, upper: bool = False) -> Any:
 
     Only one triangle of `input` is read: that which is asked for.
 
+    Shapes: (..., n, n) -> (..., n, n).
+
     Raises:
         LinAlgError: a matrix that is not positive definite.
+        ValueError: not square.
 
     >>> import lucid
     >>> lucid.linalg.cholesky(lucid.tensor([[4.0, 2.0], [2.0, 5.0]])).tolist()
@@ -154,6 +157,8 @@ def permutation(order, /, dtype):
 def lu(A: Any, *, pivot: bool = True) -> PLU:
     """A = P L U: a permutation, a unit lower and an upper triangular matrix.
 
+    Shapes: (..., n, m) -> (..., n, n), (..., n, k) and (..., k, m) with k = min(n, m).
+
     Raises:
         NotImplementedError: pivot=False.
 
@@ -181,6 +186,8 @@ def eigh(input: Any, UPLO: str = "L") -> Eigen:
     Only one triangle is read: the lower, or with UPLO="U" the upper one. The derivatives of the
     eigenvectors exist where the eigenvalues differ.
 
+    Shapes: (..., n, n) -> (..., n) and (..., n, n), whose columns are the vectors.
+
     Raises:
         ValueError: another `UPLO`.
 
@@ -196,7 +203,9 @@ def eigh(input: Any, UPLO: str = "L") -> Eigen:
 
 
 def eigvalsh(input: Any, UPLO: str = "L") -> Any:
-    """The eigenvalues of Hermitian matrices, ascending.
+    """The eigenvalues of Hermitian matrices, ascending: (..., n, n) -> (..., n).
+
+    Only one triangle is read: the lower, or with UPLO="U" the upper one.
 
     >>> lucid.linalg.eigvalsh(lucid.tensor([[2.0, 1.0], [1.0, 2.0]]))
     Tensor([1., 3.], grad=None)
@@ -212,6 +221,8 @@ def _eig(A, /):
 def eig(input: Any) -> Eigen:
     """Eigenvalues and eigenvectors, complex64, of square matrices.
 
+    Shapes: (..., n, n) -> (..., n) and (..., n, n), whose columns are the vectors.
+
     >>> import lucid
     >>> lucid.linalg.eigvals(lucid.tensor([[0.0, -1.0], [1.0, 0.0]])).tolist()
     [1j, -1j]
@@ -222,7 +233,7 @@ def eig(input: Any) -> Eigen:
 
 
 def eigvals(input: Any) -> Any:
-    """The eigenvalues of square matrices, complex64.
+    """The eigenvalues of square matrices, complex64: (..., n, n) -> (..., n).
 
     >>> lucid.linalg.eigvals(lucid.tensor([[0.0, -1.0], [1.0, 0.0]])).abs()
     Tensor([1., 1.], grad=None)
@@ -247,6 +258,8 @@ def svd(A: Any, full_matrices: bool = True) -> SVD:
     With `full_matrices` U and V are square, and no gradient flows through what the reduced ones
     lack. The derivatives of U and V exist where the singular values differ.
 
+    Shapes: (..., n, m) -> (..., n, k), (..., k) and (..., k, m), k = min(n, m), if reduced.
+
     >>> import lucid
     >>> u, s, vh = lucid.linalg.svd(lucid.eye(3, 2), full_matrices=False)
     >>> u.shape, s.tolist(), vh.shape
@@ -259,7 +272,7 @@ def svd(A: Any, full_matrices: bool = True) -> SVD:
 
 
 def svdvals(A: Any) -> Any:
-    """The singular values, descending.
+    """The singular values, descending: (..., n, m) -> (..., min(n, m)).
 
     >>> lucid.linalg.svdvals(lucid.tensor([[3.0, 0.0], [0.0, 4.0]]))
     Tensor([4., 3.], grad=None)

@@ -45,6 +45,11 @@ def _slogdet(A, /):
 def det(A: Any) -> Any:
     """The determinants of square matrices.
 
+    Shapes: (..., n, n) -> (...).
+
+    Raises:
+        ValueError: not square.
+
     >>> import lucid
     >>> round(lucid.linalg.det(lucid.tensor([[1.0, 2.0], [3.0, 4.0]])).item(), 4)
     -2.0
@@ -59,6 +64,9 @@ def slogdet(A: Any) -> SignLog:
 
     Shapes: (..., n, n) -> twice (...).
 
+    Raises:
+        ValueError: not square.
+
     >>> sign, size = lucid.slogdet(lucid.tensor([[0.0, 2.0], [4.0, 0.0]]))
     >>> sign, size
     (Tensor(-1., grad=None), Tensor(2.0794, grad=None))
@@ -71,6 +79,9 @@ def logdet(input: Any) -> Any:
     """The logarithm of the determinant; NaN where that is negative.
 
     Shapes: (..., n, n) -> (...).
+
+    Raises:
+        ValueError: not square.
 
     >>> lucid.logdet(lucid.tensor([[2.0, 0.0], [0.0, 4.0]]))
     Tensor(2.0794, grad=None)

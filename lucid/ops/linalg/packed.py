@@ -92,6 +92,11 @@ def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> P
 def lu_factor(A: Any, pivot: bool = True) -> Packed:
     """L without its diagonal of ones and U in one matrix, and the rows swapped, counted from 1.
 
+    Shapes: (..., n, m) -> (..., n, m) and (..., min(n, m)).
+
+    Raises:
+        NotImplementedError: pivot=False.
+
     >>> import lucid
     >>> packed, pivots = lucid.linalg.lu_factor(lucid.tensor([[0.0, 2.0], [4.0, 8.0]]))
     >>> packed.tolist(), pivots.tolist()
@@ -187,6 +192,8 @@ def _geqrf(x, /):
 
 def geqrf(input: Any) -> Reflections:
     """QR as reflections, see `linalg.householder_product`: R, and below it their columns.
+
+    Shapes: (..., n, m) -> (..., n, m) and (..., min(n, m)).
 
     >>> a, tau = lucid.geqrf(lucid.randn(5, 3))
     >>> a.shape, tau.shape

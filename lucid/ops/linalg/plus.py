@@ -29,6 +29,8 @@ def _plus(name, input, product, beta, alpha):
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2), of two matrices.
 
+    Shapes: mat1 (n, k), mat2 (k, m), an input that broadcasts to (n, m).
+
     >>> import lucid
     >>> lucid.addmm(lucid.ones(1), lucid.ones(2, 3), lucid.ones(3, 2), beta=2).tolist()
     [[5.0, 5.0], [5.0, 5.0]]
@@ -40,6 +42,8 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec).
 
+    Shapes: mat (n, k), vec (k,), an input that broadcasts to (n,).
+
     >>> lucid.addmv(lucid.ones(2), lucid.ones(2, 3), lucid.ones(3), alpha=10)
     Tensor([31., 31.], grad=None)
     """
@@ -49,6 +53,8 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @autocasts
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2).
+
+    Shapes: vec1 (n,), vec2 (m,), an input that broadcasts to (n, m).
 
     >>> lucid.addr(lucid.ones(2, 2), lucid.tensor([1.0, 2.0]), lucid.tensor([10.0, 20.0]))
     Tensor([[11., 21.],
@@ -61,6 +67,8 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * (batch1 @ batch2), of two batches of matrices.
 
+    Shapes: batch1 (b, n, k), batch2 (b, k, m), an input that broadcasts to (b, n, m).
+
     >>> lucid.baddbmm(lucid.ones(1), lucid.ones(1, 2, 3), lucid.ones(1, 3, 2)).tolist()
     [[[4.0, 4.0], [4.0, 4.0]]]
     """
@@ -70,6 +78,8 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 @autocasts
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum of the products of two batches of matrices.
+
+    Shapes: batch1 (b, n, k), batch2 (b, k, m), an input that broadcasts to (n, m).
 
     Raises:
         ValueError: not 3 dimensions, or batches of different sizes.

@@ -223,7 +223,9 @@ def adjoint(input):
 
 
 def outer(input, vec2):
-    """The product of every element of `input` with every element of `vec2`, both 1-D.
+    """The product of every element of `input` with every element of `vec2`.
+
+    Shapes: (n,) and (m,) -> (n, m).
 
     Raises:
         ValueError: not vectors.
@@ -239,6 +241,8 @@ def outer(input, vec2):
 
 def inner(input, other):
     """The sums of products along the last dimensions, of every pair of rows.
+
+    Shapes: (*A, k) and (*B, k) -> (*A, *B).
 
     >>> lucid.inner(lucid.tensor([[1, 2], [3, 4]]), lucid.tensor([1, 10]))
     Tensor([21, 43], grad=None)
@@ -293,6 +297,8 @@ def tensordot(a, b, dims=2):
 
 def kron(input, other):
     """The Kronecker product: every element of `input` times all of `other`, as blocks.
+
+    Shapes: the sizes of both are multiplied, (n, m) and (k, l) -> (n k, m l).
 
     >>> lucid.kron(lucid.tensor([1, 10]), lucid.tensor([1, 2]))
     Tensor([ 1,  2, 10, 20], grad=None)

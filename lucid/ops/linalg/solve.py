@@ -66,6 +66,10 @@ def identity_like(A: Any) -> Any:
 def inv_ex(A: Any, *, check_errors: bool = False) -> Inverse:
     """`inv` and, per matrix, 0 or the number of the pivot that is 0.
 
+    Raises:
+        LinAlgError: with `check_errors`, a singular matrix.
+        ValueError: not square.
+
     >>> lucid.linalg.inv_ex(lucid.tensor([[1.0, 2.0], [2.0, 4.0]])).info
     Tensor(2, grad=None, dtype=int32)
     """
@@ -75,10 +79,11 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Inverse:
 
 @autocasts
 def inv(A: Any) -> Any:
-    """The inverse of square matrices.
+    """The inverse of square matrices, (..., n, n).
 
     Raises:
         LinAlgError: a singular matrix.
+        ValueError: not square.
 
     >>> import lucid
     >>> lucid.linalg.inv(lucid.tensor([[2.0, 0.0], [0.0, 4.0]])).tolist()
@@ -109,6 +114,10 @@ def solved(name: str, A: Any, B: Any, left: bool) -> Any:
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Result:
     """`solve` and, per matrix, 0 or the number of the pivot that is 0.
 
+    Raises:
+        LinAlgError: with `check_errors`, a singular matrix.
+        ValueError: shapes that do not fit.
+
     >>> lucid.linalg.solve_ex(lucid.eye(2) * 2, lucid.tensor([2.0, 4.0])).result
     Tensor([1., 2.], grad=None)
     """
@@ -120,8 +129,11 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X with A X = B, or X A = B with left=False; B may be one vector per matrix.
 
+    Shapes: A (..., n, n), B (..., n, k), or (..., k, n) with left=False -> that of B.
+
     Raises:
         LinAlgError: a singular matrix.
+        ValueError: shapes that do not fit.
 
     >>> import lucid
     >>> lucid.linalg.solve(lucid.eye(2) * 2, lucid.tensor([2.0, 4.0])).tolist()
@@ -171,6 +183,8 @@ def triangular_solve(
 def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Any:
     """X with A X = input, where A = L L^H, or U^H U with `upper`, for the factor `input2`.
 
+    Shapes: input (..., n, k), input2 (..., n, n) -> (..., n, k).
+
     >>> L, B = lucid.tensor([[2.0, 0.0], [1.0, 1.0]]), lucid.tensor([[6.0], [4.0]])
     >>> lucid.cholesky_solve(B, L)
     Tensor([[1.],
@@ -184,7 +198,11 @@ def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Any:
 
 
 def cholesky_inverse(input: Any, upper: bool = False) -> Any:
-    """The inverse of A = L L^H, or U^H U with `upper`.
+    """The inverse of A = L L^H, or U^H U with `upper`, for the factor `input`, (..., n, n).
+
+    Raises:
+        LinAlgError: a factor with a 0 on its diagonal.
+        ValueError: not square.
 
     >>> lucid.cholesky_inverse(lucid.tensor([[2.0, 0.0], [0.0, 1.0]]))
     Tensor([[0.25, 0.  ],
@@ -225,6 +243,8 @@ def pinv(
 ) -> Any:
     """The pseudo-inverse (Moore and Penrose), by singular values.
 
+    Shapes: (..., n, m) -> (..., m, n).
+
     Args:
         rcond: another name of `rtol`.
         hermitian: input is taken to be Hermitian: only its lower triangle is read.
@@ -243,8 +263,13 @@ def pinv(
 def matrix_rank(
     input: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
-    """How many singular values are above max(atol, rtol * the largest), see `pinv`; `tol` is an
-    absolute bound.
+    """How many singular values are above max(atol, rtol * the largest), see `pinv`.
+
+    Shapes: (..., n, m) -> (...), int64.
+
+    Args:
+        tol: an absolute bound, in place of both.
+        hermitian: input is taken to be Hermitian: only its lower triangle is read.
 
     >>> lucid.linalg.matrix_rank(lucid.tensor([[1.0, 2.0], [2.0, 4.0]])).item()
     1

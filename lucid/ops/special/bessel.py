@@ -224,7 +224,7 @@ _y1: Callable = with_derivative(lambda x: _second(1, x), lambda x: _y0(x) - _y1(
 @op
 @rounded_once
 def bessel_j0(x, /):
-    """J0, the Bessel function of the first kind of order 0.
+    """The Bessel function of the first kind of order 0: the mean of cos(x sin a) over all angles a.
 
     >>> lucid.special.bessel_j0(lucid.tensor([0.0, 1.0]))
     Tensor([1.    , 0.7652], grad=None)
@@ -235,7 +235,7 @@ def bessel_j0(x, /):
 @op
 @rounded_once
 def bessel_j1(x, /):
-    """J1, the Bessel function of the first kind of order 1.
+    """The Bessel function of the first kind of order 1: the mean of cos(a - x sin a) over all a.
 
     >>> lucid.special.bessel_j1(lucid.tensor([0.0, 1.0]))
     Tensor([0.    , 0.4401], grad=None)
@@ -246,7 +246,9 @@ def bessel_j1(x, /):
 @op
 @rounded_once
 def bessel_y0(x, /):
-    """Y0, the Bessel function of the second kind of order 0; NaN for negative x.
+    """The Bessel function Y0 of the second kind of order 0; NaN for negative x.
+
+    It solves x y'' + y' + x y = 0 as J0 does, and is -inf at 0 (Abramowitz and Stegun, 9.1).
 
     >>> lucid.special.bessel_y0(lucid.tensor([0.0, 1.0]))
     Tensor([  -inf, 0.0883], grad=None)
@@ -257,7 +259,7 @@ def bessel_y0(x, /):
 @op
 @rounded_once
 def bessel_y1(x, /):
-    """Y1, the Bessel function of the second kind of order 1; NaN for negative x.
+    """The Bessel function of the second kind of order 1, -Y0'; NaN for negative x.
 
     >>> lucid.special.bessel_y1(lucid.tensor([0.0, 1.0]))
     Tensor([   -inf, -0.7812], grad=None)

@@ -187,7 +187,7 @@ def erfinv(x, /):
 @op
 @rounded_once
 def ndtr(x, /):
-    """The normal distribution function: the probability of a number below x.
+    """The normal distribution function, (1 + erf(x / sqrt(2))) / 2: the probability of less than x.
 
     >>> lucid.special.ndtr(lucid.tensor([0.0, 1.96]))
     Tensor([0.5  , 0.975], grad=None)

@@ -173,7 +173,7 @@ log_gamma: Callable = with_derivative(_log_gamma, lambda x: _polygamma(0)(x))
 @op
 @rounded_once
 def lgamma(x, /):
-    """The logarithm of |gamma(x)|.
+    """log |gamma(x)|, where gamma(x) is the integral of t**(x - 1) e**-t from 0 to infinity.
 
     >>> import lucid
     >>> lucid.lgamma(lucid.tensor([1.0, 3.0, 5.0]))  # 0!, 2! and 4!
@@ -185,7 +185,7 @@ def lgamma(x, /):
 @op
 @rounded_once
 def digamma(x, /):
-    """The derivative of lgamma.
+    """The derivative of lgamma, gamma'(x) / gamma(x).
 
     >>> lucid.digamma(lucid.tensor([1.0, 2.0]))
     Tensor([-0.5772,  0.4228], grad=None)
@@ -218,6 +218,8 @@ def polygamma(n, input):
 @rounded_once
 def mvlgamma(x, /, p):
     """The logarithm of the multivariate gamma function of dimension p (Muirhead, 1982).
+
+    It is p (p - 1) / 4 * log(pi) + the sum of lgamma(x - j / 2) over j = 0 to p - 1.
 
     Raises:
         ValueError: p below 1.

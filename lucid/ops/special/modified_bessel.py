@@ -269,7 +269,7 @@ _k1e: Callable = with_derivative(
 @op
 @rounded_once
 def i0(x, /):
-    """I0, the modified Bessel function of the first kind of order 0.
+    """The modified Bessel function I0 of the first kind, order 0: the mean of e**(x cos a) over a.
 
     >>> lucid.i0(lucid.tensor([0.0, 1.0]))
     Tensor([1.    , 1.2661], grad=None)
@@ -293,7 +293,7 @@ def i0e(x, /):
 @op
 @rounded_once
 def i1(x, /):
-    """I1, the modified Bessel function of the first kind of order 1.
+    """The modified Bessel function of the first kind of order 1, the derivative of I0.
 
     >>> lucid.special.i1(lucid.tensor([0.0, 1.0]))
     Tensor([0.    , 0.5652], grad=None)
@@ -317,7 +317,9 @@ def i1e(x, /):
 @op
 @rounded_once
 def modified_bessel_k0(x, /):
-    """K0, the modified Bessel function of the second kind of order 0; NaN for negative x.
+    """The modified Bessel function K0 of the second kind of order 0; NaN for negative x.
+
+    It is the integral of e**(-x cosh t) over t from 0 to infinity.
 
     >>> lucid.special.modified_bessel_k0(lucid.tensor([0.0, 1.0]))
     Tensor([  inf, 0.421], grad=None)
@@ -329,7 +331,7 @@ def modified_bessel_k0(x, /):
 @op
 @rounded_once
 def modified_bessel_k1(x, /):
-    """K1, the modified Bessel function of the second kind of order 1; NaN for negative x.
+    """The modified Bessel function K1 of the second kind of order 1, -K0'; NaN for negative x.
 
     >>> lucid.special.modified_bessel_k1(lucid.tensor([0.0, 1.0]))
     Tensor([   inf, 0.6019], grad=None)
@@ -341,7 +343,7 @@ def modified_bessel_k1(x, /):
 @op
 @rounded_once
 def scaled_modified_bessel_k0(x, /):
-    """e**x times the modified Bessel function of the second kind of order 0.
+    """e**x K0(x), see `modified_bessel_k0`.
 
     >>> lucid.special.scaled_modified_bessel_k0(lucid.tensor([1.0, 100.0]))
     Tensor([1.1445, 0.1252], grad=None)
@@ -352,7 +354,7 @@ def scaled_modified_bessel_k0(x, /):
 @op
 @rounded_once
 def scaled_modified_bessel_k1(x, /):
-    """e**x times the modified Bessel function of the second kind of order 1.
+    """e**x K1(x), see `modified_bessel_k1`.
 
     >>> lucid.special.scaled_modified_bessel_k1(lucid.tensor([1.0, 100.0]))
     Tensor([1.6362, 0.1258], grad=None)

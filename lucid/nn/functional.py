@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from lucid.nn.adaptive_pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -110,7 +112,7 @@ from lucid.nn.resampling import (
 )
 from lucid.nn.rotary import apply_rotary
 from lucid.nn.similarity import cosine_similarity, pairwise_distance, pdist
-from lucid.ops import pad, sigmoid, tanh
+from lucid.ops import pad, refusal, sigmoid, tanh
 from lucid.ops.activation import (
     gelu,
     glu,
@@ -129,3 +131,5 @@ from lucid.ops.probabilities import (
     softmax,
     softmin,
 )
+
+refusal.refuse_all(sys.modules[__name__])

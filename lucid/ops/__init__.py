@@ -1,5 +1,8 @@
 """One function per operation: its value and its backward rule together. See `lucid.ops.op`."""
 
+import sys
+
+from lucid.ops import fft, linalg, refusal, special
 from lucid.ops.activation import (
     celu,
     elu,
@@ -338,6 +341,9 @@ from lucid.ops.special.modified_bessel import i0
 from lucid.ops.statistics import corrcoef, cov, std, std_mean, var, var_mean
 from lucid.ops.stft import istft, stft
 from lucid.ops.where import where
+
+for _module in (sys.modules[__name__], fft, linalg, special):
+    refusal.refuse_all(_module)
 
 # what `from lucid.ops import *` in lucid means: the operations, not the modules that hold them
 __all__ = [name for name, value in list(vars().items()) if callable(value)]

@@ -33,9 +33,9 @@ def in_float32(function: Any) -> Any:
 
     @functools.wraps(function)
     def call(input: Any, *args: Any, **settings: Any) -> Any:
-        dtype = getattr(input, "dtype", None)
-        if dtype not in _HALF:
+        if not isinstance(input, Traced) or input.array.dtype not in _HALF:
             return function(input, *args, **settings)
+        dtype = input.array.dtype
         rest = {name: _wide(value) for name, value in settings.items()}
         return astype(function(_wide(input), *map(_wide, args), **rest), dtype)
 

@@ -278,4 +278,7 @@ def _explained(name: str, values: Sequence[Any], error: Exception) -> Exception:
     text = str(error)
     if "incompatible function arguments" in text:  # followed by a page of C++ signatures
         text = "arguments of these kinds are not accepted"
-    return type(error)(f"{name}: {text} (inputs: {', '.join(described)})")
+    kind = type(error)
+    if text == "std::bad_cast":  # MLX about a float, None or 2**64 in the place of an int
+        kind, text = TypeError, "a setting is of the wrong type, or an int too large"
+    return kind(f"{name}: {text} (inputs: {', '.join(described)})")

@@ -17,7 +17,7 @@ def eq(x, y, /):
     >>> lucid.eq(lucid.tensor([1, 2, 3]), 2)
     Tensor([False,  True, False], grad=None)
     """
-    return mx.equal(x, y), None
+    return mx.equal(*_comparable(x, y)), None
 
 
 @op(broadcasts=True)
@@ -27,7 +27,7 @@ def ne(x, y, /):
     >>> lucid.ne(lucid.tensor([1, 2, 3]), 2)
     Tensor([ True, False,  True], grad=None)
     """
-    return mx.not_equal(x, y), None
+    return mx.not_equal(*_comparable(x, y)), None
 
 
 @op(broadcasts=True)
@@ -37,7 +37,7 @@ def lt(x, y, /):
     >>> lucid.lt(lucid.tensor([1, 2, 3]), 2)
     Tensor([ True, False, False], grad=None)
     """
-    return mx.less(x, y), None
+    return mx.less(*_comparable(x, y)), None
 
 
 @op(broadcasts=True)
@@ -47,7 +47,7 @@ def le(x, y, /):
     >>> lucid.le(lucid.tensor([1, 2, 3]), 2)
     Tensor([ True,  True, False], grad=None)
     """
-    return mx.less_equal(x, y), None
+    return mx.less_equal(*_comparable(x, y)), None
 
 
 @op(broadcasts=True)
@@ -57,7 +57,7 @@ def gt(x, y, /):
     >>> lucid.gt(lucid.tensor([1, 2, 3]), 2)
     Tensor([False, False,  True], grad=None)
     """
-    return mx.greater(x, y), None
+    return mx.greater(*_comparable(x, y)), None
 
 
 @op(broadcasts=True)
@@ -67,7 +67,15 @@ def ge(x, y, /):
     >>> lucid.ge(lucid.tensor([1, 2, 3]), 2)
     Tensor([False,  True,  True], grad=None)
     """
-    return mx.greater_equal(x, y), None
+    return mx.greater_equal(*_comparable(x, y)), None
+
+
+def _comparable(x: Any, y: Any) -> tuple[Any, Any]:
+    """Integers in 64 bits where a number may not fit into the tensor's dtype."""
+    for number, array in ((x, y), (y, x)):
+        if type(number) is int and not 0 <= number < 128 and mx.issubdtype(array.dtype, mx.integer):
+            return tuple(v.astype(mx.int64) if v is array else v for v in (x, y))
+    return x, y
 
 
 @op

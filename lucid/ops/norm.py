@@ -43,11 +43,14 @@ def p_norm(x, /, p=2, dim=None, keepdim=False, *, dtype=None):
     powers = mx.where(none, mx.zeros_like(size), _power(mx.where(none, 1.0, size), p))
     sums = total(powers, axes, keepdim)
     empty = sums == 0
+    if p < 0:  # 0**p is infinite, and the norm 0
+        empty = empty | (total(none.astype(size.dtype), axes, keepdim) > 0)
     y = mx.where(empty, mx.zeros_like(sums), _power(mx.where(empty, 1.0, sums), 1 / p))
 
     def rule(g):
         ratio = mx.where(none, 1.0, size) / spread(mx.where(empty, 1.0, y), shape, axes)
-        slope = mx.where(none, mx.zeros_like(size), _power(ratio, p - 1)) * _direction(x)
+        flat = none | spread(empty, shape, axes)
+        slope = mx.where(flat, mx.zeros_like(size), _power(ratio, p - 1)) * _direction(x)
         return spread(g, shape, axes) * slope
 
     return y, rule

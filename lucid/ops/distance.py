@@ -10,6 +10,11 @@ from lucid.ops.reduce import axes_of
 from lucid.ops.shape import unsqueeze
 from lucid.ops.where import where
 
+_MODES = tuple(
+    f"{mode}_mm_for_euclid_dist{when}"
+    for mode, when in (("use", "_if_necessary"), ("use", ""), ("donot_use", ""))
+)
+
 
 @autocasts
 @autocasts
@@ -62,6 +67,8 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
         )
     if p < 0:
         raise ValueError(f"cdist expects p >= 0, got {p}")
+    if compute_mode not in _MODES:
+        raise ValueError(f"cdist: compute_mode must be one of {_MODES}, got {compute_mode!r}")
     return p_norm(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p, -1)
 
 

@@ -10,6 +10,7 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.autograd.tape import Traced
+from lucid.kernels.memory import check_size
 from lucid.ops.cut import unbind
 from lucid.ops.op import op
 from lucid.ops.order import insertion_points
@@ -137,6 +138,8 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
             f"histogramdd expects bins for {count} coordinates and a range of {2 * count} numbers "
             f"or None, got {len(each)} bins and range={range}"
         )
+    cells = tuple(b.numel() if isinstance(b, Traced) else b for b in each)
+    check_size("histogramdd", cells, input.dtype)
     points = reshape(input, (-1, count))
     columns = unbind(points, 1)
     ranges = [None if range is None else range[2 * i : 2 * i + 2] for i in builtins.range(count)]

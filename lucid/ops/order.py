@@ -230,7 +230,8 @@ def _arranged(x: mx.array, order: mx.array) -> mx.array:
             f"the sorter must be of integers and of shape {x.shape}, "
             f"got {order.dtype} of shape {order.shape}"
         )
-    return mx.take_along_axis(x, checked("searchsorted", order, x.shape[-1], x.ndim - 1), -1)
+    places = checked("searchsorted", order, x.shape[-1], x.ndim - 1, wraps=False)
+    return mx.take_along_axis(x, places, -1)
 
 
 def insertion_points(x: mx.array, y: mx.array, right: bool) -> mx.array:

@@ -100,6 +100,7 @@ def heaviside(x, values, /):
     >>> lucid.heaviside(lucid.tensor([-2.0, 0.0, 3.0]), lucid.tensor(0.5))
     Tensor([0. , 0.5, 1. ], grad=None)
     """
+    x = x if isinstance(x, mx.array) else mx.array(x, values.dtype)
     step = (x > 0).astype(x.dtype)
     return mx.where(x == 0, values, mx.where(mx.isnan(x), x, step)), None
 

@@ -9,6 +9,7 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.autograd.tape import Traced
+from lucid.kernels.memory import check_size
 from lucid.ops.bounds import checked
 from lucid.ops.entries import put_slice, take
 from lucid.ops.frame import frame
@@ -157,14 +158,17 @@ def as_strided(input, size, stride, storage_offset=None):
     offset, count = storage_offset or 0, input.numel()
     if len(size) != len(stride) or min((*size, *stride), default=0) < 0:
         raise ValueError(f"expects as many sizes as strides, none below 0, got {size} and {stride}")
+    low = offset if all(size) else 0
+    high = low + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if all(size) and not 0 <= low <= high < count:
+        raise IndexError(
+            f"sizes {tuple(size)}, strides {tuple(stride)} and offset {offset} reach element "
+            f"{high if low >= 0 else low} of a tensor of {count}"
+        )
+    check_size("as_strided", tuple(size), mx.int64)
     places = np.full((), offset, np.int64)
     for n, step in zip(size, stride, strict=True):
         places = places[..., None] + np.arange(n) * step
-    if places.size and not 0 <= places.min() <= places.max() < count:
-        raise IndexError(
-            f"sizes {tuple(size)}, strides {tuple(stride)} and offset {offset} reach element "
-            f"{places.max()} of a tensor of {count}"
-        )
     index = mx.array(places, mx.int64 if count >= 1 << 31 else mx.int32)
     return take(flatten(input), index=index, axis=0)
 

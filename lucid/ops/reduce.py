@@ -6,6 +6,7 @@ MLX's reductions of an empty array can hang, so an empty input never reaches the
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, NamedTuple
 
 import mlx.core as mx
@@ -24,8 +25,8 @@ def axes_of(ndim: int, dim: Any) -> tuple[int, ...]:
     given = dim if isinstance(dim, tuple | list) else (dim,)
     axes = []
     for d in given:
-        if isinstance(d, bool) or not isinstance(d, int):
-            raise TypeError(f"dim must be an int or a tuple of ints, got {dim!r}")
+        if type(d) is not int:
+            d = _as_int(d, dim)
         low, high = -max(ndim, 1), max(ndim, 1) - 1
         if not low <= d <= high:
             raise IndexError(
@@ -35,6 +36,12 @@ def axes_of(ndim: int, dim: Any) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"dim {dim!r} names a dimension twice")
     return tuple(axes) if ndim else ()
+
+
+def _as_int(d: Any, dim: Any) -> int:
+    if isinstance(d, bool) or not hasattr(d, "__index__"):
+        raise TypeError(f"dim must be an int or a tuple of ints, got {dim!r}")
+    return operator.index(d)
 
 
 def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:

@@ -146,7 +146,7 @@ def index_fill(input, dim, index, value):
         raise ValueError(f"index_fill expects a number as its value, got shape {value.shape}")
     (axis,) = axes_of(input.ndim, dim) or (0,)
     shape = input.shape or (1,)
-    rows = _one_dimensional("index_fill", index, shape[axis], axis)
+    rows = _one_dimensional("index_fill", index, shape[axis], axis, wraps=True)
     with on_device(input._device):
         hit = scattered(
             mx.zeros(shape[axis], mx.bool_), mx.ones(rows.shape, mx.bool_), rows, 0, "put"
@@ -240,8 +240,8 @@ def _values(name: str, input: Any, index: Any, src: Any) -> Any:
     return flatten(part)
 
 
-def _one_dimensional(name: str, index: Any, n: int, axis: int) -> mx.array:
-    rows = checked(name, index, n, axis, wraps=False)
+def _one_dimensional(name: str, index: Any, n: int, axis: int, *, wraps: bool = False) -> mx.array:
+    rows = checked(name, index, n, axis, wraps=wraps)
     if rows.ndim > 1:
         raise ValueError(f"{name} expects a 1-D index, got shape {rows.shape}")
     return rows.reshape(-1)

@@ -26,7 +26,7 @@ CASES = {
     "scatter_reduce": (lambda i: X.scatter_reduce(1, i, ONE, "amax"), 2, 3, False),
     "index_add": (lambda i: X.index_add(0, i, lucid.ones(1, 3)), 1, 2, False),
     "index_copy": (lambda i: X.index_copy(0, i, lucid.ones(1, 3)), 1, 2, False),
-    "index_fill": (lambda i: X.index_fill(0, i, 9.0), 1, 2, False),
+    "index_fill": (lambda i: X.index_fill(0, i, 9.0), 1, 2, True),
     "index_reduce": (lambda i: X.index_reduce(0, i, lucid.ones(1, 3), "prod"), 1, 2, False),
     "put": (lambda i: X.put(i, ONE), 1, 6, True),
 }

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from lucid.autograd import laziness
+from lucid.kernels.memory import check_size
 from lucid.ops.arrange import flip
 from lucid.ops.autocast import autocasts
 from lucid.ops.cast import astype
@@ -203,6 +204,7 @@ def vander(x: Any, N: int | None = None) -> Any:
     count = x.shape[-1] if N is None else N
     if count < 1:
         raise ValueError(f"vander: expects N above 0, got {count}")
+    check_size("vander", (*x.shape, count), x.dtype)
     ones = x._wrap(mx.ones_like(x.array), x.device)
     powers = itertools.accumulate(itertools.repeat(x, count - 1), mul, initial=ones)
     return stack(list(powers), -1)

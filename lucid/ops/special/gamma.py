@@ -156,7 +156,7 @@ def _polygamma(n: int):
         pole = _is_pole(x)
         safe = mx.where(pole, mx.ones_like(x), x)
         negative = safe < 0
-        positive = math.factorial(n) * _hurwitz(
+        positive = float(math.factorial(n)) * _hurwitz(
             n + 1, mx.where(negative, 1 - safe, safe), _LARGE + n
         )
         cotangent = _cotangent(mx.where(negative, safe, 0.5))
@@ -209,8 +209,8 @@ def polygamma(n, input):
     >>> lucid.polygamma(1, lucid.ones(1))  # pi**2 / 6
     Tensor([1.6449], grad=None)
     """
-    if n < 0:
-        raise ValueError(f"polygamma expects n >= 0, got {n}")
+    if not 0 <= n <= 100:
+        raise ValueError(f"polygamma expects n from 0 to 100, got {n}")
     return _nth_polygamma(input, n=n)
 
 

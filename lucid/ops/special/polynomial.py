@@ -45,7 +45,12 @@ def _highest(n: mx.array) -> int:
     """The largest degree, for which the degrees are evaluated."""
     if laziness.is_tracing():
         raise RuntimeError("the degree of a polynomial must be known, which a traced n is not")
-    return max(np.array(mx.max(n), np.int64).item(), 0) if n.size else 0
+    if n.size == 0:
+        return 0
+    highest = np.array(mx.max(n).astype(mx.float32)).item()
+    if not highest <= 1e4:
+        raise ValueError(f"a polynomial's degree must be a number up to 10000, got {highest}")
+    return max(int(highest), 0)
 
 
 def _chebyshev(x, k, last, before):

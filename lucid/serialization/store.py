@@ -81,6 +81,12 @@ def load(
     Raises:
         OSError: there is no such file, or it cannot be read.
         ValueError: a file of another kind, or a damaged one; the message says what is wrong.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lucid.save({"weight": lucid.ones(2)}, f"{folder}/model.lucid")
+    ...     lucid.load(f"{folder}/model.lucid")
+    {'weight': Tensor([1., 1.], grad=None)}
     """
     if not weights_only:
         raise ValueError(

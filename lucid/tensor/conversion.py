@@ -19,14 +19,18 @@ def _converted(x: Any, dtype: Any) -> Any:
     return x if dtype_of(dtype) == x.array.dtype else ops.astype(x, dtype)
 
 
-def _converter(dtype: mx.Dtype, remark: str = "") -> Any:
-    """The method that gives a tensor in `dtype`."""
+def _converter(name: str, dtype: mx.Dtype, remark: str = "") -> Any:
+    """The method of this name, that gives a tensor in `dtype`."""
 
     def method(self: Conversion, memory_format: Any = None) -> Any:
         return _converted(self, dtype)
 
-    method.__name__ = name_of(dtype)
-    method.__doc__ = f"In {name_of(dtype)}{', ' * bool(remark)}{remark}."
+    method.__name__ = name
+    method.__doc__ = f"""In {name_of(dtype)}{", " * bool(remark)}{remark}.
+
+    >>> lucid.ones(2).{name}().type()
+    '{name_of(dtype)}'
+    """
     return method
 
 
@@ -176,22 +180,32 @@ class Conversion(Traced):
         return ops.to_device(self, "cuda")
 
     def pin_memory(self, device: Any = None) -> Any:
-        """Itself: CPU and GPU share their memory."""
+        """Itself: CPU and GPU share their memory.
+
+        >>> x = lucid.ones(2)
+        >>> x.pin_memory() is x
+        True
+        """
         return self
 
     def contiguous(self, memory_format: Any = None) -> Any:
-        """Itself: MLX arranges memory on its own."""
+        """Itself: MLX arranges memory on its own.
+
+        >>> x = lucid.ones(2)
+        >>> x.contiguous() is x
+        True
+        """
         return self
 
-    half = _converter(mx.float16)
-    bfloat16 = _converter(mx.bfloat16)
-    double = _converter(mx.float64, "which only the CPU has")
-    long = _converter(mx.int64)
-    short = _converter(mx.int16)
-    char = _converter(mx.int8)
-    byte = _converter(mx.uint8)
-    cfloat = _converter(mx.complex64)
+    half = _converter("half", mx.float16)
+    bfloat16 = _converter("bfloat16", mx.bfloat16)
+    double = _converter("double", mx.float64, "which only the CPU has")
+    long = _converter("long", mx.int64)
+    short = _converter("short", mx.int16)
+    char = _converter("char", mx.int8)
+    byte = _converter("byte", mx.uint8)
+    cfloat = _converter("cfloat", mx.complex64)
     # the last ones, as their names hide Python's own
-    float = _converter(mx.float32)
-    int = _converter(mx.int32)
-    bool = _converter(mx.bool_, "True where not 0")
+    float = _converter("float", mx.float32)
+    int = _converter("int", mx.int32)
+    bool = _converter("bool", mx.bool_, "True where not 0")

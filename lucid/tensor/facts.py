@@ -16,10 +16,20 @@ class Facts(Traced):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes of the dimensions.
+
+        >>> lucid.zeros(2, 3).shape
+        (2, 3)
+        """
         return self.array.shape
 
     @property
     def dtype(self) -> mx.Dtype:
+        """The kind of numbers.
+
+        >>> lucid.zeros(2, 3).dtype == lucid.float32
+        True
+        """
         return self.array.dtype
 
     @property
@@ -29,6 +39,11 @@ class Facts(Traced):
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions.
+
+        >>> lucid.zeros(2, 3).ndim
+        2
+        """
         return self.array.ndim
 
     def size(self, dim: int | None = None) -> Any:
@@ -106,7 +121,11 @@ class Facts(Traced):
         return bool(self)
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """True: a program sees no memory layout."""
+        """True: a program sees no memory layout.
+
+        >>> lucid.ones(2, 3).t().is_contiguous()
+        True
+        """
         return True
 
     def is_same_size(self, other: Facts) -> bool:
@@ -127,7 +146,11 @@ class Facts(Traced):
         return tuple(strides) if dim is None else strides[dim]
 
     def storage_offset(self) -> int:
-        """0: no tensor lies in the middle of another one's memory."""
+        """0: no tensor lies in the middle of another one's memory.
+
+        >>> lucid.ones(3)[1:].storage_offset()
+        0
+        """
         return 0
 
     is_cpu = property(lambda self: self._device == "cpu", doc="Whether it lies on the CPU.")

@@ -168,7 +168,11 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
     # The graph ----------------------------------------------------------------------------
 
     def eval(self) -> Tensor:
-        """Compute now instead of when the values are needed. No one has to call it."""
+        """Compute now instead of when the values are needed. No one has to call it.
+
+        >>> lucid.ones(2).eval()
+        Tensor([1., 1.], grad=None)
+        """
         mx.eval(self.array)
         return self
 

@@ -1,6 +1,12 @@
 """Activations with torch's `inplace=True`, and those whose names end in an underscore.
 
 In place means that the tensor is bound to the result (see `lucid.tensor.inplace`).
+
+>>> import lucid
+>>> x = lucid.tensor([-1.0, 2.0])
+>>> y = lucid.nn.functional.relu_(x)
+>>> x
+Tensor([0., 2.], grad=None)
 """
 
 from __future__ import annotations

@@ -121,6 +121,13 @@ def ones_(tensor: Tensor) -> Tensor:
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which weights before a nonlinearity are scaled up.
 
+    Args:
+        nonlinearity: "relu", "leaky_relu", "tanh", "selu", "sigmoid", "linear" or a convolution.
+        param: the slope of the leaky ReLU; 0.01 if None.
+
+    Raises:
+        ValueError: another nonlinearity.
+
     >>> import lucid
     >>> round(lucid.nn.init.calculate_gain("leaky_relu", 0.2), 4)
     1.3868

@@ -253,6 +253,10 @@ class Module(Tree, Stateful, Hooked):
         """The sum of all penalties in the tree, to be added to the loss; 0 where there is none.
 
         A layer takes part by defining `_regularization() -> Tensor | None`.
+
+        >>> import lucid
+        >>> lucid.nn.Linear(2, 2).regularization_loss()
+        Tensor(0., grad=None)
         """
         total = None
         for module in self.modules():

@@ -187,7 +187,8 @@ class InstanceNorm1d(_InstanceNorm):
         track_running_stats: keep running statistics, the means over each batch, for evaluation.
 
     Raises:
-        ValueError: another rank or number of channels; a length of 1 without running statistics.
+        ValueError: another rank or number of channels; a length of 1, unless the running statistics
+            are used.
 
     >>> import lucid
     >>> lucid.nn.InstanceNorm1d(1)(lucid.tensor([[1.0, 3.0]]))

@@ -119,6 +119,8 @@ def max_pool1d(
 
     `return_indices` gives a pair: the values, and where in the input each lies.
 
+    Shapes: (N, C, L) or (C, L) -> (..., floor((L + 2p - d(K-1) - 1) / s + 1)).
+
     Raises:
         ValueError: a kernel that does not fit; padding over half of it.
 
@@ -271,6 +273,8 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window; padding counts as zeros, or not at all.
+
+    Shapes: (N, C, L) or (C, L) -> (..., floor((L + 2p - K) / s + 1)).
 
     Raises:
         ValueError: a kernel that does not fit; padding over half of it.

@@ -122,6 +122,8 @@ def kl_div(
 ) -> Tensor:
     """The Kullback-Leibler divergence target * (log(target) - input), element by element.
 
+    Shapes: input and target broadcast.
+
     Args:
         input: log-probabilities.
         target: probabilities, or log-probabilities with `log_target`.

@@ -22,6 +22,11 @@ class PackedSequence(NamedTuple):
         batch_sizes: (L,), how many sequences have a step t.
         sorted_indices: (N,), which sequence comes first, second, ...; None where they were sorted.
         unsorted_indices: (N,), the way back.
+
+    >>> import lucid
+    >>> x = [lucid.tensor([1.0, 2.0]), lucid.tensor([3.0])]
+    >>> lucid.nn.utils.rnn.pack_sequence(x).batch_sizes.tolist()
+    [2, 1]
     """
 
     data: Tensor
@@ -51,7 +56,12 @@ class PackedSequence(NamedTuple):
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
-    """The order that undoes a permutation."""
+    """The order that undoes a permutation; None stays None.
+
+    >>> import lucid
+    >>> lucid.nn.utils.rnn.invert_permutation(lucid.tensor([2, 0, 1])).tolist()
+    [1, 2, 0]
+    """
     if permutation is None:
         return None
     return Tensor(np.argsort(permutation.numpy(), kind="stable"), device=permutation.device)

@@ -23,7 +23,7 @@ Taps = list[tuple[np.ndarray, np.ndarray | None]]  # indices, and weights unless
 
 def nearest(size: int, out: int, scale: float | None, number: Any) -> Taps:
     """The element at or before each place."""
-    return [(_floor(np.arange(out) * _step(size, out, scale, number), size), None)]
+    return [(_floor(np.arange(out).astype(number) * _step(size, out, scale, number), size), None)]
 
 
 def nearest_exact(size: int, out: int, scale: float | None, number: Any) -> Taps:
@@ -95,8 +95,17 @@ def resampled(x: Any, mode: str, out: list[int], scales: list[Any], **settings: 
     with on_device(x._device):
         for i, (size, scale) in enumerate(zip(out, scales, strict=True)):
             axis = x.ndim - len(out) + i
+            if size in _exact(mode, x.shape[axis], len(out)):
+                scale = None
             x = _summed(x, axis, MODES[mode](x.shape[axis], size, scale, number, **settings))
     return x
+
+
+def _exact(mode: str, size: int, dimensions: int) -> tuple[int, ...]:
+    """The new sizes for which torch leaves a scale_factor that gave them out of account."""
+    if mode in ("linear", "bilinear", "trilinear"):
+        return (size,)
+    return (size, 2 * size) if mode == "nearest" and dimensions == 2 else ()
 
 
 def _summed(x: Any, axis: int, taps: Taps) -> Any:

@@ -34,6 +34,11 @@ class PackedSequence(NamedTuple):
     sorted_indices: Tensor | None = None
     unsorted_indices: Tensor | None = None
 
+    @property
+    def is_cuda(self) -> bool:
+        """False."""
+        return self.data.is_cuda
+
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """With the data in another dtype or on another device."""
         return self._replace(data=self.data.to(*args, **kwargs))

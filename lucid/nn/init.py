@@ -247,6 +247,22 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
         return _fill(tensor, gain * q.reshape(tensor.shape))
 
 
+def eye_(tensor: Tensor) -> Tensor:
+    """A matrix that passes its inputs through.
+
+    Raises:
+        ValueError: not a matrix.
+
+    >>> import lucid
+    >>> lucid.nn.init.eye_(lucid.zeros(2, 3)).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    _check("eye_", tensor)
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_ needs a matrix, got shape {tensor.shape}")
+    return _fill(tensor, mx.eye(*tensor.shape))
+
+
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution weight (C_out, C_in / groups, K) that passes its inputs through.
 

@@ -126,3 +126,9 @@ def test_refusals():
         init.uniform_(lucid.zeros(3), 1, 0)
     with pytest.raises(ValueError, match="needs std >= 0, got -1"):
         init.normal_(lucid.zeros(3), std=-1)
+
+
+def test_eye_is_the_identity():
+    assert init.eye_(lucid.ones(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
+    with pytest.raises(ValueError, match=r"eye_ needs a matrix, got shape \(3,\)"):
+        init.eye_(lucid.ones(3))

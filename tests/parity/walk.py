@@ -35,9 +35,11 @@ def walk(op, dtype: torch.dtype) -> Result | None:
         result.excluded[f"torch cannot make the samples: {type(error).__name__}"] += 1
         return result
     ours, theirs = names.resolve(op), names.unseeded(op)
+    unordered = exceptions.UNORDERED.get(op.name)
     values = exceptions.NO_VALUES.fullmatch(op.name) is None
     for i, sample in enumerate(samples):
-        call = Sample((sample.input, *sample.args), sample.kwargs, sample.output_process_fn_grad)
+        process = unordered or sample.output_process_fn_grad
+        call = Sample((sample.input, *sample.args), sample.kwargs, process)
         left_out = exceptions.reason(result.entry, "forward", result.dtype, sample)
         ties = exceptions.TIES.fullmatch(op.name) and not sample.kwargs.get("stable")
         compare = functools.partial(Comparison, theirs, ours, call, bool(ties))

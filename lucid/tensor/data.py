@@ -23,7 +23,8 @@ def array_of(data: Any, dtype: Any, device: str) -> mx.array:
         if hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray | mx.array):
             data = from_dlpack(data)
         if isinstance(data, mx.array):
-            return data if wanted is None else data.astype(wanted)
+            # an array of its own: `data[0] = 1` changes the one object of MLX in place
+            return mx.array(data) if wanted is None else data.astype(wanted)
         given = data if isinstance(data, np.ndarray | np.generic) else _numpy(data)
         if given.dtype.kind not in "biufc":
             raise TypeError(

@@ -155,3 +155,10 @@ def test_as_tensor_and_asarray():
 def test_refusals_of_foreign_data(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_tensor_of_an_mlx_array_is_a_copy():
+    array = mx.array([1.0, 2.0])
+    x = lucid.tensor(array)
+    array[0] = 9
+    assert x.tolist() == [1, 2]

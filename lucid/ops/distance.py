@@ -37,7 +37,7 @@ def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
 @autocasts
 @autocasts
 def dist(input, other, p=2):
-    """The p-norm of input - other.
+    """The p-norm of input - other, (sum |input - other|**p)**(1/p).
 
     >>> import lucid
     >>> lucid.dist(lucid.tensor([3.0, 0.0]), lucid.tensor([0.0, 4.0])).item()

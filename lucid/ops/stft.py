@@ -39,6 +39,8 @@ def stft(
 ) -> Any:
     """The spectra of overlapping, windowed frames: `torch.stft`.
 
+    X[k, t] = sum_j window[j] x[t * hop_length + j] e^(-2 pi i j k / n_fft), j = 0 to n_fft - 1.
+
     Args:
         input: (..., L), real or complex.
         n_fft: samples in a frame.

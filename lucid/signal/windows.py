@@ -41,8 +41,11 @@ def _window(
 def general_cosine(M: int, *, a: Any, sym: bool = True, **settings: Any) -> Tensor:
     """w[t] = a[0] - a[1] cos(2 pi t / N) + a[2] cos(4 pi t / N) - ...
 
+    Here as in the other windows t goes from 0 to M - 1, and N is M - 1, or with sym=False M.
+
     Raises:
-        ValueError: no coefficients.
+        TypeError: a dtype other than float32 and float64.
+        ValueError: no coefficients, or a negative M.
 
     >>> import lucid
     >>> lucid.signal.windows.general_cosine(3, a=[0.5, 0.5]).tolist()
@@ -57,7 +60,7 @@ def general_cosine(M: int, *, a: Any, sym: bool = True, **settings: Any) -> Tens
 
 
 def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = alpha - (1 - alpha) cos(2 pi t / N).
+    """w[t] = alpha - (1 - alpha) cos(2 pi t / N) with N = M - 1, or N = M with sym=False.
 
     >>> lucid.signal.windows.general_hamming(3, alpha=0.6)
     Tensor([0.2, 1. , 0.2], grad=None)
@@ -66,7 +69,7 @@ def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, **settings
 
 
 def hamming(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = 0.54 - 0.46 cos(2 pi t / N).
+    """w[t] = 0.54 - 0.46 cos(2 pi t / N) with N = M - 1, or N = M with sym=False.
 
     >>> lucid.signal.windows.hamming(5)
     Tensor([0.08, 0.54, 1.  , 0.54, 0.08], grad=None)
@@ -75,7 +78,7 @@ def hamming(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
 
 
 def hann(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = (1 - cos(2 pi t / N)) / 2.
+    """w[t] = (1 - cos(2 pi t / N)) / 2 with N = M - 1, or N = M with sym=False.
 
     >>> import lucid
     >>> lucid.signal.windows.hann(4, sym=False).tolist()
@@ -85,7 +88,7 @@ def hann(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
 
 
 def blackman(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = 0.42 - 0.5 cos(2 pi t / N) + 0.08 cos(4 pi t / N).
+    """w[t] = 0.42 - 0.5 cos(2 pi t / N) + 0.08 cos(4 pi t / N), N = M - 1, or with sym=False M.
 
     >>> lucid.signal.windows.blackman(4, sym=False)[1:]
     Tensor([0.34, 1.  , 0.34], grad=None)
@@ -96,6 +99,8 @@ def blackman(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
 def nuttall(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
     """Four cosines with side lobes below -98 dB (Heinzel et al., 2002, "Nuttall4c").
 
+    It is `general_cosine` with a = [0.3635819, 0.4891775, 0.1365995, 0.0106411].
+
     >>> lucid.signal.windows.nuttall(4, sym=False)
     Tensor([0.0004, 0.227 , 1.    , 0.227 ], grad=None)
     """
@@ -103,7 +108,7 @@ def nuttall(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
 
 
 def bartlett(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """A triangle: w[t] = 1 - |2 t / N - 1|.
+    """A triangle: w[t] = 1 - |2 t / N - 1| with N = M - 1, or N = M with sym=False.
 
     >>> lucid.signal.windows.bartlett(5)
     Tensor([0. , 0.5, 1. , 0.5, 0. ], grad=None)
@@ -112,7 +117,7 @@ def bartlett(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
 
 
 def cosine(M: int, *, sym: bool = True, **settings: Any) -> Tensor:
-    """Half a period of a sine: w[t] = sin(pi (t + 1/2) / (N + 1)).
+    """Half a sine: w[t] = sin(pi (t + 1/2) / (N + 1)) with N = M - 1, or N = M with sym=False.
 
     >>> lucid.signal.windows.cosine(3)
     Tensor([0.5, 1. , 0.5], grad=None)
@@ -124,6 +129,8 @@ def exponential(
     M: int, *, center: float | None = None, tau: float = 1.0, sym: bool = True, **settings: Any
 ) -> Tensor:
     """w[t] = e^(-|t - center| / tau), the center being N / 2 unless told.
+
+    N is M - 1, or with sym=False M.
 
     Raises:
         ValueError: tau not above 0, or a center of a symmetric window.
@@ -140,7 +147,7 @@ def exponential(
 
 
 def gaussian(M: int, *, std: float = 1.0, sym: bool = True, **settings: Any) -> Tensor:
-    """w[t] = e^(-((t - N / 2) / std)^2 / 2).
+    """w[t] = e^(-((t - N / 2) / std)^2 / 2) with N = M - 1, or N = M with sym=False.
 
     Raises:
         ValueError: std not above 0.
@@ -155,6 +162,8 @@ def gaussian(M: int, *, std: float = 1.0, sym: bool = True, **settings: Any) -> 
 
 def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, **settings: Any) -> Tensor:
     """w[t] = I0(beta sqrt(1 - (2 t / N - 1)^2)) / I0(beta), I0 being Bessel's function.
+
+    N is M - 1, or with sym=False M.
 
     Raises:
         ValueError: a negative beta.

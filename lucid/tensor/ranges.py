@@ -71,7 +71,7 @@ class Ranges(Creation):
         device: Any = None,
         requires_grad: bool = False,
     ) -> Any:
-        """`steps` evenly spaced numbers from `start` to `end`, both included.
+        """`steps` evenly spaced numbers, start + i (end - start) / (steps - 1) for i = 0, 1, ...
 
         >>> import lucid
         >>> lucid.linspace(0, 1, 3)
@@ -113,7 +113,7 @@ class Ranges(Creation):
         device: Any = None,
         requires_grad: bool = False,
     ) -> Any:
-        """The identity matrix of n rows and m (default n) columns.
+        """The identity matrix of n rows and m (default n) columns: ones where i = j, else zeros.
 
         >>> lucid.eye(2)
         Tensor([[1., 0.],

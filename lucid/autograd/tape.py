@@ -341,9 +341,10 @@ def _accumulate(leaf: Traced, gradient: Any, recorded: bool) -> None:
     before = leaf.grad
     if before is None:
         leaf.grad = gradient if recorded else leaf._wrap(gradient, leaf._device)
-    elif recorded or before.requires_grad:
-        leaf.grad = before + (gradient if recorded else leaf._wrap(gradient, leaf._device))
-    else:  # the same Tensor goes on, as in torch: whoever holds `x.grad` sees the sum
+    elif recorded:
+        leaf.grad = before + gradient
+    else:  # the same Tensor goes on, as in torch: whoever holds `x.grad` sees the sum, which
+        # depends on what it was recorded of before
         before.array = _plus(before.array, gradient, leaf._device)
     for hook in list(leaf._accumulated or ()):
         hook(leaf)

@@ -401,3 +401,11 @@ def test_retain_grad_follows_a_tensor_that_is_changed_in_place():
 def test_no_inputs():
     with pytest.raises(ValueError, match="got no inputs to fill"):
         lucid.ones(1, requires_grad=True).sum().backward(inputs=[])
+
+
+def test_a_recorded_grad_keeps_its_graph_where_more_is_added():
+    x = leaf(2.0, 3.0)
+    (x**3).sum().backward(create_graph=True)
+    (x * 5).sum().backward()
+    assert x.grad.tolist() == [17.0, 32.0]
+    assert lucid.autograd.grad(x.grad.sum(), x)[0].tolist() == [12.0, 18.0]

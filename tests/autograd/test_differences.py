@@ -134,3 +134,25 @@ def test_refusals():
         gradcheck(lucid.exp, lucid.ones(3))
     with pytest.warns(UserWarning, match="the inputs of gradcheck are .*float32"):
         gradcheck(lucid.sin, leaf(3, dtype=None), eps=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("function", [lambda z: z * z, lucid.exp, lucid.abs])
+def test_complex_inputs_have_steps_of_their_own(function):
+    z = lucid.tensor([1 + 2j, -0.5 + 0.3j], requires_grad=True)
+    assert lucid.autograd.gradcheck(function, z)
+    assert lucid.autograd.gradgradcheck(function, z)
+
+
+def test_a_wrong_complex_rule_is_found():
+    class Squared(lucid.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            ctx.save_for_backward(z)
+            return z * z
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * 2 * ctx.saved_tensors[0]  # of which the conjugate is missing
+
+    z = lucid.tensor([1 + 2j], requires_grad=True)
+    assert not lucid.autograd.gradcheck(Squared.apply, z, raise_exception=False)

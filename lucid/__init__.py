@@ -8,6 +8,7 @@ Tensor([2., 4., 6.], grad=None)
 """
 
 from importlib import import_module
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
 from lucid import _linux
@@ -103,6 +104,7 @@ numel, is_floating_point, is_complex = Tensor.numel, Tensor.is_floating_point, T
 is_nonzero, is_signed, is_same_size = Tensor.is_nonzero, Tensor.is_signed, Tensor.is_same_size
 detach, zero_, get_default_device = Tensor.detach, Tensor.zero_, default_device
 Size = tuple
+newaxis = None
 # torch's names of the dtypes
 float, int, long, double, half = float32, int32, int64, float64, float16
 short, cfloat = int16, complex64

@@ -1,5 +1,6 @@
 """The names of `import lucid`."""
 
+import math
 import subprocess
 import sys
 
@@ -29,3 +30,9 @@ def test_functions_that_torch_has_twice():
     for name in lucid._FUNCTIONAL:
         assert getattr(lucid, name) is getattr(lucid.nn.functional, name)
     assert "conv1d" in dir(lucid)
+
+
+def test_constants():
+    assert (lucid.e, lucid.inf, lucid.pi) == (math.e, math.inf, math.pi)
+    assert math.isnan(lucid.nan)
+    assert lucid.ones(2)[lucid.newaxis].shape == (1, 2)

@@ -82,7 +82,7 @@ def _comparable(x: Any, y: Any) -> tuple[Any, Any]:
 def isnan(x, /):
     """True where x is NaN.
 
-    >>> lucid.isnan(lucid.tensor([1.0, float("nan")]))
+    >>> lucid.isnan(lucid.tensor([1.0, lucid.nan]))
     Tensor([False,  True], grad=None)
     """
     return mx.isnan(x), None
@@ -92,7 +92,7 @@ def isnan(x, /):
 def isfinite(x, /):
     """True where x is neither infinite nor NaN.
 
-    >>> lucid.isfinite(lucid.tensor([1.0, float("nan"), float("inf")]))
+    >>> lucid.isfinite(lucid.tensor([1.0, lucid.nan, lucid.inf]))
     Tensor([ True, False, False], grad=None)
     """
     return mx.isfinite(x), None
@@ -102,7 +102,7 @@ def isfinite(x, /):
 def isinf(x, /):
     """True where x is infinite.
 
-    >>> lucid.isinf(lucid.tensor([1.0, float("nan"), float("-inf")]))
+    >>> lucid.isinf(lucid.tensor([1.0, lucid.nan, -lucid.inf]))
     Tensor([False, False,  True], grad=None)
     """
     return mx.isinf(x), None
@@ -152,7 +152,7 @@ def logical_xor(x, y, /):
 def isposinf(x, /):
     """True where x is inf.
 
-    >>> lucid.isposinf(lucid.tensor([float("inf"), float("-inf")]))
+    >>> lucid.isposinf(lucid.tensor([lucid.inf, -lucid.inf]))
     Tensor([ True, False], grad=None)
     """
     return _is(x, float("inf")), None
@@ -162,7 +162,7 @@ def isposinf(x, /):
 def isneginf(x, /):
     """True where x is -inf.
 
-    >>> lucid.isneginf(lucid.tensor([float("inf"), float("-inf")]))
+    >>> lucid.isneginf(lucid.tensor([lucid.inf, -lucid.inf]))
     Tensor([False,  True], grad=None)
     """
     return _is(x, float("-inf")), None

@@ -18,7 +18,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` of what is not NaN.
 
     >>> import lucid
-    >>> lucid.nansum(lucid.tensor([1.0, float("nan"), 3.0])).item()
+    >>> lucid.nansum(lucid.tensor([1.0, lucid.nan, 3.0])).item()
     4.0
     """
     _refuse_complex("nansum", input)
@@ -32,7 +32,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     Raises:
         TypeError: integers or bools.
 
-    >>> lucid.nanmean(lucid.tensor([1.0, float("nan"), 3.0]))
+    >>> lucid.nanmean(lucid.tensor([1.0, lucid.nan, 3.0]))
     Tensor(2., grad=None)
     """
     _refuse_complex("nanmean", input)

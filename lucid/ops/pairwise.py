@@ -67,7 +67,7 @@ def copysign(x, y, /):
 def fmax(x, y, /):
     """The larger of x and y; a NaN gives way to a number.
 
-    >>> lucid.fmax(lucid.tensor([1.0, float("nan")]), lucid.tensor([2.0, 3.0]))
+    >>> lucid.fmax(lucid.tensor([1.0, lucid.nan]), lucid.tensor([2.0, 3.0]))
     Tensor([2., 3.], grad=None)
     """
     return _unless_nan(mx.maximum, mx.greater_equal, x, y)
@@ -77,7 +77,7 @@ def fmax(x, y, /):
 def fmin(x, y, /):
     """The smaller of x and y; a NaN gives way to a number.
 
-    >>> lucid.fmin(lucid.tensor([1.0, float("nan")]), lucid.tensor([2.0, 3.0]))
+    >>> lucid.fmin(lucid.tensor([1.0, lucid.nan]), lucid.tensor([2.0, 3.0]))
     Tensor([1., 3.], grad=None)
     """
     return _unless_nan(mx.minimum, mx.less_equal, x, y)

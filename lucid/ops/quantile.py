@@ -37,7 +37,7 @@ def median(input, dim=None, keepdim=False):
 def nanmedian(input, dim=None, keepdim=False):
     """As `median`, of what is not NaN.
 
-    >>> lucid.nanmedian(lucid.tensor([1.0, float("nan"), 3.0, 2.0]))
+    >>> lucid.nanmedian(lucid.tensor([1.0, lucid.nan, 3.0, 2.0]))
     Tensor(2., grad=None)
     """
     return _median(input, dim, keepdim, ignore=True)
@@ -135,7 +135,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """As `quantile`, of what is not NaN.
 
-    >>> lucid.nanquantile(lucid.tensor([1.0, float("nan"), 3.0]), 0.5)
+    >>> lucid.nanquantile(lucid.tensor([1.0, lucid.nan, 3.0]), 0.5)
     Tensor(2., grad=None)
     """
     return _quantile(input, q, dim, keepdim, interpolation, ignore=True)

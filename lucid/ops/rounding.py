@@ -128,7 +128,7 @@ def sgn(x, /):
 def nan_to_num(x, /, nan=0.0, posinf=None, neginf=None):
     """x with NaN and infinities replaced; infinities by the largest finite values unless told.
 
-    >>> lucid.nan_to_num(lucid.tensor([float("nan"), 1.0, float("inf")]), posinf=9.0)
+    >>> lucid.nan_to_num(lucid.tensor([lucid.nan, 1.0, lucid.inf]), posinf=9.0)
     Tensor([0., 1., 9.], grad=None)
     """
     if not mx.issubdtype(x.dtype, mx.inexact):

@@ -45,19 +45,19 @@ def test_eigenvalues_are_those_of_numpy():
 def test_solving_by_a_factor_has_the_gradient_of_its_triangle(upper):
     torch = pytest.importorskip("torch")
     factor, b = np.triu(SQUARE) if upper else np.tril(SQUARE), SQUARE[:, :2]
-    x = lucid.tensor(factor, requires_grad=True)
-    t = torch.tensor(factor, requires_grad=True)
+    x = lucid.tensor(factor, dtype=lucid.float64, requires_grad=True)
+    t = torch.tensor(factor, dtype=torch.float64, requires_grad=True)
     for ours, theirs in [
         (
-            lucid.cholesky_solve(lucid.tensor(b), x, upper),
-            torch.cholesky_solve(torch.tensor(b), t, upper),
+            lucid.cholesky_solve(lucid.tensor(b, dtype=lucid.float64), x, upper),
+            torch.cholesky_solve(torch.tensor(b, dtype=torch.float64), t, upper),
         ),
         (lucid.cholesky_inverse(x, upper), torch.cholesky_inverse(t, upper)),
     ]:
         (g,) = lucid.autograd.grad((ours * ours).sum(), [x])
         (expected,) = torch.autograd.grad((theirs * theirs).sum(), [t])
         expected = expected.triu() if upper else expected.tril()
-        np.testing.assert_allclose(g.numpy(), expected, rtol=1e-3, atol=1e-3 * expected.abs().max())
+        np.testing.assert_allclose(g.numpy(), expected, rtol=1e-9, atol=1e-9 * expected.abs().max())
 
 
 def test_older_names():

@@ -253,7 +253,6 @@ def test_ctrl_c_ends_the_process_cleanly():
     done = run(
         HEAD
         + """
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     for batch in DataLoader(Slow(), 4, num_workers=2):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from lucid.nn.applied import Applied
 from lucid.nn.losses.binary import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -24,12 +24,11 @@ from lucid.nn.losses.regression import (
     poisson_nll_loss,
     smooth_l1_loss,
 )
-from lucid.nn.module import Module
 from lucid.tensor import Tensor
 
 
-class Loss(Module):
-    """A function of tensors with settings: the attributes that `settings` names, and `weight`.
+class Loss(Applied):
+    """A function of tensors with its reduction and other settings; weights are buffers.
 
     Gives one number, or one for each sample or element with reduction="none".
 
@@ -37,24 +36,15 @@ class Loss(Module):
         ValueError: an unknown reduction.
     """
 
-    function: Callable[..., Tensor]
-    settings: tuple[str, ...] = ()
     reductions: tuple[str, ...] = REDUCTIONS
 
     def __init__(self, reduction: str, **settings: Any) -> None:
-        super().__init__()
         check_reduction(type(self).__name__, reduction, self.reductions)
-        self.reduction = reduction
-        for name in self.settings:
-            value = settings[name]
-            if name.endswith("weight"):
-                self.register_buffer(name, value)
-            else:
-                setattr(self, name, value)
+        weights = [name for name in settings if name.endswith("weight")]
+        super().__init__(weights, **settings, reduction=reduction)
 
-    def forward(self, *tensors: Any, **named: Any) -> Tensor:
-        settings = {name: getattr(self, name) for name in self.settings}
-        return type(self).function(*tensors, **named, **settings, reduction=self.reduction)
+    def extra_repr(self) -> str:
+        return ""  # as torch's losses
 
 
 class MSELoss(Loss):
@@ -98,7 +88,7 @@ class HuberLoss(Loss):
     Tensor(8., grad=None)
     """
 
-    function, settings = staticmethod(huber_loss), ("delta",)
+    function = staticmethod(huber_loss)
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         check_delta("HuberLoss", delta)
@@ -115,7 +105,7 @@ class SmoothL1Loss(Loss):
     Tensor(4., grad=None)
     """
 
-    function, settings = staticmethod(smooth_l1_loss), ("beta",)
+    function = staticmethod(smooth_l1_loss)
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction, beta=beta)
@@ -129,7 +119,7 @@ class PoissonNLLLoss(Loss):
     Tensor(1., grad=None)
     """
 
-    function, settings = staticmethod(poisson_nll_loss), ("log_input", "full", "eps")
+    function = staticmethod(poisson_nll_loss)
 
     def __init__(
         self,
@@ -153,7 +143,7 @@ class GaussianNLLLoss(Loss):
     Tensor(0.5, grad=None)
     """
 
-    function, settings = staticmethod(gaussian_nll_loss), ("full", "eps")
+    function = staticmethod(gaussian_nll_loss)
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction, full=full, eps=eps)
@@ -169,7 +159,7 @@ class BCELoss(Loss):
     Tensor(0.6931, grad=None)
     """
 
-    function, settings = staticmethod(binary_cross_entropy), ("weight",)
+    function = staticmethod(binary_cross_entropy)
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction, weight=weight)
@@ -186,7 +176,6 @@ class BCEWithLogitsLoss(Loss):
     """
 
     function = staticmethod(binary_cross_entropy_with_logits)
-    settings = ("weight", "pos_weight")
 
     def __init__(
         self,
@@ -220,7 +209,7 @@ class MultiLabelSoftMarginLoss(Loss):
     Tensor(0.6931, grad=None)
     """
 
-    function, settings = staticmethod(multilabel_soft_margin_loss), ("weight",)
+    function = staticmethod(multilabel_soft_margin_loss)
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction, weight=weight)
@@ -235,7 +224,7 @@ class KLDivLoss(Loss):
     Tensor(0.6931, grad=None)
     """
 
-    function, settings = staticmethod(kl_div), ("log_target",)
+    function = staticmethod(kl_div)
     reductions = ("mean", "batchmean", "sum", "none")
 
     def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
@@ -250,7 +239,7 @@ class NLLLoss(Loss):
     Tensor(2., grad=None)
     """
 
-    function, settings = staticmethod(nll_loss), ("weight", "ignore_index")
+    function = staticmethod(nll_loss)
 
     def __init__(
         self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
@@ -269,10 +258,7 @@ class CrossEntropyLoss(Loss):
     0.6931
     """
 
-    function, settings = (
-        staticmethod(cross_entropy),
-        ("weight", "ignore_index", "label_smoothing"),
-    )
+    function = staticmethod(cross_entropy)
 
     def __init__(
         self,
@@ -300,7 +286,7 @@ class CTCLoss(Loss):
     0.0
     """
 
-    function, settings = staticmethod(ctc_loss), ("blank", "zero_infinity")
+    function = staticmethod(ctc_loss)
 
     def __init__(
         self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False

@@ -25,7 +25,7 @@ class HingeEmbeddingLoss(Loss):
     Tensor(1.5, grad=None)
     """
 
-    function, settings = staticmethod(hinge_embedding_loss), ("margin",)
+    function = staticmethod(hinge_embedding_loss)
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction, margin=margin)
@@ -40,7 +40,7 @@ class MarginRankingLoss(Loss):
     Tensor(1.5, grad=None)
     """
 
-    function, settings = staticmethod(margin_ranking_loss), ("margin",)
+    function = staticmethod(margin_ranking_loss)
 
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction, margin=margin)
@@ -55,7 +55,7 @@ class CosineEmbeddingLoss(Loss):
     Tensor(0.6, grad=None)
     """
 
-    function, settings = staticmethod(cosine_embedding_loss), ("margin",)
+    function = staticmethod(cosine_embedding_loss)
 
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction, margin=margin)
@@ -70,7 +70,7 @@ class TripletMarginLoss(Loss):
     Tensor(0.5, grad=None)
     """
 
-    function, settings = staticmethod(triplet_margin_loss), ("margin", "p", "eps", "swap")
+    function = staticmethod(triplet_margin_loss)
 
     def __init__(
         self,
@@ -95,7 +95,6 @@ class TripletMarginWithDistanceLoss(Loss):
     """
 
     function = staticmethod(triplet_margin_with_distance_loss)
-    settings = ("distance_function", "margin", "swap")
 
     def __init__(
         self,
@@ -116,7 +115,7 @@ class MultiMarginLoss(Loss):
     Tensor(0.375, grad=None)
     """
 
-    function, settings = staticmethod(multi_margin_loss), ("p", "margin", "weight")
+    function = staticmethod(multi_margin_loss)
 
     def __init__(
         self,

@@ -86,6 +86,12 @@ def unit(x: Tensor, eps: float) -> Tensor:
     return x / ops.clamp(ops.norm(x), min=eps)
 
 
+def check_iterations(n_power_iterations: int) -> None:
+    """Raise where there is not at least one power iteration."""
+    if n_power_iterations < 1:
+        raise ValueError(f"n_power_iterations must be 1 or more, got {n_power_iterations}")
+
+
 def default_dim(module: Module) -> int:
     """The dimension of the output channels."""
     return 1 if "Transpose" in type(module).__name__ else 0
@@ -161,8 +167,7 @@ def spectral_norm(
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
         raise ValueError(f"{type(module).__name__} has no tensor {name!r} to normalise")
-    if n_power_iterations < 1:
-        raise ValueError(f"n_power_iterations must be 1 or more, got {n_power_iterations}")
+    check_iterations(n_power_iterations)
     dim = default_dim(module) if dim is None else dim
     check_dim("spectral_norm", weight, dim)
     return register_parametrization(

@@ -16,6 +16,7 @@ from lucid.nn.parameter import Parameter
 from lucid.nn.utils.parametrizations import (
     as_matrix,
     check_dim,
+    check_iterations,
     default_dim,
     norm_except,
     unit,
@@ -127,8 +128,7 @@ def spectral_norm(
     >>> list(layer.state_dict())
     ['bias', 'weight_orig', 'weight_u', 'weight_v']
     """
-    if n_power_iterations < 1:
-        raise ValueError(f"n_power_iterations must be 1 or more, got {n_power_iterations}")
+    check_iterations(n_power_iterations)
     dim = default_dim(module) if dim is None else dim
     if isinstance(getattr(module, name, None), Tensor):
         check_dim("spectral_norm", getattr(module, name), dim)

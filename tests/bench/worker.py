@@ -1,0 +1,106 @@
+"""One peer's process: builds cases and times them when it is asked to.
+
+Run as `python -m tests.bench.worker PEER`. Requests and answers are lines of JSON on stdin and
+stdout; whatever a library prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from .case import Built, digest
+
+# The module and the class of each peer.
+PEERS = {
+    "lucid": ("lucid_peer", "Lucid"),
+    "torch": ("torch_peer", "Torch"),
+}
+
+
+def measure(function: Callable[[], Any], seconds: float) -> tuple[float, float]:
+    """Best and mean seconds of a call, of as many calls as fit, and of one at least."""
+    times = []
+    stop = time.perf_counter() + seconds
+    while not times or time.perf_counter() < stop:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times), sum(times) / len(times)
+
+
+def settle(limit: float = 0.05) -> None:
+    """Wait until no thread of this process computes: BLAS's and OpenMP's spin for a while before
+    they sleep, and would slow down whoever comes next."""
+    stop = time.perf_counter() + limit
+    while time.perf_counter() < stop:
+        busy = time.process_time()
+        time.sleep(0.002)
+        if time.process_time() - busy < 0.0004:
+            return
+
+
+class Session:
+    """The requests that a peer answers."""
+
+    def __init__(self, name: str) -> None:
+        module, kind = PEERS[name]
+        package = __package__ or "tests.bench"
+        self.peer = getattr(importlib.import_module(f".peers.{module}", package), kind)()
+        self.built: Built | None = None
+
+    def build(self, kind: str, spec: dict[str, Any], calls: int) -> dict[str, Any]:
+        """Make a case and run each pass a few times: the digests of what came out."""
+        self.built = None
+        gc.collect()
+        method = getattr(self.peer, kind, None)
+        if method is None:
+            raise NotImplementedError(f"no {kind}")
+        built: Built = method(**spec)
+        self.built = built
+        return {"passes": {name: self.answer(self.check, name, calls) for name in built.passes}}
+
+    def check(self, name: str, calls: int) -> dict[str, Any]:
+        if self.built is None:
+            raise RuntimeError("nothing was built")
+        run, numpy = self.built.passes[name], self.built.numpy
+        return {"digest": digest([array for _ in range(calls) for array in numpy(run())])}
+
+    def run(self, name: str, seconds: float) -> dict[str, Any]:
+        if self.built is None:
+            raise RuntimeError("nothing was built")
+        best, mean = measure(self.built.passes[name], seconds)
+        settle()
+        return {"best": best, "mean": mean}
+
+    def versions(self) -> dict[str, Any]:
+        return {"versions": self.peer.versions()}
+
+    def answer(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What a method returns; a gap with its reason where it fails."""
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:  # whatever a library raises, the others go on
+            traceback.print_exc()
+            return {"gap": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    session = Session(sys.argv[1])
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = session.answer(getattr(session, request.pop("do")), **request)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

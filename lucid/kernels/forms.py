@@ -2,7 +2,7 @@
 
 The first rule that holds decides. On a Metal GPU the rules of the shaders come first, and where
 none of them holds, or LUCID_KERNELS is "off", the definitions run, as they do on the CPU. Their
-milliseconds are the best of several on 2 cores of a Xeon with OpenBLAS (`python -m tests.bench ops`),
+milliseconds are the best of several on 2 cores of a Xeon with OpenBLAS (`python -m tests.bench`),
 written (N, C, L). A definition stands here only where it is at least 1.3 times faster than the next
 on shapes of published models.
 """

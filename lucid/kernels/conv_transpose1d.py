@@ -16,6 +16,8 @@ from lucid.kernels import conv1d, direct, implicit_matmul
 from lucid.kernels.conv1d import unfold, window
 from lucid.kernels.metal import Kernel
 
+SHORT = 512  # positions of a sample: below, one matmul of all samples beats one of each
+
 
 def unfold_first(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
@@ -25,7 +27,7 @@ def unfold_first(
     _, Og, K = w.shape
     w, step = phases(w.reshape(groups, C_in // groups, Og, K), stride, dilation)
     P, M = w.shape[-2:]
-    first, count = reach(L, w, length, stride, left, dilation)
+    first, count = reach(L, M, P, length, stride, left, dilation)
     # z[p, q] = sum over m of w[p, m] x[q - (M - 1 - m)*step]: the taps come reversed.
     u = unfold(x, M, count, stride=1, left=(M - 1) * step - first, dilation=step)
     w = w.transpose(0, 2, 3, 1, 4).reshape(groups, Og * P, -1)
@@ -36,17 +38,28 @@ def unfold_first(
 def multiply_first(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
-    """The same in the other order: multiply by all taps, then add up the M shifted products."""
+    """The same in the other order: multiply by all taps, then add up the M shifted products.
+
+    The weight is read as it stands, and so is x where nothing needs to lie around it.
+    """
     N, C_in, L = x.shape
     _, Og, K = w.shape
-    w, step = phases(w.reshape(groups, C_in // groups, Og, K), stride, dilation)
-    P, M = w.shape[-2:]
-    first, count = reach(L, w, length, stride, left, dilation)
-    x = window(x, first - (M - 1) * step, count + (M - 1) * step)
-    w = w.transpose(0, 4, 2, 3, 1).reshape(groups, M * Og * P, -1)
-    z = (w @ x.reshape(N, groups, C_in // groups, -1)).reshape(N, groups, M, Og, P, -1)
-    z = reduce(add, (z[:, :, m, ..., m * step : m * step + count] for m in range(M)))
-    z = z.reshape(N, groups * Og, P, count)
+    common = gcd(stride, dilation)
+    P, step = min(stride // common, K), dilation // common  # as in `phases`
+    M = -(-K // P)
+    first, count = reach(L, M, P, length, stride, left, dilation)
+    n = count + (M - 1) * step
+    x = window(x, first - (M - 1) * step, n).reshape(N, groups, C_in // groups, n)
+    w = window(w, 0, M * P).reshape(groups, C_in // groups, Og * M * P).swapaxes(1, 2)
+    if n < SHORT:
+        z = w @ x.transpose(1, 2, 0, 3).flatten(2)
+        z = z.reshape(groups, Og, M, P, N, n).transpose(4, 0, 1, 2, 3, 5)
+    else:
+        z = (w @ x).reshape(N, groups, Og, M, P, n)
+    parts = (z[:, :, :, m, :, (M - 1 - m) * step :][..., :count] for m in range(M))
+    # Added up in the order of y, so that nothing is left to interleave: one pass instead of two.
+    z = reduce(add, (part.swapaxes(-1, -2) for part in parts))
+    z = z.reshape(N, groups * Og, count, P).swapaxes(-1, -2)
     return interleave(z, length, stride, left - first * stride, dilation)
 
 
@@ -91,11 +104,10 @@ def phases(w: mx.array, stride: int, dilation: int) -> tuple[mx.array, int]:
 
 
 def reach(
-    L: int, w: mx.array, length: int, stride: int, left: int, dilation: int
+    L: int, M: int, P: int, length: int, stride: int, left: int, dilation: int
 ) -> tuple[int, int]:
     """First q and number of the phase samples z[p, q] that y needs; q = 0 starts at the first x."""
-    P, M = w.shape[-2:]
-    first = max((left - (P - 1) * dilation) // stride, 0)
+    first = max(-(((P - 1) * dilation - left) // stride), 0)
     stop = min(-(-(left + length) // stride), L + (M - 1) * dilation // gcd(stride, dilation))
     return first, max(stop - first, 1)
 

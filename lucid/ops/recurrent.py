@@ -39,19 +39,21 @@ class Cell(NamedTuple):
         return len(self.scales)
 
 
-# tanh(x) is x P(x^2) / Q(x^2) up to 3e-7 where |x| < 9, and 1 beyond; fitted to the smallest
-# relative error by reweighted least squares
-_P = (9.999999987e-1, 1.368085545e-1, 3.869506762e-3, 2.803128684e-5, 3.064247286e-8,
-      -1.224620828e-11)  # fmt: skip
-_Q = (1.0, 4.701418754e-1, 2.725015208e-2, 3.940711238e-4, 1.289033452e-6)
+# tanh(x) is K x (z^2 + a z + b)(z^2 + c z + d) / ((z^2 + e z + f)(z^2 + g z + h)) with z = x^2, up
+# to 4e-7 where |x| < 8.4, and 1 beyond; fitted to the smallest relative error by reweighted least
+# squares. As a product it is eight operations deep: mx.compile fuses eleven.
+_END, _K = 8.4, 0.017589035
+_ABOVE = ((50.509914, 401.1514), (1428.2054, 172408.1))
+_BELOW = ((24.746334, 54.971195), (384.17682, 22129.56))
 
 
 def _tanh(x: mx.array) -> mx.array:
     """On the CPU in float32 a formula that mx.compile vectorises: MLX's own takes five times."""
     if x.dtype != mx.float32 or mx.default_device() != mx.Device(mx.cpu) or not _compiles():
         return mx.tanh(x)
-    x = mx.where(x > 9.0, 9.0, mx.where(x < -9.0, -9.0, x))  # half the time of mx.clip
-    return x * _polynomial(_P, x * x) / _polynomial(_Q, x * x)
+    z = mx.minimum(x * x, _END * _END)
+    (a, b), (c, d) = ([(z + p) * z + q for p, q in pairs] for pairs in (_ABOVE, _BELOW))
+    return mx.minimum(mx.maximum(x, -_END), _END) * _K * a * b / (c * d)
 
 
 @functools.cache
@@ -64,16 +66,9 @@ def _compiles() -> bool:
         calls.append(x)
         return x + 1
 
-    for _ in range(2):
+    for _ in range(3):  # MLX traces the first function of a process twice
         probe(mx.array(0.0))
-    return len(calls) == 1
-
-
-def _polynomial(coefficients: tuple[float, ...], x: mx.array) -> Any:
-    y: Any = coefficients[-1]
-    for c in coefficients[-2::-1]:
-        y = y * x + c
-    return y
+    return len(calls) < 3
 
 
 def _squash(x: mx.array, s: mx.array) -> mx.array:

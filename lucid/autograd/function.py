@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd.mode import no_grad, recording
-from lucid.autograd.tape import Node, Traced, alias, fit, specification
+from lucid.autograd.tape import Node, Traced, alias, fit
 
 
 class Context:
@@ -185,17 +185,12 @@ class FunctionNode(Node):
         found = self._backward(
             [None if g is None else self.cls._wrap(g, self.device) for g in gradients]
         )
-        specifications = [e and specification(e) for e in self.edges]
-        arrays = [None if g is None else g.array for g in found]
-        return fit(self.name, arrays, specifications)
+        return fit(self.name, [None if g is None else g.array for g in found], self.edges)
 
     def pull_recorded(self, gradients: Sequence[Any], wanted: Sequence[int]) -> Sequence[Any]:
         found = self._backward(gradients)
-        fit(  # which checks the shapes
-            self.name,
-            [None if g is None else g.array for g in found],
-            [e and specification(e) for e in self.edges],
-        )
+        # which checks the shapes
+        fit(self.name, [None if g is None else g.array for g in found], self.edges)
         return [g if e else None for g, e in zip(found, self.edges, strict=True)]
 
     def release(self) -> None:

@@ -17,13 +17,14 @@ from typing import Any
 import mlx.core as mx
 
 HORIZON = 256
+_SLOTS = ("array", "requires_grad", "_node", "_index", "_device")  # of a tensor: see the tape
 
 
 class _Recent(threading.local):  # MLX evaluates in the thread that recorded
     def __init__(self) -> None:
         self.tensors: list[weakref.ref] = []
         self.tracing = 0
-        self.changed: list[tuple[weakref.ref, dict[str, Any]]] = []
+        self.changed: list[tuple[weakref.ref, list[Any], dict[str, Any]]] = []
 
 
 _recent = _Recent()
@@ -31,8 +32,6 @@ _recent = _Recent()
 
 def watch(tensor: Any) -> None:
     """Remember a new result; now and then, start computing those that are still held."""
-    if _recent.tracing:
-        return
     recent = _recent.tensors
     recent.append(weakref.ref(tensor))
     if len(recent) >= HORIZON:
@@ -65,7 +64,8 @@ def is_tracing() -> bool:
 def note_change(tensor: Any) -> None:
     """`tensor` is about to be changed in place: remember, while MLX traces, what it is."""
     if _recent.tracing:
-        _recent.changed.append((weakref.ref(tensor), dict(vars(tensor))))
+        slots = [getattr(tensor, name) for name in _SLOTS]
+        _recent.changed.append((weakref.ref(tensor), slots, dict(vars(tensor))))
 
 
 def undo_changes() -> bool:
@@ -74,18 +74,22 @@ def undo_changes() -> bool:
     What a trace wrote into them was a placeholder.
     """
     changed, _recent.changed = _recent.changed, []
-    alive = [(t, before) for reference, before in changed if (t := reference()) is not None]
-    for tensor, before in reversed(alive):
+    alive = [(t, *before) for ref, *before in changed if (t := ref()) is not None]
+    for tensor, slots, others in reversed(alive):
+        for name, value in zip(_SLOTS, slots, strict=True):
+            setattr(tensor, name, value)
         vars(tensor).clear()
-        vars(tensor).update(before)
+        vars(tensor).update(others)
     return bool(alive)
 
 
 @contextmanager
 def tracing() -> Iterator[None]:
     """While MLX traces a function (compile, vmap, grad) nothing may be evaluated."""
+    outside, _recent.tensors = _recent.tensors, []  # what is recorded inside stays inside
     _recent.tracing += 1
     try:
         yield
     finally:
         _recent.tracing -= 1
+        _recent.tensors = outside

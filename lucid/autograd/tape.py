@@ -18,7 +18,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd import anomaly
-from lucid.autograd.mode import set_grad_enabled
+from lucid.autograd.mode import recording
 
 Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
 PLACES = {"cpu": mx.cpu, "gpu": mx.gpu}
@@ -28,18 +28,21 @@ next_order = itertools.count().__next__
 class Traced:
     """What the tape needs of a tensor. `lucid.Tensor` is the class that people use."""
 
+    __slots__ = ("__dict__", "__weakref__", "_device", "_index", "_node", "array", "requires_grad")
     array: mx.array
-    requires_grad: bool = False
+    requires_grad: bool
+    _node: Node | None  # None: a leaf, or a constant
+    _index: int  # which output of the node
+    _device: str
+    # what few tensors have
     grad: Any = None
-    _node: Node | None = None  # None: a leaf, or a constant
-    _index: int = 0  # which output of the node
     _hooks: list[Callable] | None = None  # of a leaf; a recorded tensor's hooks are its node's
     _accumulated: list[Callable] | None = None  # hooks of a leaf whose `.grad` was added to
-    _device: str
     _known: bool = False  # its values came from Python or NumPy: reading them waits for no one
 
-    @classmethod
-    def _wrap(cls, array: mx.array, device: str) -> Any:
+    @staticmethod
+    def _wrap(array: mx.array, device: str, node: Node | None = None, index: int = 0) -> Any:
+        """A new tensor: output `index` of a recorded `node`, or a constant."""
         raise NotImplementedError
 
     def _edge(self) -> Edge | None:
@@ -115,39 +118,35 @@ def specification(edge: Edge) -> tuple[tuple[int, ...], mx.Dtype]:
 
 
 def fit(
-    name: str,
-    gradients: Any,
-    specifications: Sequence[tuple[tuple[int, ...], mx.Dtype] | None],
-    *,
-    broadcasts: bool = False,
+    name: str, gradients: Any, edges: Sequence[Edge | None], *, broadcasts: bool = False
 ) -> list[mx.array | None]:
-    """Check a rule's gradients against the inputs that they belong to.
+    """Check a rule's gradients against the values that the edges point at.
 
     A single array counts as a tuple of one. Gradients take their input's dtype; with
     `broadcasts` they are summed over the axes along which the input was repeated.
     """
     if not isinstance(gradients, tuple | list):
         gradients = (gradients,)
-    if len(gradients) != len(specifications):
+    if len(gradients) != len(edges):
         raise RuntimeError(
             f"the backward rule of {name!r} returned {len(gradients)} gradients for "
-            f"{len(specifications)} inputs; return one per input, None where there is none"
+            f"{len(edges)} inputs; return one per input, None where there is none"
         )
     fitted: list[mx.array | None] = []
-    for position, (gradient, specification_) in enumerate(
-        zip(gradients, specifications, strict=True)
-    ):
-        if gradient is None or specification_ is None:
+    for gradient, edge in zip(gradients, edges, strict=True):
+        if gradient is None or edge is None:
             fitted.append(None)
             continue
-        shape, dtype = specification_
-        if broadcasts:
-            gradient = sum_to(gradient, shape)
+        shape, dtype = specification(edge)
         if gradient.shape != shape:
-            raise RuntimeError(
-                f"the backward rule of {name!r} returned a gradient of shape {gradient.shape} for "
-                f"input {position} of shape {shape}; gradient and input must have the same shape"
-            )
+            if broadcasts:
+                gradient = sum_to(gradient, shape)
+            if gradient.shape != shape:
+                raise RuntimeError(
+                    f"the backward rule of {name!r} returned a gradient of shape {gradient.shape} "
+                    f"for input {len(fitted)} of shape {shape}; gradient and input must have the "
+                    "same shape"
+                )
         fitted.append(gradient if gradient.dtype == dtype else gradient.astype(dtype))
     return fitted
 
@@ -165,40 +164,54 @@ def sum_to(array: mx.array, shape: tuple[int, ...]) -> mx.array:
     return array.sum(axis=repeated, keepdims=True) if repeated else array
 
 
-def _consumers(sources: Sequence[Any], targets: set[int] | None, since: int) -> dict[int, int]:
-    """How many recorded uses each node or leaf has in the graph behind `sources`.
-
-    Nodes older than `since` are ends of the graph. With `targets`, ids of nodes and leaves, what
-    leads to none of them is left out.
-    """
-    users: dict[int, list[int]] = {id(source): [] for source in sources}
-    found = list(sources)
-    for source in found:  # which grows meanwhile
-        if not isinstance(source, Node) or source.order < since:
-            continue
-        user = id(source)
-        for edge in source.edges:
+def _uses(roots: Sequence[Edge]) -> dict[Any, int]:
+    """How many edges lead to each node and leaf of the graph behind `roots`, these included."""
+    counts: dict[Any, int] = {}
+    found: list[Sequence[Edge | None]] = [roots]
+    for edges in found:  # which grows meanwhile
+        for edge in edges:
             if edge is None:
                 continue
-            key = id(edge[0])
-            by = users.get(key)
-            if by is None:
-                users[key] = [user]
-                found.append(edge[0])
+            source = edge[0]
+            if source in counts:
+                counts[source] += 1
             else:
-                by.append(user)
-    if targets is None:
-        return {key: len(by) for key, by in users.items()}
-    leading = {key for key in targets if key in users}
+                counts[source] = 1
+                if isinstance(source, Node):
+                    found.append(source.edges)
+    return counts
+
+
+def _uses_towards(targets: set[int], roots: Sequence[Edge], since: int) -> dict[Any, int]:
+    """The same, counting only what leads to `targets`, ids of nodes and leaves.
+
+    Nodes older than `since` are ends of the graph.
+    """
+    users: dict[Any, list[Any]] = {}
+    found: list[tuple[Any, Sequence[Edge | None]]] = [(None, roots)]
+    for user, edges in found:  # which grows meanwhile
+        for edge in edges:
+            if edge is None:
+                continue
+            source = edge[0]
+            if source in users:
+                users[source].append(user)
+            else:
+                users[source] = [user]
+                if isinstance(source, Node) and source.order >= since:
+                    found.append((source, source.edges))
+    leading: set[Any] = {source for source in users if id(source) in targets}
     if len(leading) < len(targets):  # perhaps behind what an earlier walk released
-        leading |= {id(s) for s in found if isinstance(s, Node) and not s.edges}
+        leading |= {s for s in users if isinstance(s, Node) and not s.edges}
     stack = list(leading)
+    leading.add(None)  # whoever asked for the roots
     while stack:
         for user in users[stack.pop()]:
             if user not in leading:
                 leading.add(user)
                 stack.append(user)
-    return {key: sum(user in leading for user in users[key]) for key in leading}
+    leading.remove(None)
+    return {s: sum(user is None or user in leading for user in users[s]) for s in leading}
 
 
 def outside(roots: Sequence[Edge], since: int) -> list[Edge]:
@@ -258,52 +271,69 @@ def walk(
         create_graph: record the walk itself.
         since: with targets, how far back: nodes of a smaller `order` are not walked over.
     """
-    pending: dict[int, list[Any]] = {}
-    for (source, index), gradient in roots:
-        _add(pending, source, index, gradient)
-    sources = list({id(edge[0]): edge[0] for edge, _ in roots}.values())
+    edges: Sequence[Edge | None] = [edge for edge, _ in roots]
+    results: Sequence[Any] = [gradient for _, gradient in roots]
     aims: dict[int, list[tuple[int, int]]] = {}
     for (key, index), name in (targets or {}).items():
         aims.setdefault(key, []).append((index, name))
-    waiting = _consumers(sources, None if targets is None else set(aims), since)
-    ready = [s for s in sources if waiting.get(id(s)) == 0]
+    waiting = _uses(edges) if targets is None else _uses_towards(set(aims), edges, since)
+    pending: dict[Any, list[Any]] = {}  # gradients of the outputs of what waits
+    ready: list[Any] = []
     captured: dict[int, Any] = {}
-    with set_grad_enabled(create_graph):
-        while ready:
+    plain = targets is None and not create_graph and not anomaly.on
+    token = recording.set(create_graph)
+    try:
+        while True:
+            for edge, gradient in zip(edges, results, strict=True):
+                if edge is None or edge[0] not in waiting:
+                    continue
+                source, index = edge
+                if gradient is not None:
+                    slots = pending.get(source)
+                    if slots is None:
+                        count = len(source.outputs) if isinstance(source, Node) else 1
+                        slots = pending[source] = [None] * count
+                    before = slots[index]
+                    slots[index] = gradient if before is None else _plus(before, gradient, source)
+                waiting[source] -= 1
+                if not waiting[source]:
+                    ready.append(source)
+            if not ready:
+                return captured
             source = ready.pop()
+            gradients = pending.pop(source, None)
+            edges = results = ()
             is_node = isinstance(source, Node)
-            gradients = pending.pop(id(source), None)
             if gradients is None:  # every path to it had no gradient
                 gradients = [None] * (len(source.outputs) if is_node else 1)
             if source.hooks if is_node else source._hooks:
                 for index, gradient in enumerate(gradients):
                     if gradient is not None:
                         gradients[index] = _hooked(source, index, gradient, create_graph)
-            for index, name in aims.get(id(source), ()):
+            for index, name in aims.get(id(source), ()) if aims else ():
                 if gradients[index] is not None:
                     captured[name] = gradients[index]
-            if targets is None and not is_node and gradients[0] is not None:
-                _accumulate(source, gradients[0], create_graph)
-                captured[id(source)] = source
-            if not is_node or source.order < since:
+            if not is_node:
+                if targets is None and gradients[0] is not None:
+                    _accumulate(source, gradients[0], create_graph)
+                    captured[id(source)] = source
                 continue
-            edges = source.edges
-            if not edges:
+            if source.order < since:
+                continue
+            if not source.edges:
                 raise source.spent()
-            wanted = [i for i, edge in enumerate(edges) if edge and id(edge[0]) in waiting]
-            if not wanted:
-                continue
-            results = _pull(source, gradients, wanted, create_graph)
+            if plain and len(gradients) == 1 and gradients[0] is not None:
+                edges, results = source.edges, source.pull(gradients[0])
+            else:
+                wanted = [i for i, e in enumerate(source.edges) if e and e[0] in waiting]
+                if not wanted:
+                    continue
+                edges = source.edges
+                results = _pull(source, gradients, wanted, create_graph)
             if not retain_graph:
                 source.release()
-            for i in wanted:
-                (parent, index), gradient = edges[i], results[i]
-                if gradient is not None:
-                    _add(pending, parent, index, gradient)
-                waiting[id(parent)] -= 1
-                if waiting[id(parent)] == 0:
-                    ready.append(parent)
-    return captured
+    finally:
+        recording.reset(token)
 
 
 def _pull(node: Node, gradients: list[Any], wanted: Sequence[int], recorded: bool) -> Sequence[Any]:
@@ -322,18 +352,9 @@ def _pull(node: Node, gradients: list[Any], wanted: Sequence[int], recorded: boo
     return results
 
 
-def _add(pending: dict[int, list[Any]], source: Any, index: int, gradient: Any) -> None:
-    slots = pending.get(id(source))
-    if slots is None:
-        slots = [None] * (len(source.outputs) if isinstance(source, Node) else 1)
-        pending[id(source)] = slots
-    before = slots[index]
+def _plus(a: Any, b: Any, source: Any) -> Any:
+    """The sum of two gradients of `source`, where its tensor lies."""
     device = source.device if isinstance(source, Node) else source._device
-    slots[index] = gradient if before is None else _plus(before, gradient, device)
-
-
-def _plus(a: Any, b: Any, device: str) -> Any:
-    """The sum of two gradients, where their tensor lies."""
     return mx.add(a, b, stream=PLACES[device]) if isinstance(a, mx.array) else a + b
 
 
@@ -345,6 +366,6 @@ def _accumulate(leaf: Traced, gradient: Any, recorded: bool) -> None:
         leaf.grad = before + gradient
     else:  # the same Tensor goes on, as in torch: whoever holds `x.grad` sees the sum, which
         # depends on what it was recorded of before
-        before.array = _plus(before.array, gradient, leaf._device)
+        before.array = _plus(before.array, gradient, leaf)
     for hook in list(leaf._accumulated or ()):
         hook(leaf)

@@ -8,6 +8,7 @@ import os
 import mlx.core as mx
 
 LIMIT = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # bytes of memory installed
+SAFE = LIMIT // 8  # so many elements always fit: the widest dtypes take 8 bytes
 
 
 def check_size(name: str, shape: tuple[int, ...], dtype: mx.Dtype) -> None:

@@ -22,7 +22,7 @@ class _Uninitialized(Tensor):
     def _prepare(self, requires_grad: bool, dtype: Any, device: Any) -> None:
         self._device = resolve(device)
         self._dtype = mx.float32 if dtype is None else dtype_of(dtype)
-        self.requires_grad = requires_grad
+        self.requires_grad, self._node, self._index = requires_grad, None, 0
 
     @property
     def array(self) -> mx.array:  # type: ignore[override]

@@ -26,6 +26,9 @@ from lucid.tensor.sampling import Sampling
 from lucid.tensor.text import text
 
 
+_new = object.__new__
+
+
 class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
     """An n-dimensional array of numbers that can be differentiated.
 
@@ -75,16 +78,23 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
             device = data._device if device is None else device
             data = data.array
         self._device = resolve(device)
+        self._node, self._index = None, 0
         self.array = array_of(data, dtype, self._device)
         self._known = not isinstance(data, mx.array)
         self.requires_grad_(requires_grad)
 
-    @classmethod
-    def _wrap(cls, array: mx.array, device: str) -> Tensor:
-        """A Tensor around an array as it is. Subclasses too give a plain Tensor."""
-        tensor = Tensor.__new__(Tensor)
+    @staticmethod
+    def _wrap(array: mx.array, device: str, node: Node | None = None, index: int = 0) -> Tensor:
+        """A Tensor around an array as it is: output `index` of `node`, or a constant.
+
+        All that is computed comes into being here, and is a plain Tensor, of subclasses too.
+        """
+        tensor: Tensor = _new(Tensor)
         tensor.array = array
         tensor._device = device
+        tensor._node = node
+        tensor._index = index
+        tensor.requires_grad = node is not None
         laziness.watch(tensor)
         return tensor
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import mlx.core as mx
-
+from lucid import ops
 from lucid import ops
 from lucid.nn import init
 from lucid.nn.check import floating, positive
@@ -14,6 +13,7 @@ from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
 from lucid.ops.affine import affine
 from lucid.ops.autocast import autocasts
+from lucid.ops.op import DIFFERENTIABLE
 from lucid.tensor import Tensor
 
 
@@ -30,14 +30,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> lucid.nn.functional.linear(lucid.ones(1, 2), lucid.ones(3, 2))
     Tensor([[2., 2., 2.]], grad=None)
     """
-    if weight.is_floating_point():
+    if not isinstance(input, Tensor) or weight.is_floating_point():
         floating("linear", input)
-    if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
+    shape, features = input.shape, weight.shape[-1]
+    if not shape or shape[-1] != features:
         raise ValueError(
-            f"linear expects x of shape (..., {weight.shape[-1]}), got {input.shape}; the "
-            "features come last"
+            f"linear expects x of shape (..., {features}), got {shape}; the features come last"
         )
-    if all(t is None or mx.issubdtype(t.dtype, mx.inexact) for t in (input, weight, bias)):
+    if all(t is None or t.array.dtype in DIFFERENTIABLE for t in (input, weight, bias)):
         return affine(input, weight, bias)
     y = ops.matmul(input, ops.transpose(weight, 0, 1))
     return y if bias is None else y + bias

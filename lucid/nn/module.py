@@ -48,9 +48,9 @@ class Module(Tree, Stateful, Hooked):
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return (
-            self._call_hooked(args, kwargs) if self._is_watched() else self.forward(*args, **kwargs)
-        )
+        if self._pre_hooks or self._hooks or self._backward_hooks or self._backward_pre_hooks:
+            return self._call_hooked(args, kwargs)
+        return self.forward(*args, **kwargs)
 
     # Attributes -----------------------------------------------------------------------------
 
@@ -107,11 +107,12 @@ class Module(Tree, Stateful, Hooked):
 
     def __getattr__(self, name: str) -> Any:  # only where ordinary look-up found nothing
         own = self.__dict__
-        for slot in _SLOTS:
-            if slot in own and name in own[slot]:
-                return own[slot][name]
-        if name in own.get("_computed", ()):
-            return own["_computed"][name].value(self)
+        if "_computed" in own:  # and then the others are there, too
+            for slot in ("_parameters", "_modules", "_buffers"):
+                if name in own[slot]:
+                    return own[slot][name]
+            if name in own["_computed"]:
+                return own["_computed"][name].value(self)
         if name in (*_SLOTS, "_pre_hooks"):
             raise AttributeError(f"{type(self).__name__}.__init__ must call super().__init__()")
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")

@@ -164,7 +164,7 @@ def sum_to(array: mx.array, shape: tuple[int, ...]) -> mx.array:
     return array.sum(axis=repeated, keepdims=True) if repeated else array
 
 
-def _uses(roots: Sequence[Edge]) -> dict[Any, int]:
+def _uses(roots: Sequence[Edge | None]) -> dict[Any, int]:
     """How many edges lead to each node and leaf of the graph behind `roots`, these included."""
     counts: dict[Any, int] = {}
     found: list[Sequence[Edge | None]] = [roots]
@@ -182,7 +182,7 @@ def _uses(roots: Sequence[Edge]) -> dict[Any, int]:
     return counts
 
 
-def _uses_towards(targets: set[int], roots: Sequence[Edge], since: int) -> dict[Any, int]:
+def _uses_towards(targets: set[int], roots: Sequence[Edge | None], since: int) -> dict[Any, int]:
     """The same, counting only what leads to `targets`, ids of nodes and leaves.
 
     Nodes older than `since` are ends of the graph.

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from lucid import ops
-from lucid import ops
 from lucid.nn import init
 from lucid.nn.check import floating, positive
 from lucid.nn.module import Module

@@ -26,8 +26,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lucid.autograd.mode import recording
 from lucid.autograd import anomaly
+from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, next_order, specification
 from lucid.kernels.memory import SAFE, check_size
 from lucid.ops.autocast import POLICIES, active

@@ -25,7 +25,6 @@ from lucid.tensor.ranges import Ranges
 from lucid.tensor.sampling import Sampling
 from lucid.tensor.text import text
 
-
 _new = object.__new__
 
 

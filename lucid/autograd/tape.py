@@ -19,6 +19,7 @@ import mlx.core as mx
 
 from lucid.autograd import anomaly
 from lucid.autograd.mode import recording
+from lucid.autograd.sums import sum_over
 
 Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
 PLACES = {"cpu": mx.cpu, "gpu": mx.gpu}
@@ -159,9 +160,9 @@ def sum_to(array: mx.array, shape: tuple[int, ...]) -> mx.array:
         return mx.zeros(shape, array.dtype)
     extra = array.ndim - len(shape)
     if extra:
-        array = array.sum(axis=tuple(range(extra)))
+        array = sum_over(array, tuple(range(extra)))
     repeated = tuple(i for i, n in enumerate(shape) if n == 1 and array.shape[i] != 1)
-    return array.sum(axis=repeated, keepdims=True) if repeated else array
+    return sum_over(array, repeated, keepdims=True) if repeated else array
 
 
 def _uses(roots: Sequence[Edge | None]) -> dict[Any, int]:

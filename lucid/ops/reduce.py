@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid.autograd.sums import sum_over
 from lucid.ops import precise
 from lucid.ops.cast import dtype_of
 from lucid.ops.op import op
@@ -57,7 +58,7 @@ def total(x: mx.array, axes: tuple[int, ...], keepdim: bool = False) -> mx.array
         x = x.astype(mx.int64)
     if x.size == 0:
         return mx.zeros(reduced_shape(x.shape, axes, keepdim), x.dtype)
-    return x.sum(axis=axes, keepdims=keepdim) if axes else x
+    return sum_over(x, axes, keepdims=keepdim) if axes else x
 
 
 def floating(x: mx.array) -> mx.array:

@@ -24,6 +24,7 @@ class Case:
     passes: tuple[str, ...]
     tolerance: float = 1e-3  # of the largest value; float32 sums in another order
     calls: int = 1  # of each pass, whose results are compared
+    limit: float = 100  # seconds that these may take, compilation included
     work: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By pass: bytes to move, multiply-adds to do."""
 
@@ -42,7 +43,7 @@ class Built(NamedTuple):
 
 def draw(seed: int, *shape: int) -> np.ndarray:
     """The same numbers between -1 and 1 in every process."""
-    values = np.random.default_rng([seed, *shape]).random(shape, dtype=np.float32)
+    values = np.asarray(np.random.default_rng([seed, *shape]).random(shape, dtype=np.float32))
     values *= 2
     values -= 1
     return values

@@ -22,6 +22,7 @@ class Network(NamedTuple):
     make: Callable[..., Any]
     batch: Callable[..., list[np.ndarray]]
     sizes: dict[str, int]
+    channels_first: bool = True  # whether a batch has its channels where the layout has them
 
 
 def conv_tasnet(kit: Any, filters: int, narrow: int, wide: int, layers: int, **_: int) -> Any:
@@ -92,8 +93,7 @@ def matchboxnet(kit: Any, mels: int, channels: int, classes: int, **_: int) -> A
     def separable(inner: int, outer: int, K: int, dilation: int = 1) -> list[Any]:
         padding = dilation * (K - 1) // 2
         return [
-            nn.Conv1d(inner, inner, K, 1, padding, dilation, groups=inner, bias=False),
-            nn.Conv1d(inner, outer, 1, bias=False),
+            nn.DepthSeparableConv1d(inner, outer, K, 1, padding, dilation, bias=False),
             nn.BatchNorm1d(outer),
         ]
 
@@ -194,13 +194,12 @@ def lstm_tagger(kit: Any, features: int, hidden: int, classes: int, **_: int) ->
     class Tagger(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.first = kit.lstm(features, hidden)
-            self.second = kit.lstm(hidden, hidden)
+            self.first, self.second = nn.LSTM(features, hidden), nn.LSTM(hidden, hidden)
             self.head = nn.Linear(hidden, classes)
 
         def forward(self, frames: Any, labels: Any) -> Any:
-            x = kit.outputs(self.second, kit.outputs(self.first, frames))
-            return kit.cross_entropy(self.head(x).reshape(-1, classes), labels)
+            scores = self.head(self.second(self.first(frames)))
+            return kit.cross_entropy(scores.reshape(-1, classes), labels)
 
     return Tagger()
 
@@ -277,6 +276,7 @@ NETWORKS = {
             (batch, frames, features), batch * frames, classes
         ),
         {"batch": 16, "frames": 100, "features": 64, "hidden": 128, "classes": 40},
+        channels_first=False,
     ),
     "U-Net": Network(
         unet,
@@ -287,7 +287,9 @@ NETWORKS = {
 
 
 def initial(name: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The first value of a parameter, by its name and PyTorch's shape; None: the layer's own."""
+    """The first value of a parameter of PyTorch's shape; None: the layer's own ones."""
+    if "bias" in name:
+        return np.zeros(shape, np.float32)
     if len(shape) > 1:
-        return draw(sum(name.encode()), *shape) / np.prod(shape[1:]).astype(np.float32) ** 0.5
-    return np.zeros(shape, np.float32) if "bias" in name else None
+        return draw(0, *shape) / np.prod(shape[1:]).astype(np.float32) ** 0.5
+    return None

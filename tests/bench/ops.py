@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from .case import Case
 from .layers import SHAPES, Layer, layer, read
+from .modules import SINGLES
 
+PASSES = ("forward", "both")
+LIMIT = 5.0  # seconds of a call; plain MLX takes a minute for some transposed ones
 BYTES = 64_000_000  # of x and y of a row, at most; w stays as it is
 PRODUCTS = 4_000_000_000  # multiply-adds of a pass, at most
 
@@ -27,6 +30,9 @@ def cases() -> Iterator[Case]:
         print(f"no table of shapes at {SHAPES}: a handful of rows instead")
         rows = FEW
     yield from map(convolution, rows)
+    for name, single in SINGLES.items():
+        label = f"{name} {single.shape}"
+        yield Case("ops", "layers", label, "layer", {"name": name}, PASSES, tolerance=1e-3)
 
 
 def convolution(whole: Layer) -> Case:
@@ -39,7 +45,7 @@ def convolution(whole: Layer) -> Case:
     # Forward, and with both gradients: three passes, each of which reads two arrays and makes one.
     work = {"forward": (moved, fitted.products), "both": (3 * moved, 3 * fitted.products)}
     name = f"{fitted.name} ({fitted.N} x {fitted.L})"
-    return Case("ops", group(fitted), name, "conv", spec, ("forward", "both"), work=work)
+    return Case("ops", group(fitted), name, "conv", spec, PASSES, limit=LIMIT, work=work)
 
 
 def group(fitted: Layer) -> str:

@@ -20,10 +20,12 @@ SLOW = 2.0  # seconds of a call that is measured once
 
 
 class Time(NamedTuple):
-    """Seconds of a call: best of all, and median of the rounds' means."""
+    """Seconds of a call: best of all, and median of the rounds' means. At least so many, where it
+    was given up."""
 
     best: float
     median: float
+    at_least: bool = False
 
 
 class Row(NamedTuple):
@@ -44,12 +46,12 @@ class Row(NamedTuple):
 class Worker:
     """The process of one peer, started when it is first asked, and again if it has died."""
 
-    def __init__(self, peer: str, patience: float = 120) -> None:
-        self.peer, self.patience = peer, patience
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Its answer; a gap if it dies or takes longer than `patience` seconds."""
+    def ask(self, do: str, patience: float = 100, **request: Any) -> dict[str, Any]:
+        """Its answer; a gap if it dies, or is ended after `patience` seconds."""
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -58,9 +60,9 @@ class Worker:
             process.stdin.flush()
         except BrokenPipeError:
             return {"gap": self._ended()}
-        if not select.select([process.stdout], [], [], self.patience)[0]:
+        if not select.select([process.stdout], [], [], patience)[0]:
             self.close()
-            return {"gap": f"no answer in {self.patience:.0f} s"}
+            return {"gap": f"no end after {patience:.0f} s", "at_least": patience}
         line = process.stdout.readline()
         return json.loads(line) if line else {"gap": self._ended()}
 
@@ -89,24 +91,38 @@ class Worker:
 
 
 def compare(case: Case, workers: dict[str, Worker], rounds: int, seconds: float) -> Iterator[Row]:
-    """Build a case everywhere, check that all computed the same, and time its passes."""
-    answers = {
-        peer: worker.ask("build", kind=case.kind, spec=case.spec, calls=case.calls)
-        for peer, worker in workers.items()
-    }
+    """Build a case everywhere, check that all compute the same, and time its passes."""
+    gaps, passes = {}, {}
+    for peer, worker in workers.items():
+        answer = worker.ask("build", kind=case.kind, spec=case.spec)
+        passes[peer] = answer.get("passes", [])
+        gaps |= {peer: answer["gap"]} if "gap" in answer else {}
+    endless: dict[str, Time] = {}  # peers ended in one pass are not tried in the next
     for name in case.passes:
-        found = {
-            peer: answer if "gap" in answer else answer["passes"].get(name, {"gap": "not offered"})
-            for peer, answer in answers.items()
-        }
-        gaps = {peer: answer["gap"] for peer, answer in found.items() if "gap" in answer}
-        digests = {peer: answer["digest"] for peer, answer in found.items() if peer not in gaps}
-        for peer, theirs in digests.items():
-            wrong = difference(next(iter(digests.values())), theirs, case.tolerance)
-            gaps |= {peer: f"computes something else: {wrong}"} if wrong else {}
-        able = {peer: worker for peer, worker in workers.items() if peer not in gaps}
-        times = _alternate(name, able, gaps, rounds, seconds)
-        yield Row(case, name, {p: times[p] for p in able if p in times}, gaps)
+        left = {peer: workers[peer] for peer in workers if not {peer} & {*gaps, *endless}}
+        absent = {peer: "not offered" for peer in left if name not in passes[peer]}
+        digests = {}
+        for peer in [peer for peer in left if peer not in absent]:
+            answer = left[peer].ask("check", case.limit, name=name, calls=case.calls)
+            if "digest" in answer:
+                digests[peer] = answer["digest"]
+            elif "at_least" in answer and peer != OURS:
+                endless[peer] = Time(answer["at_least"], answer["at_least"], True)
+            else:
+                absent[peer] = answer["gap"]
+        absent |= _differing(digests, case.tolerance)
+        able = {peer: left[peer] for peer in left if peer in digests and peer not in absent}
+        times = _alternate(name, able, absent, rounds, seconds)
+        yield Row(case, name, times | endless, gaps | absent)
+
+
+def _differing(digests: dict[str, Any], tolerance: float) -> dict[str, str]:
+    """The peers that computed something else than the first, with what differs."""
+    if not digests:
+        return {}
+    reference = digests[OURS] if OURS in digests else next(iter(digests.values()))
+    found = {peer: difference(reference, theirs, tolerance) for peer, theirs in digests.items()}
+    return {peer: f"computes something else: {wrong}" for peer, wrong in found.items() if wrong}
 
 
 def _alternate(

@@ -22,6 +22,9 @@ from .case import Built, digest
 PEERS = {
     "lucid": ("lucid_peer", "Lucid"),
     "torch": ("torch_peer", "Torch"),
+    "mlx": ("mlx_peer", "Mlx"),
+    "mlx-openblas": ("mlx_peer", "Mlx"),
+    "jax": ("jax_peer", "Jax"),
 }
 
 
@@ -56,37 +59,39 @@ class Session:
         self.peer = getattr(importlib.import_module(f".peers.{module}", package), kind)()
         self.built: Built | None = None
 
-    def build(self, kind: str, spec: dict[str, Any], calls: int) -> dict[str, Any]:
-        """Make a case and run each pass a few times: the digests of what came out."""
+    def build(self, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+        """Make a case: the names of its passes."""
         self.built = None
         gc.collect()
         method = getattr(self.peer, kind, None)
         if method is None:
             raise NotImplementedError(f"no {kind}")
-        built: Built = method(**spec)
-        self.built = built
-        return {"passes": {name: self.answer(self.check, name, calls) for name in built.passes}}
+        self.built = method(**spec)
+        return {"passes": list(self._built.passes)}
 
     def check(self, name: str, calls: int) -> dict[str, Any]:
-        if self.built is None:
-            raise RuntimeError("nothing was built")
-        run, numpy = self.built.passes[name], self.built.numpy
+        """Run a pass a few times: a digest of what came out."""
+        run, numpy = self._built.passes[name], self._built.numpy
         return {"digest": digest([array for _ in range(calls) for array in numpy(run())])}
 
     def run(self, name: str, seconds: float) -> dict[str, Any]:
-        if self.built is None:
-            raise RuntimeError("nothing was built")
-        best, mean = measure(self.built.passes[name], seconds)
+        best, mean = measure(self._built.passes[name], seconds)
         settle()
         return {"best": best, "mean": mean}
 
     def versions(self) -> dict[str, Any]:
         return {"versions": self.peer.versions()}
 
-    def answer(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    @property
+    def _built(self) -> Built:
+        if self.built is None:
+            raise RuntimeError("nothing was built")
+        return self.built
+
+    def answer(self, do: str, **request: Any) -> dict[str, Any]:
         """What a method returns; a gap with its reason where it fails."""
         try:
-            return method(*args, **kwargs)
+            return getattr(self, do)(**request)
         except Exception as error:  # whatever a library raises, the others go on
             traceback.print_exc()
             return {"gap": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
@@ -97,9 +102,7 @@ def main() -> None:
     os.dup2(2, 1)
     session = Session(sys.argv[1])
     for line in sys.stdin:
-        request = json.loads(line)
-        answer = session.answer(getattr(session, request.pop("do")), **request)
-        print(json.dumps(answer), file=answers, flush=True)
+        print(json.dumps(session.answer(**json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":

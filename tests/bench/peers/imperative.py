@@ -3,27 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ..case import Built, draw
 from ..models import NETWORKS, initial
+from ..modules import SINGLES
+
+
+def layers(lib: Any) -> Any:
+    """`lib.nn`, with the settings and results that the models expect of some layers."""
+    nn = lib.nn
+
+    class LSTM(nn.LSTM):
+        def __init__(self, inner: int, outer: int) -> None:
+            super().__init__(inner, outer, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return super().forward(x)[0]
+
+    class GRU(nn.GRU):
+        def __init__(self, inner: int, outer: int) -> None:
+            super().__init__(inner, outer, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return super().forward(x)[0]
+
+    class SelfAttention(nn.MultiheadAttention):
+        def __init__(self, dims: int, heads: int) -> None:
+            super().__init__(dims, heads, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return super().forward(x, x, x, need_weights=False)[0]
+
+    def separable(
+        inner: int, outer: int, K: int, stride: int, padding: int, dilation: int = 1, bias=True
+    ) -> Any:
+        return nn.Sequential(
+            nn.Conv1d(inner, inner, K, stride, padding, dilation, inner, bias),
+            nn.Conv1d(inner, outer, 1, bias=bias),
+        )
+
+    special = {"LSTM": LSTM, "GRU": GRU, "SelfAttention": SelfAttention}
+    special["Softmax"] = lambda: nn.Softmax(-1)
+    return SimpleNamespace(**{"DepthSeparableConv1d": separable, **vars(nn), **special})
 
 
 class Kit:
     """The layers of the networks, in the layout (N, C, L)."""
 
     def __init__(self, lib: Any) -> None:
-        self.nn, self.log, self.abs = lib.nn, lib.log, lib.abs
-        self.cross_entropy = lib.nn.functional.cross_entropy
+        self.nn, self.log, self.abs = layers(lib), lib.log, lib.abs
+        self.labels, self.cross_entropy = lib.from_numpy, lib.nn.functional.cross_entropy
         self._cat = lib.cat
-
-    def lstm(self, inner: int, outer: int) -> Any:
-        return self.nn.LSTM(inner, outer, batch_first=True)
-
-    def outputs(self, lstm: Any, x: Any) -> Any:
-        return lstm(x)[0]
 
     def cat(self, *parts: Any) -> Any:
         """Along the channels."""
@@ -82,6 +116,39 @@ class Imperative:
 
         return Built({"forward": forward, "both": both}, self.numpy)
 
+    def layer(self, name: str) -> Built:
+        """A layer; `both` adds the gradients of its input and parameters."""
+        make, shape, _ = SINGLES[name]
+        model = make(Kit(self.lib))
+        parameters = self._initialise(model)
+        x = self.tensor(draw(0, *shape))
+        xg = self.tensor(draw(0, *shape)).requires_grad_()
+        g = self.tensor(draw(1, *model(x).shape))
+
+        def forward() -> Any:
+            with self.lib.no_grad():
+                return self.finish(model(x))
+
+        def both() -> Any:
+            for tensor in (xg, *parameters):
+                tensor.grad = None
+            y = model(xg)
+            y.backward(g)
+            self.wait([parameter.grad for parameter in parameters])
+            return self.finish(y, xg.grad)
+
+        return Built({"forward": forward, "both": both}, self.numpy)
+
+    def _initialise(self, model: Any) -> list[Any]:
+        """Give the parameters their first values, the same for all peers; the parameters."""
+        named = dict(model.named_parameters()) if isinstance(model, self.lib.nn.Module) else {}
+        with self.lib.no_grad():
+            for name, parameter in named.items():
+                value = initial(name, tuple(parameter.shape))
+                if value is not None:
+                    parameter.copy_(self.tensor(value))
+        return list(named.values())
+
     def step(self, network: str) -> Built:
         """A training step with Adam, whose result is the loss."""
         passes = {"eager": self._trainer(network, lambda step: step)}
@@ -90,16 +157,11 @@ class Imperative:
         return Built(passes, self.numpy)
 
     def _trainer(self, network: str, compiled: Callable[..., Any]) -> Callable[[], Any]:
-        make, batch, sizes = NETWORKS[network]
-        model = make(Kit(self.lib), **sizes)
-        parameters = dict(model.named_parameters())
-        with self.lib.no_grad():
-            for name, parameter in parameters.items():
-                value = initial(name, tuple(parameter.shape))
-                if value is not None:
-                    parameter.copy_(self.tensor(value))
-        optimizer = self.lib.optim.Adam(parameters.values(), lr=1e-3)
-        tensors = [self.tensor(array) for array in batch(**sizes)]
+        made = NETWORKS[network]
+        model = made.make(Kit(self.lib), **made.sizes)
+        parameters = self._initialise(model)
+        optimizer = self.lib.optim.Adam(parameters, lr=1e-3)
+        tensors = [self.tensor(array) for array in made.batch(**made.sizes)]
 
         @compiled
         def update(*tensors: Any) -> Any:
@@ -111,7 +173,7 @@ class Imperative:
 
         def step() -> Any:
             loss = update(*tensors)
-            self.wait(parameters.values())
+            self.wait(parameters)
             return self.finish(loss)
 
         return step

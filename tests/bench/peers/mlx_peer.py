@@ -1,0 +1,140 @@
+"""Plain MLX, as whoever writes for it would: `mlx.nn`, (N, L, C), transformed functions."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+if "OPENBLAS" in os.environ:  # the peer `mlx-openblas`: the same, with the BLAS that we load
+    ctypes.CDLL(os.environ["OPENBLAS"], mode=ctypes.RTLD_GLOBAL)
+
+import mlx.core as mx
+import mlx.nn as mlx_nn
+import mlx.optimizers
+import numpy as np
+
+from ..case import Built, draw
+from ..models import NETWORKS
+from ..modules import SINGLES
+from .mlx_kit import Kit, initialise, numpy, parameters, tensor
+
+
+class Mlx:
+    """Its results are evaluated; it must not have imported us, who change BLAS and allocator."""
+
+    def __init__(self) -> None:
+        if "lucid" in sys.modules:
+            raise RuntimeError("the peer of plain MLX has imported lucid")
+
+    def versions(self) -> dict[str, str]:
+        return {"mlx": mx.__version__}
+
+    def conv(
+        self, shapes: dict[str, list[int]], transposed: bool, groups: int, **settings: int
+    ) -> Built:
+        """A convolution; `both` adds the gradients of x and w."""
+        convolve = partial(
+            mx.conv_transpose1d if transposed else mx.conv1d, groups=groups, **settings
+        )
+        x, g = (tensor(draw(0, *shapes[name]), True) for name in "xy")
+        w = mx.array(_weight(draw(0, *shapes["w"]), groups, transposed))
+        mx.eval(x, g, w)
+
+        def forward() -> Any:
+            y = convolve(x, w)
+            mx.eval(y)
+            return [y]
+
+        def both() -> Any:
+            (y,), gradients = mx.vjp(convolve, [x, w], [g])
+            mx.eval(y, gradients)
+            return [y, *gradients]
+
+        def back(results: Sequence[mx.array]) -> list[np.ndarray]:
+            arrays = [numpy(array, True) for array in results[:2]]
+            weights = [np.array(array) for array in results[2:]]
+            return arrays + [_weight_back(w, groups, transposed) for w in weights]
+
+        return Built({"forward": forward, "both": both}, back)
+
+    def layer(self, name: str) -> Built:
+        """A layer; `both` adds the gradients of its input and parameters."""
+        make, shape, channels_first = SINGLES[name]
+        model, x = make(Kit()), tensor(draw(0, *shape), channels_first)
+        initialise(model)
+        weights, buffers = parameters(model), getattr(model, "state", [])
+        g = tensor(draw(1, *np.shape(numpy(model(x), channels_first))), channels_first)
+        mx.eval(x, g, weights)
+
+        def call(x: mx.array, *values: mx.array) -> mx.array:
+            if values:
+                model.load_weights(list(zip(weights, values, strict=True)), strict=False)
+            return model(x)
+
+        def forward() -> Any:
+            y = model(x)
+            mx.eval(y, buffers)
+            return [y]
+
+        def both() -> Any:
+            (y,), gradients = mx.vjp(call, [x, *weights.values()], [g])
+            mx.eval(y, gradients, buffers)
+            return [y, gradients[0]]
+
+        return Built(
+            {"forward": forward, "both": both},
+            lambda results: [numpy(array, channels_first) for array in results],
+        )
+
+    def step(self, network: str) -> Built:
+        """A training step with Adam, whose result is the loss."""
+        passes = {name: self._trainer(network, name == "compiled") for name in self.modes}
+        return Built(passes, lambda loss: [np.array(loss)])
+
+    modes = ("eager", "compiled")
+
+    def _trainer(self, network: str, compiled: bool) -> Any:
+        made = NETWORKS[network]
+        model = made.make(Kit(), **made.sizes)
+        initialise(model)
+        batch = [tensor(array, made.channels_first) for array in made.batch(**made.sizes)]
+        optimizer = mlx.optimizers.Adam(1e-3, bias_correction=True)
+        optimizer.init(model.trainable_parameters())
+        state = [model.state, optimizer.state]
+        mx.eval(state, batch)
+        gradient = mlx_nn.value_and_grad(model, lambda *batch: model(*batch))
+
+        def update(*batch: mx.array) -> mx.array:
+            loss, gradients = gradient(*batch)
+            optimizer.update(model, gradients)
+            return loss
+
+        run = mx.compile(update, inputs=state, outputs=state) if compiled else update
+
+        def step() -> mx.array:
+            loss = run(*batch)
+            mx.eval(loss, state)
+            return loss
+
+        return step
+
+
+def _weight(w: np.ndarray, groups: int, transposed: bool) -> np.ndarray:
+    """PyTorch's weight as MLX has it, (C_out, K, C_in / groups)."""
+    if transposed:
+        C_in, outer, K = w.shape
+        w = w.reshape(groups, C_in // groups, outer, K).transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(w.reshape(groups * outer, K, C_in // groups))
+    return np.ascontiguousarray(w.transpose(0, 2, 1))
+
+
+def _weight_back(w: np.ndarray, groups: int, transposed: bool) -> np.ndarray:
+    if transposed:
+        C_out, K, inner = w.shape
+        w = w.reshape(groups, C_out // groups, K, inner).transpose(0, 3, 1, 2)
+        return w.reshape(groups * inner, C_out // groups, K)
+    return w.transpose(0, 2, 1)

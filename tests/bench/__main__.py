@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from statistics import geometric_mean
 
 import lucid  # noqa: F401  before mlx: it loads the BLAS
 
 # isort: split
 from . import ops, steps
 from .case import Case
-from .run import OURS, Row, run
+from .results import OURS, Row, mean, ratios
+from .run import run
 from .worker import PEERS
 
 SUITES = {"ops": ops.cases, "steps": steps.cases}
@@ -40,34 +40,40 @@ def selected(suites: list[str], pattern: str) -> list[Case]:
     return [case for name in suites or SUITES for case in SUITES[name]() if found(case.label)]
 
 
+def duration(seconds: float) -> str:
+    """With the unit that suits it."""
+    for factor, unit in ((1e6, "us"), (1e3, "ms")):
+        if seconds * factor < 1000:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def show(row: Row) -> None:
-    """A row as it is measured: our milliseconds, then each peer's and the ratio to ours."""
+    """A row as it is measured: our time, then each peer's and the ratio to ours."""
     cells = []
     for peer, time in row.times.items():
         ratio = row.ratio(peer)
-        text = f"{peer} {time.median * 1e3:9.3f} ms"
-        cells.append(text if peer == OURS or ratio is None else f"{text} {ratio:6.2f}x")
+        text = f"{peer} {'>' if time.at_least else ''}{duration(time.median)}"
+        text += f" ({ratio:.2f}x)" if ratio is not None and peer != OURS else ""
+        cells.append(f"{text:24}")
     cells += [f"{peer}: {reason}" for peer, reason in row.gaps.items()]
-    print(f"{row.case.label[:60]:60} {row.name:8} {'  '.join(cells)}", flush=True)
+    cells += [f"{peer}: {facts}" for peer, facts in row.facts.items()]
+    cells += [] if row.share is None else [f"share {row.share:.2f}"]
+    print(f"{row.group}: {row.name}"[:60].ljust(60), f"{row.variant:9}", *cells, flush=True)
 
 
-def means(rows: list[Row]) -> None:
-    """The geometric mean of the ratios of each group and pass."""
-    groups = dict.fromkeys((row.case.group, row.name) for row in rows)
-    for group, name in groups:
-        members = [row for row in rows if (row.case.group, row.name) == (group, name)]
+def summary(rows: list[Row]) -> None:
+    """The geometric mean of the ratios of each group and variant."""
+    for group, variant in dict.fromkeys((row.group, row.variant) for row in rows):
+        members = [row for row in rows if (row.group, row.variant) == (group, variant)]
         for peer in dict.fromkeys(peer for row in members for peer in row.times if peer != OURS):
-            ratios = [r for row in members if (r := row.ratio(peer)) is not None]
-            if ratios:
-                print(
-                    f"{group:22} {name:8} {peer:12} mean {geometric_mean(ratios):6.2f}x  least "
-                    f"{min(ratios):6.2f}x  of {len(ratios)}"
-                )
+            found = ratios(members, peer)
+            if found:
+                text = f"mean {mean(members, peer):.2f}x, least {min(found):.2f}x"
+                print(f"{group:22} {variant:9} {peer:12} {text} of {len(found)}")
 
 
 if __name__ == "__main__":
     chosen = arguments()
-    rows = run(
-        selected(chosen.suites, chosen.rows), chosen.peers, chosen.rounds, chosen.seconds, show
-    )
-    means(rows)
+    cases = selected(chosen.suites, chosen.rows)
+    summary(run(cases, chosen.peers, chosen.rounds, chosen.seconds, show))

@@ -25,6 +25,10 @@ class Case:
     tolerance: float = 1e-3  # of the largest value; float32 sums in another order
     calls: int = 1  # of each pass, whose results are compared
     limit: float = 100  # seconds that these may take, compilation included
+    unit: int = 1  # things done in a call, each of which the times are of
+    size: float | None = None  # that time and memory are to grow with
+    memory: tuple[str, ...] = ()  # the peers whose peak memory is measured
+    questions: tuple[str, ...] = ()  # that are put to the peers' methods of these names
     work: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By pass: bytes to move, multiply-adds to do."""
 

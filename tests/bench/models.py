@@ -23,6 +23,8 @@ class Network(NamedTuple):
     batch: Callable[..., list[np.ndarray]]
     sizes: dict[str, int]
     channels_first: bool = True  # whether a batch has its channels where the layout has them
+    optimizer: str = "Adam"
+    rate: float = 1e-3
 
 
 def conv_tasnet(kit: Any, filters: int, narrow: int, wide: int, layers: int, **_: int) -> Any:
@@ -246,6 +248,26 @@ def unet(kit: Any, channels: int, depth: int, **_: int) -> Any:
     return UNet()
 
 
+TINY = "20 tiny layers"
+
+
+def tiny(kit: Any, width: int, layers: int, **_: int) -> Any:
+    """Linear and ReLU in turn: a step of it is all overhead."""
+    nn = kit.nn
+
+    class Tiny(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            parts = [part for _ in range(layers) for part in (nn.Linear(width, width), nn.ReLU())]
+            self.net = nn.Sequential(*parts)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            error = self.net(x) - y
+            return (error * error).mean()
+
+    return Tiny()
+
+
 def labelled(shape: tuple[int, ...], count: int, classes: int) -> list[np.ndarray]:
     """An array and `count` class numbers."""
     return [draw(0, *shape), np.random.default_rng(0).integers(0, classes, count)]
@@ -282,6 +304,13 @@ NETWORKS = {
         unet,
         lambda batch, samples, **_: waveforms(batch, samples, 2),
         {"batch": 8, "samples": 16384, "channels": 24, "depth": 4},
+    ),
+    TINY: Network(
+        tiny,
+        lambda batch, width, **_: [draw(0, batch, width), draw(1, batch, width)],
+        {"batch": 8, "width": 16, "layers": 20},
+        optimizer="SGD",
+        rate=1e-2,
     ),
 }
 

@@ -2,95 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import select
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from .case import Case, difference
+from .process import Worker
+from .results import OURS, Row, Time
 
-ROOT = Path(__file__).resolve().parents[2]
-OURS = "lucid"
 SLOW = 2.0  # seconds of a call that is measured once
 
 
-class Time(NamedTuple):
-    """Seconds of a call: best of all, and median of the rounds' means. At least so many, where it
-    was given up."""
+class Limits(NamedTuple):
+    """Bytes per second of a copy, read and written, and multiply-adds per second of a product of
+    matrices."""
 
-    best: float
-    median: float
-    at_least: bool = False
-
-
-class Row(NamedTuple):
-    """What was measured of one pass of a case; `gaps` says why a peer has no time."""
-
-    case: Case
-    name: str
-    times: dict[str, Time]
-    gaps: dict[str, str]
-
-    def ratio(self, peer: str) -> float | None:
-        """How many times as long as ours the peer takes."""
-        if peer not in self.times or OURS not in self.times:
-            return None
-        return self.times[peer].median / self.times[OURS].median
+    copy: float
+    product: float
 
 
-class Worker:
-    """The process of one peer, started when it is first asked, and again if it has died."""
-
-    def __init__(self, peer: str) -> None:
-        self.peer = peer
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def ask(self, do: str, patience: float = 100, **request: Any) -> dict[str, Any]:
-        """Its answer; a gap if it dies, or is ended after `patience` seconds."""
-        process = self._started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            return {"gap": self._ended()}
-        if not select.select([process.stdout], [], [], patience)[0]:
-            self.close()
-            return {"gap": f"no end after {patience:.0f} s", "at_least": patience}
-        line = process.stdout.readline()
-        return json.loads(line) if line else {"gap": self._ended()}
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.bench.worker", self.peer],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=None if os.environ.get("LUCID_BENCH_STDERR") else subprocess.DEVNULL,
-            )
-        return self._process
-
-    def _ended(self) -> str:
-        assert self._process is not None
-        code = self._process.wait()
-        self.close()
-        return f"the process ended with {code}"
-
-
-def compare(case: Case, workers: dict[str, Worker], rounds: int, seconds: float) -> Iterator[Row]:
+def compare(
+    case: Case, workers: dict[str, Worker], rounds: int, seconds: float, limits: Limits
+) -> Iterator[Row]:
     """Build a case everywhere, check that all compute the same, and time its passes."""
     gaps, passes = {}, {}
     for peer, worker in workers.items():
@@ -112,8 +46,43 @@ def compare(case: Case, workers: dict[str, Worker], rounds: int, seconds: float)
                 absent[peer] = answer["gap"]
         absent |= _differing(digests, case.tolerance)
         able = {peer: left[peer] for peer in left if peer in digests and peer not in absent}
-        times = _alternate(name, able, absent, rounds, seconds)
-        yield Row(case, name, times | endless, gaps | absent)
+        calls = _alternate(name, able, absent, rounds, seconds)
+        times = {p: Time(t.best / case.unit, t.median / case.unit) for p, t in calls.items()}
+        facts = {peer: found for peer in able if (found := _facts(case, name, peer))}
+        share = _share(case, name, calls, limits)
+        place = case.suite, case.group, case.name, name
+        yield Row(*place, times | endless, gaps | absent, facts, share, case.size)
+
+
+def limits(worker: Worker) -> Limits:
+    """Of this machine, just now."""
+    side, megabytes = 1536, 32
+    worker.ask("build", kind="limits", spec={"side": side, "megabytes": megabytes})
+    copy = min(worker.ask("run", name="copy", seconds=0.3)["best"] for _ in range(3))
+    product = min(worker.ask("run", name="product", seconds=0.3)["best"] for _ in range(3))
+    return Limits(2e6 * megabytes / copy, side**3 / product)
+
+
+def _share(case: Case, name: str, times: dict[str, Time], limits: Limits) -> float | None:
+    """The least time that the machine needs for the bytes or the products, against ours."""
+    if name not in case.work or OURS not in times:
+        return None
+    moved, products = case.work[name]
+    return max(moved / limits.copy, products / limits.product) / times[OURS].median
+
+
+def _facts(case: Case, name: str, peer: str) -> dict[str, Any]:
+    """Peak memory and what else is asked, each in a fresh process."""
+    facts: dict[str, Any] = {}
+    if peer in case.memory:
+        with Worker(peer) as worker:
+            worker.ask("build", kind=case.kind, spec=case.spec)
+            facts |= worker.ask("memory", name=name)
+    for question in case.questions:
+        with Worker(peer) as worker:
+            answer = worker.ask("ask_peer", question=question, name=name, **case.spec)
+            facts |= {question: answer[question]} if question in answer else {}
+    return facts
 
 
 def _differing(digests: dict[str, Any], tolerance: float) -> dict[str, str]:
@@ -153,14 +122,12 @@ def run(
     show: Callable[[Row], None],
 ) -> list[Row]:
     """All rows of the cases, each shown as soon as it is measured."""
-    workers = {peer: Worker(peer) for peer in (OURS, *peers)}
     rows = []
-    try:
+    with ExitStack() as stack:
+        workers = {peer: stack.enter_context(Worker(peer)) for peer in (OURS, *peers)}
+        reached = limits(workers[OURS])
         for case in cases:
-            for row in compare(case, workers, rounds, seconds):
+            for row in compare(case, workers, rounds, seconds, reached):
                 show(row)
                 rows.append(row)
-    finally:
-        for worker in workers.values():
-            worker.close()
     return rows

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .case import Case
-from .models import NETWORKS
+from .models import NETWORKS, TINY
 
 PASSES = ("eager", "compiled")
 
 
 def cases() -> Iterator[Case]:
     for name in NETWORKS:
-        # Later losses differ more: Adam's first steps are the signs of gradients.
-        yield Case(
-            "steps", "steps", name, "step", {"network": name}, PASSES, tolerance=1e-2, calls=3
-        )
+        if name != TINY:
+            yield training(name, "steps")
+
+
+def training(network: str, suite: str) -> Case:
+    return Case(
+        suite,
+        "training step",
+        network,
+        "step",
+        {"network": network},
+        PASSES,
+        tolerance=1e-2,  # of later losses: Adam's first steps are the signs of gradients
+        calls=3,
+        memory=("lucid", "torch"),
+        questions=("primitives",),
+    )

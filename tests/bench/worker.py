@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .case import Built, digest
+from .memory import growth
 
 # The module and the class of each peer.
 PEERS = {
@@ -79,8 +80,16 @@ class Session:
         settle()
         return {"best": best, "mean": mean}
 
-    def versions(self) -> dict[str, Any]:
-        return {"versions": self.peer.versions()}
+    def memory(self, name: str) -> dict[str, Any]:
+        """Peak megabytes of a pass after a few and after more calls."""
+        return {"memory": growth(self._built.passes[name])}
+
+    def ask_peer(self, question: str, **request: Any) -> dict[str, Any]:
+        """What a method of the peer says, which is not a time."""
+        method = getattr(self.peer, question, None)
+        if method is None:
+            raise NotImplementedError(f"no {question}")
+        return {question: method(**request)}
 
     @property
     def _built(self) -> Built:
@@ -93,7 +102,8 @@ class Session:
         try:
             return getattr(self, do)(**request)
         except Exception as error:  # whatever a library raises, the others go on
-            traceback.print_exc()
+            if not isinstance(error, NotImplementedError):
+                traceback.print_exc()
             return {"gap": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
 
 

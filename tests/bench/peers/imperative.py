@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,6 +80,13 @@ class Kit:
         return x.sum(-1, keepdim=True)
 
 
+class Training(NamedTuple):
+    """A training step that returns the loss, and the tensors that it changes."""
+
+    update: Callable[[], Any]
+    held: list[Any]
+
+
 class Imperative:
     """A library with PyTorch's API, `lib`, and what it makes of a training step."""
 
@@ -95,6 +105,20 @@ class Imperative:
 
     def numpy(self, tensors: Sequence[Any]) -> list[np.ndarray]:
         return [tensor.detach().numpy() for tensor in tensors]
+
+    def limits(self, side: int, megabytes: int) -> Built:
+        """What the machine can do: a matrix product, and a copy by one thread per core."""
+        a, b = (self.tensor(draw(seed, side, side)) for seed in (0, 1))
+        cores = os.cpu_count() or 1
+        source = np.ones((cores, megabytes * 250_000 // cores), np.float32)
+        target = np.zeros_like(source)
+        pool = ThreadPoolExecutor(cores)
+
+        def copy() -> Any:
+            list(pool.map(np.copyto, target, source))
+            return ()
+
+        return Built({"copy": copy, "product": lambda: self.finish(a @ b)}, self.numpy)
 
     def conv(self, shapes: dict[str, list[int]], transposed: bool, **settings: int) -> Built:
         """A convolution of x (N, C, L) with w; `both` adds the gradients of x and w."""
@@ -150,17 +174,25 @@ class Imperative:
         return list(named.values())
 
     def step(self, network: str) -> Built:
-        """A training step with Adam, whose result is the loss."""
-        passes = {"eager": self._trainer(network, lambda step: step)}
+        """A training step, whose result is the loss."""
+        trainings = {"eager": self.training(network)}
         if self.compile is not None:
-            passes["compiled"] = self._trainer(network, self.compile)
-        return Built(passes, self.numpy)
+            trainings["compiled"] = self.training(network, self.compile)
 
-    def _trainer(self, network: str, compiled: Callable[..., Any]) -> Callable[[], Any]:
+        def run(training: Training) -> Any:
+            loss = training.update()
+            self.wait(training.held)
+            return self.finish(loss)
+
+        return Built({name: partial(run, made) for name, made in trainings.items()}, self.numpy)
+
+    def training(
+        self, network: str, compiled: Callable[..., Any] = lambda function: function
+    ) -> Training:
         made = NETWORKS[network]
         model = made.make(Kit(self.lib), **made.sizes)
         parameters = self._initialise(model)
-        optimizer = self.lib.optim.Adam(parameters, lr=1e-3)
+        optimizer = getattr(self.lib.optim, made.optimizer)(parameters, lr=made.rate)
         tensors = [self.tensor(array) for array in made.batch(**made.sizes)]
 
         @compiled
@@ -171,9 +203,4 @@ class Imperative:
             optimizer.step()
             return loss
 
-        def step() -> Any:
-            loss = update(*tensors)
-            self.wait(parameters)
-            return self.finish(loss)
-
-        return step
+        return Training(lambda: update(*tensors), [*parameters, *model.buffers()])

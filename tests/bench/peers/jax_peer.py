@@ -73,8 +73,9 @@ class Jax:
         return _passes(call, g, x, arrays(model), compared=2)
 
     def step(self, network: str) -> Built:
-        """A training step with Adam, whose result is the loss."""
+        """A training step, whose result is the loss."""
         made = NETWORKS[network]
+        optimize = {"Adam": _adam, "SGD": _sgd}[made.optimizer]
         model = made.make(Kit(), **made.sizes)
         batch = [jnp.asarray(array) for array in made.batch(**made.sizes)]
 
@@ -84,13 +85,12 @@ class Jax:
 
         @jax.jit
         def update(state: Any, batch: list[jax.Array]) -> Any:
-            weights, means, squares, count = state
+            weights, moments = state
             value, gradients = jax.value_and_grad(loss)(weights, batch)
-            return value, _adam(weights, gradients, means, squares, count + 1)
+            return value, optimize(weights, gradients, moments, made.rate)
 
-        weights = arrays(model)
-        zeros = jax.tree.map(jnp.zeros_like, weights)
-        state = (weights, zeros, zeros, jnp.zeros(()))
+        zeros = jax.tree.map(jnp.zeros_like, arrays(model))
+        state = (arrays(model), (zeros, zeros, jnp.zeros(())))
 
         def step() -> jax.Array:
             nonlocal state
@@ -110,14 +110,18 @@ def _passes(function: Callable[..., Any], g: jax.Array, *args: Any, compared: in
     return Built(passes, lambda results: numpy(results[:compared]))
 
 
-def _adam(weights: Any, gradients: Any, means: Any, squares: Any, count: jax.Array) -> Any:
+def _sgd(weights: Any, gradients: Any, moments: Any, rate: float) -> Any:
+    return jax.tree.map(lambda w, g: w - rate * g, weights, gradients), moments
+
+
+def _adam(weights: Any, gradients: Any, moments: Any, rate: float) -> Any:
+    means, squares, count = moments
+    count += 1
     means = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, means, gradients)
     squares = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, squares, gradients)
     first, second = 1 - 0.9**count, 1 - 0.999**count
-    weights = jax.tree.map(
-        lambda w, m, v: w - 1e-3 * (m / first) / (jnp.sqrt(v / second) + 1e-8),
-        weights,
-        means,
-        squares,
-    )
-    return weights, means, squares, count
+
+    def moved(w: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
+        return w - rate * (m / first) / (jnp.sqrt(v / second) + 1e-8)
+
+    return jax.tree.map(moved, weights, means, squares), (means, squares, count)

@@ -13,6 +13,7 @@ import lucid.nn.functional
 # isort: split
 import mlx.core as mx
 
+from .graph import primitives, unevaluated
 from .imperative import Imperative
 
 
@@ -37,3 +38,16 @@ class Lucid(Imperative):
 
     def versions(self) -> dict[str, str]:
         return {"lucid": lucid.__version__, "mlx": mx.__version__, "BLAS": str(lucid.blas)}
+
+    def primitives(self, network: str, name: str) -> dict[str, int]:
+        """Of MLX, in the graph of one training step."""
+        chosen = {"eager": lambda step: step, "compiled": self.compile}[name]
+        if chosen is None:
+            raise NotImplementedError("not offered")
+        training = self.training(network, chosen)
+        for _ in range(2):  # the first steps make the optimizer's state, and compile
+            training.update()
+            self.wait(training.held)
+        with unevaluated():
+            loss = training.update()
+            return primitives(tensor.array for tensor in (loss, *training.held))

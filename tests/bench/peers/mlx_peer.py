@@ -5,21 +5,23 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-if "OPENBLAS" in os.environ:  # the peer `mlx-openblas`: the same, with the BLAS that we load
+if "OPENBLAS" in os.environ:  # the peer `mlx-openblas`: the same with the BLAS that lucid loads
     ctypes.CDLL(os.environ["OPENBLAS"], mode=ctypes.RTLD_GLOBAL)
 
 import mlx.core as mx
 import mlx.nn as mlx_nn
 import mlx.optimizers
 import numpy as np
+from mlx.utils import tree_flatten
 
 from ..case import Built, draw
 from ..models import NETWORKS
 from ..modules import SINGLES
+from .graph import primitives
 from .mlx_kit import Kit, initialise, numpy, parameters, tensor
 
 
@@ -91,18 +93,35 @@ class Mlx:
         )
 
     def step(self, network: str) -> Built:
-        """A training step with Adam, whose result is the loss."""
-        passes = {name: self._trainer(network, name == "compiled") for name in self.modes}
+        """A training step, whose result is the loss."""
+
+        def run(update: Callable[[], mx.array], state: Any) -> mx.array:
+            loss = update()
+            mx.eval(loss, state)
+            return loss
+
+        passes = {
+            name: partial(run, *self._training(network, name)) for name in ("eager", "compiled")
+        }
         return Built(passes, lambda loss: [np.array(loss)])
 
-    modes = ("eager", "compiled")
+    def primitives(self, network: str, name: str) -> dict[str, int]:
+        """In the graph of one training step."""
+        update, state = self._training(network, name)
+        for _ in range(2):
+            mx.eval(update(), state)
+        loss = update()
+        held = [array for _, array in tree_flatten(state) if isinstance(array, mx.array)]
+        return primitives([loss, *held])
 
-    def _trainer(self, network: str, compiled: bool) -> Any:
+    def _training(self, network: str, name: str) -> tuple[Callable[[], mx.array], Any]:
+        """A step that returns the loss, and the state that it changes."""
         made = NETWORKS[network]
         model = made.make(Kit(), **made.sizes)
         initialise(model)
         batch = [tensor(array, made.channels_first) for array in made.batch(**made.sizes)]
-        optimizer = mlx.optimizers.Adam(1e-3, bias_correction=True)
+        settings = {"bias_correction": True} if made.optimizer == "Adam" else {}
+        optimizer = getattr(mlx.optimizers, made.optimizer)(made.rate, **settings)
         optimizer.init(model.trainable_parameters())
         state = [model.state, optimizer.state]
         mx.eval(state, batch)
@@ -113,14 +132,8 @@ class Mlx:
             optimizer.update(model, gradients)
             return loss
 
-        run = mx.compile(update, inputs=state, outputs=state) if compiled else update
-
-        def step() -> mx.array:
-            loss = run(*batch)
-            mx.eval(loss, state)
-            return loss
-
-        return step
+        run = mx.compile(update, inputs=state, outputs=state) if name == "compiled" else update
+        return lambda: run(*batch), state
 
 
 def _weight(w: np.ndarray, groups: int, transposed: bool) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Functions that MLX 0.32 computes in float32 even on float64 arrays, in full precision.
 
-Called with any other dtype they are MLX's own. float64 exists on the CPU only, for checking
+With any other dtype they are MLX's own, or of large arrays on a CPU those of
+`lucid.kernels.elementwise`. float64 exists on the CPU only, for checking
 gradients and references, so these may be slow.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
+from lucid.kernels import elementwise
 from lucid.ops.rules import conjugate
 from lucid.ops.series import polynomial
 
@@ -71,7 +73,7 @@ def power_in_exponent(g, x, y):
     return mx.where(flat, mx.zeros_like(g), g * conjugate(slope))
 
 
-@_unless_float64(mx.exp, complex_too=False)
+@_unless_float64(elementwise.exp, complex_too=False)
 def exp(x):
     return _power_of_e(x)
 
@@ -106,11 +108,11 @@ tan = _unless_float64(mx.tan, complex_too=False)(_tangent)
 
 def sigmoid(x):
     if x.dtype not in (mx.float64, mx.complex64):
-        return mx.sigmoid(x)
+        return elementwise.sigmoid(x)
     return 1 / (1 + exp(-x))
 
 
-@_unless_float64(mx.erf)
+@_unless_float64(elementwise.erf)
 def erf(x):
     # 2/sqrt(pi) * exp(-x^2) * sum of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)): all of one sign
     a = mx.clip(x, -6.0, 6.0)

@@ -10,12 +10,12 @@ fewer where an LSTM projects its output.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid.kernels import elementwise
 from lucid.ops.op import op
 
 
@@ -39,36 +39,8 @@ class Cell(NamedTuple):
         return len(self.scales)
 
 
-# tanh(x) is K x (z^2 + a z + b)(z^2 + c z + d) / ((z^2 + e z + f)(z^2 + g z + h)) with z = x^2, up
-# to 4e-7 where |x| < 8.4, and 1 beyond; fitted to the smallest relative error by reweighted least
-# squares. As a product it is eight operations deep: mx.compile fuses eleven.
-_END, _K = 8.4, 0.017589035
-_ABOVE = ((50.509914, 401.1514), (1428.2054, 172408.1))
-_BELOW = ((24.746334, 54.971195), (384.17682, 22129.56))
-
-
 def _tanh(x: mx.array) -> mx.array:
-    """On the CPU in float32 a formula that mx.compile vectorises: MLX's own takes five times."""
-    if x.dtype != mx.float32 or mx.default_device() != mx.Device(mx.cpu) or not _compiles():
-        return mx.tanh(x)
-    z = mx.minimum(x * x, _END * _END)
-    (a, b), (c, d) = ([(z + p) * z + q for p, q in pairs] for pairs in (_ABOVE, _BELOW))
-    return mx.minimum(mx.maximum(x, -_END), _END) * _K * a * b / (c * d)
-
-
-@functools.cache
-def _compiles() -> bool:
-    """Whether mx.compile does anything: on Linux it needs a C++ compiler, and is silent without."""
-    calls = []
-
-    @mx.compile
-    def probe(x):
-        calls.append(x)
-        return x + 1
-
-    for _ in range(3):  # MLX traces the first function of a process twice
-        probe(mx.array(0.0))
-    return len(calls) < 3
+    return elementwise.shallow_tanh(x) if elementwise.vectorises(x) else mx.tanh(x)
 
 
 def _squash(x: mx.array, s: mx.array) -> mx.array:

@@ -1,0 +1,100 @@
+"""The formulas of elementary functions, against float64 and against MLX's own."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from scipy import special
+
+import lucid
+from lucid.kernels import elementwise
+from lucid.ops import precise
+
+# MLX's own, NumPy's in float64, and the error in units in the last place, measured and rounded up
+FUNCTIONS = {
+    "exp": (mx.exp, np.exp, 2),
+    "sigmoid": (mx.sigmoid, special.expit, 4),
+    "tanh": (mx.tanh, np.tanh, 4),
+    "erf": (mx.erf, special.erf, 8),
+}
+
+
+@pytest.fixture(autouse=True)
+def _formulas_are_used():
+    if not elementwise.vectorises(mx.zeros(1)):
+        pytest.skip("here MLX's own functions are used: a GPU, a Mac, or no compiler")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_values_over_the_whole_range(name):
+    _, exact, ulps = FUNCTIONS[name]
+    ranges = [np.linspace(-a, a, elementwise.LARGE + 1) for a in (87.3, 10, 1, 1e-3, 1e-30)]
+    x = np.concatenate(ranges).astype(np.float32)
+    y = np.array(getattr(elementwise, name)(mx.array(x)))
+    expected = exact(x.astype(np.float64))
+    assert np.all(np.abs(y - expected) <= ulps * np.spacing(np.abs(expected.astype(np.float32))))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_special_values(name):
+    _, exact, _ = FUNCTIONS[name]
+    some = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38, -3e38, 88.7, 88.8, -100, -104]
+    x = np.resize(np.array(some, np.float32), elementwise.LARGE)
+    y = np.array(getattr(elementwise, name)(mx.array(x)))
+    with np.errstate(over="ignore"):
+        expected = exact(x.astype(np.float64)).astype(np.float32)
+    np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-38)
+    np.testing.assert_array_equal(np.signbit(y), np.signbit(expected))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derivatives_of_every_order_are_those_of_the_function(name):
+    plain, function = FUNCTIONS[name][0], getattr(elementwise, name)
+    x = mx.linspace(-3, 3, elementwise.LARGE)
+    for _ in range(3):
+        plain, function = (mx.grad(lambda x, f=f: f(x).sum()) for f in (plain, function))
+        np.testing.assert_allclose(function(x), plain(x), rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_under_transformations(name):
+    function = getattr(elementwise, name)
+    x = mx.random.normal((3, elementwise.LARGE), key=mx.random.key(0))
+    y = function(x)
+    np.testing.assert_array_equal(mx.vmap(function)(x), y)
+    np.testing.assert_array_equal(mx.compile(function)(x), y)
+    strided = mx.swapaxes(function(mx.swapaxes(x, 0, 1)), 0, 1)
+    np.testing.assert_array_equal(strided, y)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_small_arrays_other_dtypes_and_missing_compilers_take_mlx_own(name, monkeypatch):
+    plain, function = FUNCTIONS[name][0], getattr(elementwise, name)
+    for x in (mx.array(0.5), mx.zeros(0), mx.ones((elementwise.LARGE,), mx.float16)):
+        assert function(x).dtype == x.dtype
+        np.testing.assert_array_equal(function(x), plain(x))
+    monkeypatch.setattr(elementwise, "_builds_loops", lambda: False)
+    x = mx.linspace(-3, 3, elementwise.LARGE)
+    np.testing.assert_array_equal(function(x), plain(x))
+
+
+def test_operations_use_them():
+    x = lucid.linspace(-3, 3, elementwise.LARGE, requires_grad=True)
+    for name in FUNCTIONS:
+        y = getattr(lucid, name)(x)
+        np.testing.assert_array_equal(y.array, getattr(elementwise, name)(x.array))
+    (g,) = lucid.grad(lucid.tanh(x).sum(), [x], create_graph=True)
+    (h,) = lucid.grad(g.sum(), [x])
+    t = np.tanh(np.array(x.array).astype(np.float64))
+    np.testing.assert_allclose(h.array, -2 * t * (1 - t * t), rtol=1e-4, atol=1e-6)
+    assert precise.exp(mx.array(1.0, mx.float64)).item() == pytest.approx(np.e, rel=1e-15)
+
+
+@pytest.mark.parametrize(("name", "top"), [("erf", 3.9), ("tanh", 10.0), ("sigmoid", 20.0)])
+def test_never_beyond_one(name, top):
+    low, high = np.array([top / 2, top], np.float32).view(np.int32)
+    x = np.arange(low, high, 7, dtype=np.int32).view(np.float32)
+    y = np.array(getattr(elementwise, name)(mx.array(x)))
+    assert y.max() == 1
+    assert y[-1] == 1

@@ -59,11 +59,11 @@ def _formula(plain: Callable, slope: Callable) -> Callable[[Callable], Callable]
     """
 
     def decorate(formula: Callable) -> Callable:
-        custom = mx.custom_function(formula)
+        custom: Any = mx.custom_function(formula)
         custom.vjp(lambda x, g, y: g * slope(x, y))
 
-        def chosen(x: mx.array) -> mx.array:
-            return (custom if pays(x) else plain)(x)
+        def chosen(x: mx.array) -> Any:
+            return custom(x) if pays(x) else plain(x)
 
         return chosen
 
@@ -92,8 +92,9 @@ def _limited(x: mx.array, limit: float) -> mx.array:
 # among the bits of a float32.
 _ROUND = 1.5 * 2.0**46
 _PLACE = 2.0**23
-# 2 log(2) in two parts; products of the first with integers up to 2**13 are exact
-_HIGH, _LOW = 1.38671875, 2 * math.log(2) - 1.38671875
+# 2 log(2) in two parts, both positive so that -0 stays; products of the first with integers up to
+# 2**13 are exact
+_HIGH, _LOW = 1.3857421875, 2 * math.log(2) - 1.3857421875
 # (e**r - 1 - r) / r**2, so that e**r is right up to 2e-8 where |r| < log(2)
 _EXP = (0.5000003456, 0.1666661428, 0.04166127702, 0.008336098372, 0.0014104295, 0.0001961181441)
 
@@ -159,18 +160,13 @@ _ERF = ((1.128378982, 0.1879000733, 0.05248000887, 0.003674029931, 0.00028567647
          3.873175621e-05))  # fmt: skip
 
 
-def _rational(x: mx.array, limit: float, fit: tuple) -> mx.array:
-    """x P(x^2) / Q(x^2)."""
-    x = _limited(x, limit)
-    square = x * x
-    return x * _polynomial(fit[0], square) / _polynomial(fit[1], square)
-
-
 @_formula(mx.erf, lambda x, y: 2 / math.sqrt(math.pi) * exp(-x * x))
 @mx.compile
 def erf(x):
     """The error function."""
-    return _rational(x, 3.856909, _ERF)
+    x = _limited(x, 3.856909)
+    square = x * x
+    return x * _polynomial(_ERF[0], square) / _polynomial(_ERF[1], square)
 
 
 # tanh(x) is K x (z^2 + a z + b)(z^2 + c z + d) / ((z^2 + e z + f)(z^2 + g z + h)) with z = x^2, up

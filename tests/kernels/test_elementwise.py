@@ -84,8 +84,8 @@ def test_operations_use_them():
     for name in FUNCTIONS:
         y = getattr(lucid, name)(x)
         np.testing.assert_array_equal(y.array, getattr(elementwise, name)(x.array))
-    (g,) = lucid.grad(lucid.tanh(x).sum(), [x], create_graph=True)
-    (h,) = lucid.grad(g.sum(), [x])
+    (g,) = lucid.autograd.grad(lucid.tanh(x).sum(), [x], create_graph=True)
+    (h,) = lucid.autograd.grad(g.sum(), [x])
     t = np.tanh(np.array(x.array).astype(np.float64))
     np.testing.assert_allclose(h.array, -2 * t * (1 - t * t), rtol=1e-4, atol=1e-6)
     assert precise.exp(mx.array(1.0, mx.float64)).item() == pytest.approx(np.e, rel=1e-15)

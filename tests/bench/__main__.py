@@ -8,13 +8,18 @@ import re
 import lucid  # noqa: F401  before mlx: it loads the BLAS
 
 # isort: split
-from . import ops, steps
+from . import ops, overhead, scaling, steps
 from .case import Case
 from .results import OURS, Row, mean, ratios
 from .run import run
 from .worker import PEERS
 
-SUITES = {"ops": ops.cases, "steps": steps.cases}
+SUITES = {
+    "ops": ops.cases,
+    "steps": steps.cases,
+    "overhead": overhead.cases,
+    "scaling": scaling.cases,
+}
 
 
 def arguments() -> argparse.Namespace:

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-STEPS = (5, 25)  # a leak shows as a difference
 
 
-def growth(function: Callable[[], Any], steps: Sequence[int] = STEPS) -> list[float]:
-    """Peak megabytes over what is held now, after so many calls; in a process of its own, whose
-    allocator keeps nothing of other work."""
+def growth(function: Callable[[], Any], calls: Sequence[int]) -> list[float]:
+    """Peak megabytes over what is held now, after so many calls. In a process of its own: an
+    allocator keeps what other work has freed."""
     gc.collect()
     held, done, peaks = _restart(), 0, []
-    for count in steps:
+    for count in calls:
         for _ in range(count - done):
             function()
         done = count

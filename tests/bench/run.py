@@ -77,7 +77,7 @@ def _facts(case: Case, name: str, peer: str) -> dict[str, Any]:
     if peer in case.memory:
         with Worker(peer) as worker:
             worker.ask("build", kind=case.kind, spec=case.spec)
-            facts |= worker.ask("memory", name=name)
+            facts |= worker.ask("memory", name=name, calls=case.memory_calls)
     for question in case.questions:
         with Worker(peer) as worker:
             answer = worker.ask("ask_peer", question=question, name=name, **case.spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,51 @@ import numpy as np
 from ..case import Built, draw
 from ..models import NETWORKS, initial
 from ..modules import SINGLES
+from ..overhead import OPERANDS
+from .peer import Peer
+
+CHANNELS = 4  # of the stack whose scaling is measured
+
+
+def operations(lib: Any) -> dict[str, Callable[..., Any]]:
+    """Of the suite `overhead`."""
+    functions = lib.nn.functional
+    return {
+        "add": operator.add,
+        "mul": operator.mul,
+        "exp": lib.exp,
+        "matmul": operator.matmul,
+        "relu": functions.relu,
+        "sum": lambda x: x.sum(),
+        "reshape": lambda x: x.reshape(64),
+        "conv1d": lambda x, w: functions.conv1d(x, w, padding=1),
+        "linear": functions.linear,
+    }
+
+
+def blocks(nn: Any, count: int) -> Any:
+    """As in a separator of Conv-TasNet: pointwise and dilated depthwise convolutions, norms."""
+
+    class Block(nn.Module):
+        def __init__(self, dilation: int) -> None:
+            super().__init__()
+            self.net = nn.Sequential(
+                nn.Conv1d(CHANNELS, 2 * CHANNELS, 1),
+                nn.PReLU(),
+                nn.GroupNorm(1, 2 * CHANNELS),
+                nn.Conv1d(
+                    *(2 * CHANNELS, 2 * CHANNELS, 3),
+                    padding=dilation,
+                    dilation=dilation,
+                    groups=2 * CHANNELS,
+                ),
+                nn.Conv1d(2 * CHANNELS, CHANNELS, 1),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return x + self.net(x)
+
+    return nn.Sequential(*[Block(2**i) for i in range(count)])
 
 
 def layers(lib: Any) -> Any:
@@ -87,7 +133,7 @@ class Training(NamedTuple):
     held: list[Any]
 
 
-class Imperative:
+class Imperative(Peer):
     """A library with PyTorch's API, `lib`, and what it makes of a training step."""
 
     lib: Any
@@ -172,6 +218,58 @@ class Imperative:
                 if value is not None:
                     parameter.copy_(self.tensor(value))
         return list(named.values())
+
+    def op(self, name: str, count: int) -> Built:
+        """An operation on tiny tensors, `count` times on the same ones."""
+        function = operations(self.lib)[name]
+        shapes = OPERANDS[name]
+        inputs = [self.tensor(draw(i, *shape)) for i, shape in enumerate(shapes)]
+        leaves = [self.tensor(draw(i, *shape)).requires_grad_() for i, shape in enumerate(shapes)]
+        seeds = [self.tensor(draw(9, *function(*inputs).shape))] * count
+
+        def built() -> Any:
+            with self.lib.no_grad():
+                return [function(*inputs) for _ in range(count)]
+
+        def grad() -> Any:
+            return [function(*leaves) for _ in range(count)]
+
+        def backward() -> Any:
+            for leaf in leaves:
+                leaf.grad = None
+            self.lib.autograd.backward(grad(), seeds)
+            return [leaf.grad for leaf in leaves]
+
+        def computed(variant: Callable[[], Any]) -> Any:
+            tensors = variant()
+            self.wait(tensors)
+            return tensors
+
+        variants = {"no grad": built, "grad": grad, "backward": backward}
+        passes = {name: partial(computed, variant) for name, variant in variants.items()}
+        last = slice(-len(leaves), None)
+        return Built({"built": built, **passes}, lambda t: self.numpy(self.finish(*t[last])))
+
+    def stack(self, batch: int, length: int, count: int, segments: int = 1) -> Built:
+        """Loss and gradients of dilated residual blocks, which are checkpointed in `segments`."""
+        model = blocks(self.lib.nn, count)
+        parameters = self._initialise(model)
+        x = self.tensor(draw(0, batch, CHANNELS, length))
+
+        def step() -> Any:
+            for parameter in parameters:
+                parameter.grad = None
+            y = self.checkpointed(model, segments, x) if segments > 1 else model(x)
+            loss = y.square().mean()
+            loss.backward()
+            self.wait([parameter.grad for parameter in parameters])
+            return self.finish(loss, parameters[0].grad)
+
+        return Built({"step": step}, self.numpy)
+
+    def checkpointed(self, model: Any, segments: int, x: Any) -> Any:
+        """The output of a Sequential that keeps only what lies between its segments."""
+        raise NotImplementedError
 
     def step(self, network: str) -> Built:
         """A training step, whose result is the loss."""

@@ -17,6 +17,7 @@ from ..case import Built, draw
 from ..models import NETWORKS
 from ..modules import SINGLES
 from .jax_kit import Kit, arrays, conv_transpose1d, filled
+from .peer import Peer
 
 
 def ready(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
@@ -27,9 +28,8 @@ def numpy(results: Sequence[jax.Array]) -> list[np.ndarray]:
     return [np.asarray(array) for array in results]
 
 
-class Jax:
-    def versions(self) -> dict[str, str]:
-        return {"jax": jax.__version__}
+class Jax(Peer):
+    program = "import jax"
 
     def conv(
         self,

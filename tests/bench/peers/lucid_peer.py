@@ -9,6 +9,7 @@ import numpy as np
 
 import lucid
 import lucid.nn.functional
+from lucid.utils.checkpoint import checkpoint_sequential
 
 # isort: split
 import mlx.core as mx
@@ -18,7 +19,7 @@ from .imperative import Imperative
 
 
 class Lucid(Imperative):
-    lib = lucid
+    program, lib = "import lucid", lucid
     compile = getattr(lucid, "compile", None)
 
     def tensor(self, values: np.ndarray) -> lucid.Tensor:
@@ -36,8 +37,8 @@ class Lucid(Imperative):
     def numpy(self, tensors: Any) -> list[np.ndarray]:
         return [np.array(array) for array in tensors]
 
-    def versions(self) -> dict[str, str]:
-        return {"lucid": lucid.__version__, "mlx": mx.__version__, "BLAS": str(lucid.blas)}
+    def checkpointed(self, model: Any, segments: int, x: lucid.Tensor) -> lucid.Tensor:
+        return checkpoint_sequential(model, segments, x)
 
     def primitives(self, network: str, name: str) -> dict[str, int]:
         """Of MLX, in the graph of one training step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,19 +22,32 @@ from mlx.utils import tree_flatten
 from ..case import Built, draw
 from ..models import NETWORKS
 from ..modules import SINGLES
+from ..overhead import OPERANDS
 from .graph import primitives
 from .mlx_kit import Kit, initialise, numpy, parameters, tensor
+from .peer import Peer
+
+OPERATIONS: dict[str, Callable[..., mx.array]] = {
+    "add": operator.add,
+    "mul": operator.mul,
+    "exp": mx.exp,
+    "matmul": operator.matmul,
+    "relu": lambda x: mx.maximum(x, 0),
+    "sum": mx.sum,
+    "reshape": lambda x: x.reshape(64),
+    "conv1d": lambda x, w: mx.conv1d(x, w, padding=1),
+    "linear": lambda x, w, b: mx.addmm(b, x, w.T),
+}
 
 
-class Mlx:
+class Mlx(Peer):
     """Its results are evaluated; it must not have imported us, who change BLAS and allocator."""
+
+    program = "import mlx.core, numpy"
 
     def __init__(self) -> None:
         if "lucid" in sys.modules:
             raise RuntimeError("the peer of plain MLX has imported lucid")
-
-    def versions(self) -> dict[str, str]:
-        return {"mlx": mx.__version__}
 
     def conv(
         self, shapes: dict[str, list[int]], transposed: bool, groups: int, **settings: int
@@ -90,6 +104,35 @@ class Mlx:
         return Built(
             {"forward": forward, "both": both},
             lambda results: [numpy(array, channels_first) for array in results],
+        )
+
+    def op(self, name: str, count: int) -> Built:
+        """An operation on tiny arrays, `count` times on the same ones. MLX always records: `grad`
+        is the same as `no grad`."""
+        function = OPERATIONS[name]
+        inputs = [tensor(draw(i, *shape), True) for i, shape in enumerate(OPERANDS[name])]
+        if name == "conv1d":
+            inputs[1] = mx.array(_weight(np.array(inputs[1].swapaxes(1, 2)), 1, False))
+        seed = draw(9, *numpy(function(*inputs), True).shape)
+        seeds = [tensor(seed, True)] * count
+
+        def built(*inputs: mx.array) -> list[mx.array]:
+            return [function(*inputs) for _ in range(count)]
+
+        def computed() -> list[mx.array]:
+            outputs = built(*inputs)
+            mx.eval(outputs)
+            return outputs
+
+        def backward() -> list[mx.array]:
+            _, gradients = mx.vjp(built, inputs, seeds)
+            mx.eval(gradients)
+            return gradients
+
+        passes = {"built": partial(built, *inputs), "no grad": computed, "grad": computed}
+        last = slice(-len(inputs), None)
+        return Built(
+            passes | {"backward": backward}, lambda arrays: [numpy(a, True) for a in arrays[last]]
         )
 
     def step(self, network: str) -> Built:

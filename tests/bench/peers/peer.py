@@ -1,0 +1,31 @@
+"""What all peers have: a program to import them."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from functools import partial
+
+from ..case import Built
+
+
+class Peer:
+    """A library. Its methods build the cases of their names; one without a method is a gap."""
+
+    program: str  # that imports it
+
+    def imports(self) -> Built:
+        """In a fresh process, its start included."""
+        return Built({"import": partial(_fresh, self.program)}, lambda _: [])
+
+    def cpu(self, name: str) -> float:
+        """Least seconds of all threads for that."""
+        return min(_fresh(self.program) for _ in range(5))
+
+
+def _fresh(program: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,10 +1,12 @@
 """Depthwise 1-D convolution in plain mx operations: blocks of outputs as small matmuls.
 
-A depthwise convolution has no matmul in it: tap by tap it is K passes over memory. So `block`
-neighbouring outputs of one channel are computed together, as a matmul of the R inputs that they
-meet with a Toeplitz matrix (R, block) that repeats the K taps along its diagonals: R/K times the
-arithmetic, at many times the speed. Few and dilated taps are cheaper one by one. The zeros of the
-matrix are multiplied too, so a NaN or an infinity reaches the whole of its block.
+A depthwise convolution has no matmul in it: tap by tap it is K passes over memory. So a block of
+neighbouring outputs of one channel is computed together, as the sum of matmuls of the J blocks of
+inputs that they meet, each with a Toeplitz matrix that repeats the K taps along its diagonals:
+many times the arithmetic, at more times the speed. Blocks of inputs do not overlap, so x is copied
+but once, to put the samples of a channel one after the other: they are the rows of one matmul. Few
+taps far apart are cheaper one by one. The zeros of the matrices are multiplied too, so a NaN or an
+infinity reaches the blocks around it.
 
 Shapes as in `conv1d`, for G groups of Cg inputs and Og outputs, both small (Cg = 1 and Og = the
 depth multiplier, as a rule).
@@ -15,70 +17,62 @@ from operator import add
 
 import mlx.core as mx
 
-from lucid.kernels.conv1d import unfold, window
+from lucid.kernels.conv1d import window
 from lucid.kernels.conv_transpose1d import flip
+from lucid.kernels.halves import halved, halved_weight_grad
+
+# Outputs at once. Of 16, 32, 48, 64 and 80 it is the fastest by 10 % or so for K = 7 to 87; with
+# larger ones the matrices outweigh the signal.
+BLOCK = 16
 
 
+@halved
 def toeplitz(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
     """y[n, o, t] = sum over c, k of w[o, c, k] x[n, c, t*stride + k*dilation - left]."""
-    C_out, Cg, K = w.shape
-    if dilation > 1:
-        U = -(-length // dilation)
-        x = split_phases(x, U + K - 1, left, dilation)
-        y = toeplitz(x, w, U, stride=1, left=0, dilation=1, groups=groups)
-        return merge_phases(y, dilation)[..., :length]
-    B = block(K)
-    R = (B - 1) * stride + K
-    w = w.reshape(groups, C_out // groups, Cg, K).swapaxes(1, 2)
-    u = rows(x, R, -(-length // B), B * stride, left, groups)
-    return unrows(u @ matrix(w, R, B, row=1, column=-stride), x.shape[0], C_out, length)
+    w = dense(w, groups, dilation)
+    J = -(-((BLOCK - 1) * stride + w.shape[3]) // (BLOCK * stride))
+    T = matrices(w, J, BLOCK * stride, BLOCK, row=1, column=-stride)
+    u = blocks(x, -left, BLOCK * stride, -(-length // BLOCK) + J - 1, groups)
+    return products(u, T, x.shape[0], length)
 
 
+@halved
 def toeplitz_transposed(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
     """y[n, o, t] = sum of w[c, o, k] x[n, c, i] where i*stride + k*dilation = t + left."""
-    C_in, Cg, K = w.shape
-    if dilation > 1:
-        x = split_phases(x, -(-x.shape[2] // dilation), 0, dilation)
-        first, r = divmod(left, dilation)
-        U = -(-(r + length) // dilation)
-        y = toeplitz_transposed(x, w, U, stride=1, left=first, dilation=1, groups=groups)
-        return window(merge_phases(y, dilation), r, length)
-    B = -(-block(K) // stride) * stride
-    first = -(-(left - K + 1) // stride)  # the first input that meets y[0],
+    w = dense(w, groups, dilation)
+    hop = -(-BLOCK // stride)  # inputs for a block of hop*stride outputs
+    first = -(-(left - w.shape[3] + 1) // stride)  # the first input that meets y[0],
     start = left - first * stride  # with this tap
-    R = (B - 1 + start) // stride + 1
-    w = w.reshape(groups, C_in // groups, Cg, K)
-    u = rows(x, R, -(-length // B), B // stride, -first, groups)
-    T = matrix(w, R, B, start, row=-stride, column=1)
-    return unrows(u @ T, x.shape[0], groups * Cg, length)
+    J = -(-((hop * stride - 1 + start) // stride + 1) // hop)
+    T = matrices(w.swapaxes(1, 2), J, hop, hop * stride, start, row=-stride, column=1)
+    u = blocks(x, first, hop, -(-length // (hop * stride)) + J - 1, groups)
+    return products(u, T, x.shape[0], length)
 
 
+@halved_weight_grad
 def toeplitz_weight_grad(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
     """gw[o, c, k] = sum over n, t of g[n, o, t] x[n, c, t*stride + k*dilation - left]."""
-    C_out, length = g.shape[1:]
-    Cg, Og = x.shape[1] // groups, C_out // groups
-    if dilation > 1:
-        length = -(-length // dilation)
-        x, left = split_phases(x, length + K - 1, left, dilation), 0
-        g = split_phases(g, length, 0, dilation)
-    B = block(K)
-    R, count = (B - 1) * stride + K, -(-length // B)
-    u = rows(x, R, count, B * stride, left, groups)
-    v = rows(g, B, count, B, 0, groups)
-    # The derivative of the Toeplitz matrix, (groups, Og, B, Cg, R), summed along its diagonals.
-    T = v.swapaxes(-1, -2) @ u
-    if T.ndim == 4:
-        T = T.sum(0)
-    shape = (groups, Og, Cg, B, K)
-    steps = (Og * B * Cg * R, B * Cg * R, R, Cg * R + stride, 1)
+    hop = BLOCK * stride
+    J = -(-((BLOCK - 1) * stride + (K - 1) * dilation + 1) // hop)
+    count = -(-g.shape[2] // BLOCK) + J - 1
+    u, v = blocks(x, -left, hop, count, groups), blocks(g, 0, BLOCK, count, groups)
+    # The derivatives of the Toeplitz matrices, (groups, Og, Cg, J*hop, BLOCK), summed along the
+    # diagonals.
+    rows, v = u.shape[2] - J + 1, v[:, :, None]
+    T = mx.concatenate(
+        [u[:, None, :, j : j + rows].swapaxes(3, 4) @ v[..., :rows, :] for j in range(J)], axis=3
+    )
+    shape = (g.shape[1], x.shape[1] // groups, K, BLOCK)
+    step = J * hop * BLOCK
+    T = mx.as_strided(T, shape, (shape[1] * step, step, dilation * BLOCK, hop + 1))
     # Contiguous first: MLX sums over a strided axis 20 times slower than it copies.
-    return mx.contiguous(mx.as_strided(T, shape, steps)).sum(3).reshape(C_out, Cg, K)
+    return mx.contiguous(T).sum(3)
 
 
 def taps(
@@ -125,56 +119,45 @@ def _multiply_add(*terms: mx.array) -> mx.array:
 _fused_multiply_add = mx.compile(_multiply_add)
 
 
-def block(K: int) -> int:
-    """Outputs per row. Measured with 8, 16, 32, 64: 16 is best below K = 40, within 10 % at 33;
-    at K = 75 on (16, 512, 835) it takes 75 ms, 64 takes 51."""
-    return 16 if K < 40 else 64
+def dense(w: mx.array, groups: int, dilation: int) -> mx.array:
+    """The kernels (groups, C/groups, Cg, (K - 1)*dilation + 1), with zeros between their taps."""
+    w = w.reshape(groups, -1, *w.shape[1:])
+    if dilation == 1:
+        return w
+    w = mx.pad(w[..., None], [(0, 0)] * w.ndim + [(0, dilation - 1)])
+    return w.flatten(-2)[..., : 1 - dilation]
 
 
-def matrix(w: mx.array, R: int, B: int, start: int = 0, *, row: int, column: int) -> mx.array:
-    """T[g, (a, i), (b, j)] = w[g, a, b, start + i*row + j*column]; one of the steps is negative."""
-    groups, A, C, _ = w.shape
+def matrices(
+    w: mx.array, J: int, hop: int, B: int, start: int = 0, *, row: int, column: int
+) -> mx.array:
+    """T[g, o, c, i, b] = w[g, o, c, start + i*row + b*column] for J*hop rows i, cut into J matrices
+    of hop rows each; one of the steps is negative."""
+    groups, O, C, _ = w.shape
+    R = J * hop
     low = start + min((R - 1) * row, (B - 1) * column)
     n = (R - 1) * abs(row) + (B - 1) * abs(column) + 1
     w = mx.contiguous(window(w, low, n))
     # as_strided takes no negative step: walk that axis forwards, then flip it.
-    shape, steps = (groups, A, R, C, B), (A * C * n, C * n, abs(row), n, abs(column))
-    T = mx.as_strided(w, shape, steps)
-    T = T[:, :, ::-1] if row < 0 else T[..., ::-1]
-    return T.reshape(groups, A * R, C * B)
+    T = mx.as_strided(w, (groups, O, C, R, B), (O * C * n, C * n, n, abs(row), abs(column)))
+    T = T[:, :, :, ::-1] if row < 0 else T[..., ::-1]
+    return T.reshape(groups, O, C, J, hop, B)
 
 
-def rows(x: mx.array, R: int, count: int, hop: int, left: int, groups: int) -> mx.array:
-    """The windows of R values, `hop` apart, as rows: (groups, N*count, Cg*R), or, where one sample
-    has many of them, (N, groups, count, Cg*R): then the result needs no transpose (61 -> 49 ms on
-    (8, 512, 4001) K3)."""
-    N, C, L = x.shape
-    x = x.reshape(N, groups, C // groups, L)
-    order = (0, 1, 4, 2, 3) if count >= 32 else (1, 0, 4, 2, 3)
-    u = unfold(x, R, count, stride=hop, left=left, dilation=1, order=order)
-    return u.reshape(N, groups, count, -1) if count >= 32 else u.reshape(groups, N * count, -1)
+def blocks(x: mx.array, start: int, size: int, count: int, groups: int) -> mx.array:
+    """x from position `start` on in blocks, `count` a sample, and the samples of a channel one
+    after the other: (groups, Cg, N*count, size)."""
+    x = window(x.swapaxes(0, 1), start, count * size)
+    return mx.contiguous(x).reshape(groups, -1, x.shape[1] * count, size)
 
 
-def unrows(y: mx.array, N: int, C: int, length: int) -> mx.array:
-    """Rows of outputs, laid out as `rows` does, back to (N, C, length)."""
-    if y.ndim == 4:
-        _, groups, count, _ = y.shape
-        y = y.reshape(N, groups, count, C // groups, -1).transpose(0, 1, 3, 2, 4)
-    else:
-        groups, count = y.shape[0], y.shape[1] // N
-        y = y.reshape(groups, N, count, C // groups, -1).transpose(1, 0, 3, 2, 4)
-    return y.reshape(N, C, -1)[..., :length]
-
-
-def split_phases(x: mx.array, length: int, left: int, dilation: int) -> mx.array:
-    """Every dilation-th value of x from -left on, as samples: (N*dilation, C, length)."""
-    N, C, _ = x.shape
-    u = unfold(x, dilation, length, stride=dilation, left=left, dilation=1, order=(0, 2, 1, 3))
-    return u.reshape(N * dilation, C, length)
-
-
-def merge_phases(y: mx.array, dilation: int) -> mx.array:
-    """The inverse of `split_phases`: (N, C, length*dilation)."""
-    _, C, length = y.shape
-    y = y.reshape(-1, dilation, C, length).transpose(0, 2, 3, 1)
-    return y.reshape(-1, C, length * dilation)
+def products(u: mx.array, T: mx.array, N: int, length: int) -> mx.array:
+    """y[n, o]: block i is the sum over c and j of u[c, i + j] @ T[o, c, j], blocks of sample n."""
+    groups, O, C, J, _, B = T.shape
+    count, rows = u.shape[2] // N, u.shape[2] - J + 1
+    terms = [(u[:, None, c, j : j + rows], T[:, :, c, j]) for c in range(C) for j in range(J)]
+    y = terms[0][0] @ terms[0][1]
+    for block, matrix in terms[1:]:
+        y = mx.addmm(y, block, matrix)  # in place
+    # The last blocks of a sample, which meet the next one, are left out.
+    return mx.as_strided(y, (N, groups * O, length), (count * B, rows * B, 1))

@@ -4,12 +4,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from lucid.kernels import conv1d, conv1d_weight_grad, conv_transpose1d, depthwise_conv1d
+from lucid.kernels import conv1d, conv1d_weight_grad, conv_transpose1d, depthwise_conv1d, halves
 from lucid.kernels.forms import CONV1D, CONV_TRANSPOSE1D, WEIGHT_GRAD, Shape, choose
-
-
-def one_step(stride, dilation):
-    return 1 in (stride, dilation)
 
 
 def no_stride(stride, dilation):
@@ -25,15 +21,15 @@ FORMS = {
     conv_transpose1d.multiply_first_conv1d: no_stride,
     conv1d.shifted: no_stride,
     depthwise_conv1d.taps: any_steps,
-    depthwise_conv1d.toeplitz: one_step,
+    depthwise_conv1d.toeplitz: any_steps,
     conv_transpose1d.unfold_first: any_steps,
     conv_transpose1d.multiply_first: any_steps,
     conv_transpose1d.shifted: no_stride,
     depthwise_conv1d.taps_transposed: no_stride,
-    depthwise_conv1d.toeplitz_transposed: one_step,
+    depthwise_conv1d.toeplitz_transposed: any_steps,
     conv1d_weight_grad.by_sample: any_steps,
     conv1d_weight_grad.at_once: any_steps,
-    depthwise_conv1d.toeplitz_weight_grad: one_step,
+    depthwise_conv1d.toeplitz_weight_grad: any_steps,
 }
 
 
@@ -45,12 +41,13 @@ def test_every_form_is_tested():
     assert forms(CONV1D) | forms(CONV_TRANSPOSE1D) | forms(WEIGHT_GRAD) == set(FORMS)
 
 
-@pytest.mark.parametrize("block", [None, 2])  # 2: many blocks even in a short signal
+@pytest.mark.parametrize("block", [None, 2])  # 2: many blocks in a short signal, in halves
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.__module__}.{form.__name__}")
 def test_every_form_equals_its_definition(form, seed, block, definition, monkeypatch):
     if block:
-        monkeypatch.setattr(depthwise_conv1d, "block", lambda K: block)
+        monkeypatch.setattr(depthwise_conv1d, "BLOCK", block)
+        monkeypatch.setattr(halves, "LEAST", 0)
     rng = np.random.default_rng(seed)
     N, G, Cg, Og = (int(rng.integers(1, 4)) for _ in range(4))
     L, length, K = int(rng.integers(1, 90)), int(rng.integers(1, 90)), int(rng.integers(1, 12))

@@ -133,15 +133,15 @@ def matrices(
 ) -> mx.array:
     """T[g, o, c, i, b] = w[g, o, c, start + i*row + b*column] for J*hop rows i, cut into J matrices
     of hop rows each; one of the steps is negative."""
-    groups, O, C, _ = w.shape
+    groups, Og, Cg, _ = w.shape
     R = J * hop
     low = start + min((R - 1) * row, (B - 1) * column)
     n = (R - 1) * abs(row) + (B - 1) * abs(column) + 1
     w = mx.contiguous(window(w, low, n))
     # as_strided takes no negative step: walk that axis forwards, then flip it.
-    T = mx.as_strided(w, (groups, O, C, R, B), (O * C * n, C * n, n, abs(row), abs(column)))
+    T = mx.as_strided(w, (groups, Og, Cg, R, B), (Og * Cg * n, Cg * n, n, abs(row), abs(column)))
     T = T[:, :, :, ::-1] if row < 0 else T[..., ::-1]
-    return T.reshape(groups, O, C, J, hop, B)
+    return T.reshape(groups, Og, Cg, J, hop, B)
 
 
 def blocks(x: mx.array, start: int, size: int, count: int, groups: int) -> mx.array:
@@ -153,11 +153,11 @@ def blocks(x: mx.array, start: int, size: int, count: int, groups: int) -> mx.ar
 
 def products(u: mx.array, T: mx.array, N: int, length: int) -> mx.array:
     """y[n, o]: block i is the sum over c and j of u[c, i + j] @ T[o, c, j], blocks of sample n."""
-    groups, O, C, J, _, B = T.shape
+    groups, Og, Cg, J, _, B = T.shape
     count, rows = u.shape[2] // N, u.shape[2] - J + 1
-    terms = [(u[:, None, c, j : j + rows], T[:, :, c, j]) for c in range(C) for j in range(J)]
+    terms = [(u[:, None, c, j : j + rows], T[:, :, c, j]) for c in range(Cg) for j in range(J)]
     y = terms[0][0] @ terms[0][1]
     for block, matrix in terms[1:]:
         y = mx.addmm(y, block, matrix)  # in place
     # The last blocks of a sample, which meet the next one, are left out.
-    return mx.as_strided(y, (N, groups * O, length), (count * B, rows * B, 1))
+    return mx.as_strided(y, (N, groups * Og, length), (count * B, rows * B, 1))

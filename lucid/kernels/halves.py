@@ -9,86 +9,76 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import wraps
-from typing import TypeVar
+from functools import partial, wraps
 
 import mlx.core as mx
 
-T = TypeVar("T")
+Form = Callable[..., mx.array]
 LEAST = 1 << 17  # elements of a signal; below, starting the second thread costs what it saves
 
 _threads = threading.local()  # a stream belongs to the thread that made it
 
 
-def _other_stream() -> mx.Stream:
-    if not hasattr(_threads, "stream"):
-        _threads.stream = mx.new_stream(mx.cpu)
-    return _threads.stream
-
-
-def at_once(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
-    """The results of both; on the CPU each is computed by a thread of its own."""
-    if mx.default_device() != mx.cpu:
-        return first(), second()
-    with mx.stream(_other_stream()):
-        one = first()
-    return one, second()
-
-
-def _cuts(x: mx.array, groups: int) -> int:
-    """The axis of x (N, C, L) along which to halve it: samples, else groups, or -1: not at all."""
-    if x.size < LEAST:
-        return -1
-    return 0 if x.shape[0] > 1 else 1 if groups > 1 else -1
-
-
-def halved(form: Callable[..., mx.array]) -> Callable[..., mx.array]:
-    """A convolution form(x, w, length, ...) by halves of the samples, or of the groups."""
+def halved(form: Form) -> Form:
+    """form(x, w, length, ...) by halves of the samples or, of a single one, of the groups."""
 
     @wraps(form)
     def both(x: mx.array, w: mx.array, length: int, *, groups: int, **place: int) -> mx.array:
-        axis = _cuts(x, groups)
-        if axis < 0:
+        N = x.shape[0]
+        if not _worthwhile(x, groups):
             return form(x, w, length, groups=groups, **place)
-        if axis == 0:
-            half = x.shape[0] // 2
-            xs, ws, sizes = (x[:half], x[half:]), (w, w), (groups, groups)
+        if N > 1:
+            xs, ws, counts = _split(x, N // 2), [w, w], [groups, groups]
         else:
-            half = groups // 2
-            at, row = half * (x.shape[1] // groups), half * (w.shape[0] // groups)
-            xs, ws, sizes = (x[:, :at], x[:, at:]), (w[:row], w[row:]), (half, groups - half)
-        parts = at_once(
-            *(
-                lambda x=x, w=w, n=n: form(x, w, length, groups=n, **place)
-                for x, w, n in zip(xs, ws, sizes, strict=True)
-            )
-        )
-        return mx.concatenate(parts, axis)
+            xs, ws, counts = _cut(x, 1, groups), _cut(w, 0, groups), _counts(groups)
+        parts = zip(xs, ws, counts, strict=True)
+        halves = _at_once([partial(form, x, w, length, groups=n, **place) for x, w, n in parts])
+        return mx.concatenate(halves, 0 if N > 1 else 1)
 
     return both
 
 
-def halved_weight_grad(form: Callable[..., mx.array]) -> Callable[..., mx.array]:
-    """A weight gradient form(x, g, K, ...) likewise."""
+def halved_weight_grad(form: Form) -> Form:
+    """form(x, g, K, ...) likewise; the weight gradients of two halves of the samples add up."""
 
     @wraps(form)
     def both(x: mx.array, g: mx.array, K: int, *, groups: int, **place: int) -> mx.array:
-        axis = _cuts(x, groups)
-        if axis < 0:
+        N = x.shape[0]
+        if not _worthwhile(x, groups):
             return form(x, g, K, groups=groups, **place)
-        if axis == 0:
-            half = x.shape[0] // 2
-            first, second = at_once(
-                lambda: form(x[:half], g[:half], K, groups=groups, **place),
-                lambda: form(x[half:], g[half:], K, groups=groups, **place),
-            )
-            return first + second
-        half = groups // 2
-        i, o = half * (x.shape[1] // groups), half * (g.shape[1] // groups)
-        parts = at_once(
-            lambda: form(x[:, :i], g[:, :o], K, groups=half, **place),
-            lambda: form(x[:, i:], g[:, o:], K, groups=groups - half, **place),
-        )
-        return mx.concatenate(parts)
+        if N > 1:
+            xs, gs, counts = _split(x, N // 2), _split(g, N // 2), [groups, groups]
+        else:
+            xs, gs, counts = _cut(x, 1, groups), _cut(g, 1, groups), _counts(groups)
+        parts = zip(xs, gs, counts, strict=True)
+        halves = _at_once([partial(form, x, g, K, groups=n, **place) for x, g, n in parts])
+        return halves[0] + halves[1] if N > 1 else mx.concatenate(halves)
 
     return both
+
+
+def _worthwhile(x: mx.array, groups: int) -> bool:
+    on_cpu = mx.default_device() == mx.cpu
+    return on_cpu and x.size >= LEAST and (x.shape[0] > 1 or groups > 1)
+
+
+def _counts(groups: int) -> list[int]:
+    return [groups // 2, groups - groups // 2]
+
+
+def _cut(a: mx.array, axis: int, groups: int) -> list[mx.array]:
+    """The part of the first half of the groups, and that of the others."""
+    return _split(a, a.shape[axis] // groups * (groups // 2), axis)
+
+
+def _split(a: mx.array, at: int, axis: int = 0) -> list[mx.array]:
+    return list(mx.split(a, [at], axis))
+
+
+def _at_once(halves: list[Callable[[], mx.array]]) -> list[mx.array]:
+    """Results of both, each computed by a thread of its own."""
+    if not hasattr(_threads, "stream"):
+        _threads.stream = mx.new_stream(mx.cpu)
+    with mx.stream(_threads.stream):
+        first = halves[0]()
+    return [first, halves[1]()]

@@ -14,6 +14,10 @@ from lucid.kernels import direct, implicit_matmul
 from lucid.kernels.memory import check_size
 from lucid.kernels.metal import Kernel
 
+# Positions of a sample below which one matmul of all samples beats one of each, though the result
+# is then copied: 512 -> 256 K16 s8, transposed, on (16, 512, 75) 22 ms against 42.
+SHORT = 512
+
 
 def window(x: mx.array, start: int, size: int) -> mx.array:
     """x[..., start : start + size], zero where that reaches outside of x."""
@@ -80,9 +84,14 @@ def unfolded(
 ) -> mx.array:
     """y[n, o, t] = sum over c, k of w[o, c, k] x[n, c, t*stride + k*dilation - left]."""
     N, (C_out, Cg, K) = x.shape[0], w.shape
-    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation)
-    u = u.reshape(N, groups, Cg * K, length)
-    return (w.reshape(groups, C_out // groups, Cg * K) @ u).reshape(N, C_out, length)
+    w = w.reshape(groups, C_out // groups, Cg * K)
+    settings = {"stride": stride, "left": left, "dilation": dilation}
+    if length < SHORT and N > 1:
+        u = unfold(x, K, length, order=(1, 2, 0, 3), **settings)
+        y = w @ u.reshape(groups, Cg * K, N * length)
+        return y.reshape(C_out, N, length).swapaxes(0, 1)
+    u = unfold(x, K, length, **settings).reshape(N, groups, Cg * K, length)
+    return (w @ u).reshape(N, C_out, length)
 
 
 def shifted(
@@ -90,20 +99,22 @@ def shifted(
 ) -> mx.array:
     """The same for stride 1, with no copy per tap: K matmuls that add up in place.
 
-    Each reads all rows of one padded x, from its tap on. What a row so takes from the next one
-    lands past `length` and is cut off.
+    All samples lie in one row, apart by as many zeros as the taps reach past an end of one. What
+    the matmuls put into the gaps is cut off.
     """
     assert stride == 1, f"shifted: stride must be 1, got {stride}"
-    N, (C_out, Cg, K) = x.shape[0], w.shape
+    (N, C_in, L), (C_out, Cg, K) = x.shape, w.shape
     tail = (K - 1) * dilation
-    row = length + tail
-    x = mx.concatenate([window(x, -left, row).reshape(-1), mx.zeros(tail, x.dtype)])
+    gap = max(left, length + tail - left - L, length - L, 0)
+    row, first = L + gap, gap - left  # the first tap of y[0], behind the gap before x[0]
+    x = window(x.swapaxes(0, 1), -gap, row).reshape(-1)
+    x = mx.concatenate([x, mx.zeros(first + tail, x.dtype)])
     w = w.reshape(groups, C_out // groups, Cg, K)
-    shape, steps = (N, groups, Cg, row), (groups * Cg * row, Cg * row, row, 1)
-    y = w[..., 0] @ mx.as_strided(x, shape, steps)
+    shape, steps = (groups, Cg, N * row), (Cg * N * row, N * row, 1)
+    y = w[..., 0] @ mx.as_strided(x, shape, steps, first)
     for k in range(1, K):
-        y = mx.addmm(y, w[..., k], mx.as_strided(x, shape, steps, k * dilation))
-    return y.reshape(N, C_out, row)[..., :length]
+        y = mx.addmm(y, w[..., k], mx.as_strided(x, shape, steps, first + k * dilation))
+    return y.reshape(C_out, N, row)[..., :length].swapaxes(0, 1)
 
 
 def mlx(

@@ -21,13 +21,31 @@ GROUPS = 256  # threadgroups that fill the largest of Apple's GPUs: three to eac
 def by_sample(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
-    """gw[o, c, k] = sum over n, t of g[n, o, t] x[n, c, t*stride + k*dilation - left]."""
-    N, C_out, length = g.shape
-    Cg = x.shape[1] // groups
-    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation)
-    u = u.reshape(N, groups, Cg * K, length)
-    gw = g.reshape(N, groups, C_out // groups, length) @ u.swapaxes(2, 3)
-    return gw.sum(0).reshape(C_out, Cg, K)
+    """gw[o, c, k] = sum over n, t of g[n, o, t] x[n, c, t*stride + k*dilation - left].
+
+    Without a stride both are unfolded: tap a + A b is tap a of x beside tap -b of g, so that a
+    matmul of A copies of x with B of g makes A B taps.
+    """
+    (N, C_in, L), (_, C_out, length) = x.shape, g.shape
+    Cg, Og = C_in // groups, C_out // groups
+    A = taps_of_x(K, Cg, Og) if stride == 1 else K
+    B, hop = -(-K // A), A * dilation
+    start, stop = 0, length
+    if B > 1:  # where neither is silent
+        start = max(left - (A - 1) * dilation, 0)
+        stop = max(min(left + L, length + (B - 1) * hop), start + 1)
+    n = stop - start
+    u = unfold(x, A, n, stride=stride, left=left - start, dilation=dilation)
+    v = unfold(g, B, n, stride=1, left=(B - 1) * hop - start, dilation=hop)
+    u, v = u.reshape(N, groups, Cg * A, n), v.reshape(N, groups, Og * B, n)
+    gw = (v @ u.swapaxes(2, 3)).sum(0).reshape(C_out, B, Cg, A)[:, ::-1]
+    return gw.swapaxes(1, 2).reshape(C_out, Cg, B * A)[..., :K]
+
+
+def taps_of_x(K: int, Cg: int, Og: int) -> int:
+    """How many of K taps to unfold of Cg channels, the rest being unfolded of Og others: so many
+    that the least is written, the least is computed, and the most of them."""
+    return min(range(1, K + 1), key=lambda A: (A * Cg + -(-K // A) * Og, A * -(-K // A), -A))
 
 
 def at_once(

@@ -13,10 +13,8 @@ from operator import add
 import mlx.core as mx
 
 from lucid.kernels import conv1d, direct, implicit_matmul
-from lucid.kernels.conv1d import unfold, window
+from lucid.kernels.conv1d import SHORT, window
 from lucid.kernels.metal import Kernel
-
-SHORT = 512  # positions of a sample: below, one matmul of all samples beats one of each
 
 
 def unfold_first(
@@ -29,9 +27,9 @@ def unfold_first(
     P, M = w.shape[-2:]
     first, count = reach(L, M, P, length, stride, left, dilation)
     # z[p, q] = sum over m of w[p, m] x[q - (M - 1 - m)*step]: the taps come reversed.
-    u = unfold(x, M, count, stride=1, left=(M - 1) * step - first, dilation=step)
-    w = w.transpose(0, 2, 3, 1, 4).reshape(groups, Og * P, -1)
-    z = (w @ u.reshape(N, groups, -1, count)).reshape(N, groups * Og, P, count)
+    w = w.transpose(0, 2, 3, 1, 4).reshape(groups * Og * P, C_in // groups, M)
+    place = {"stride": 1, "left": (M - 1) * step - first, "dilation": step, "groups": groups}
+    z = conv1d.unfolded(x, w, count, **place).reshape(N, groups * Og, P, count)
     return interleave(z, length, stride, left - first * stride, dilation)
 
 
@@ -48,15 +46,19 @@ def multiply_first(
     P, step = min(stride // common, K), dilation // common  # as in `phases`
     M = -(-K // P)
     first, count = reach(L, M, P, length, stride, left, dilation)
-    n = count + (M - 1) * step
-    x = window(x, first - (M - 1) * step, n).reshape(N, groups, C_in // groups, n)
+    origin = 0
+    if C_in < groups * Og * K:  # zeros go around the smaller of inputs and products
+        origin = first - (M - 1) * step
+        x = window(x, origin, count + (M - 1) * step)
+    n = x.shape[2]
+    x = x.reshape(N, groups, C_in // groups, n)
     w = window(w, 0, M * P).reshape(groups, C_in // groups, Og * M * P).swapaxes(1, 2)
-    if n < SHORT:
+    if n < SHORT and N > 1:
         z = w @ x.transpose(1, 2, 0, 3).flatten(2)
         z = z.reshape(groups, Og, M, P, N, n).transpose(4, 0, 1, 2, 3, 5)
     else:
         z = (w @ x).reshape(N, groups, Og, M, P, n)
-    parts = (z[:, :, :, m, :, (M - 1 - m) * step :][..., :count] for m in range(M))
+    parts = (window(z[:, :, :, m], first - m * step - origin, count) for m in range(M))
     # Added up in the order of y, so that nothing is left to interleave: one pass instead of two.
     z = reduce(add, (part.swapaxes(-1, -2) for part in parts))
     z = z.reshape(N, groups * Og, count, P).swapaxes(-1, -2)
@@ -115,6 +117,8 @@ def reach(
 def interleave(z: mx.array, length: int, stride: int, left: int, dilation: int) -> mx.array:
     """y[..., t]: phase p of z (..., P, Q) lands on y[q*stride + p*dilation - left]."""
     P, Q = z.shape[-2:]
+    if stride == 1:
+        return window(z.flatten(-2), left, length)
     if dilation > 1:
         # Row r: the phase whose p*dilation is congruent to r, moved by the whole strides in it.
         Q += (P - 1) * dilation // stride

@@ -93,7 +93,7 @@ class Shape(NamedTuple):
         """Seven taps or more at stride 1, on a signal that dwarfs them: unfolding writes K copies
         of x, where K matmuls that add up in place waste only the few columns between rows."""
         reach = (self.K - 1) * self.dilation
-        return self.stride == 1 and self.K >= 7 and 16 * reach <= self.length
+        return self.stride == 1 and self.K >= 7 and 5 * reach <= self.length
 
     @property
     def pointwise(self) -> bool:
@@ -172,13 +172,13 @@ _CONV1D: Rules = (
     # K29 d2 on (64, 64, 100): 2.3 ms, taps 6.7, unfolded 11.3.
     (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz),
     # Many channels to few, as at the end of a vocoder. 32 -> 1 K7 on (16, 32, 8192): 12 ms, shifted
-    # 22, unfolded 68; 64 -> 8 on (8, 64, 4096): 9, 19, 41. At 32 -> 16 no gain.
+    # 22, unfolded 68; 96 -> 12 K3 d2 on (4, 96, 27563): 9, 33, 39. At 32 -> 16 no gain.
     (
         lambda s: s.stride == 1 and s.K >= 3 and 8 * s.Og <= s.Cg,
         conv_transpose1d.multiply_first_conv1d,
     ),
-    # K11 d5 on (4, 32, 8192): 10 ms, unfolded 17. K7 d9 on (1, 96, 16896): 21, 32. With 3 taps or
-    # 256 samples unfolding wins.
+    # K11 d5 on (16, 32, 8192): 28 ms, unfolded 65; on (16, 256, 256) 27, 36. K7 d9 on (3, 96,
+    # 16896): 41, 63. With 3 taps unfolding wins.
     (lambda s: s.long_taps and s.Og <= s.Cg, conv1d.shifted),
     # One matmul per sample; without a window to copy (1x1) it is the plain matmul of x.
     (always, conv1d.unfolded),
@@ -202,7 +202,8 @@ _WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
-    # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38.
+    # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38. Unfolding both sides: 96 -> 12 K3 d2
+    # on (4, 96, 27563) 12 ms, x alone 37; 32 -> 32 K11 d5 on (16, 32, 8192) 40, 55.
     (lambda s: s.Cg * s.K < s.length, conv1d_weight_grad.by_sample),
     # Long kernels on short signals: one large matmul. 384 -> 768 K8 s4 on (8, 384, 1000) 35 ms.
     (always, conv1d_weight_grad.at_once),

@@ -85,13 +85,13 @@ def unfolded(
     """y[n, o, t] = sum over c, k of w[o, c, k] x[n, c, t*stride + k*dilation - left]."""
     N, (C_out, Cg, K) = x.shape[0], w.shape
     w = w.reshape(groups, C_out // groups, Cg * K)
-    settings = {"stride": stride, "left": left, "dilation": dilation}
-    if length < SHORT and N > 1:
-        u = unfold(x, K, length, order=(1, 2, 0, 3), **settings)
+    short = length < SHORT and N > 1
+    order = (1, 2, 0, 3) if short else (0, 1, 2, 3)
+    u = unfold(x, K, length, stride=stride, left=left, dilation=dilation, order=order)
+    if short:
         y = w @ u.reshape(groups, Cg * K, N * length)
         return y.reshape(C_out, N, length).swapaxes(0, 1)
-    u = unfold(x, K, length, **settings).reshape(N, groups, Cg * K, length)
-    return (w @ u).reshape(N, C_out, length)
+    return (w @ u.reshape(N, groups, Cg * K, length)).reshape(N, C_out, length)
 
 
 def shifted(
@@ -103,7 +103,7 @@ def shifted(
     the matmuls put into the gaps is cut off.
     """
     assert stride == 1, f"shifted: stride must be 1, got {stride}"
-    (N, C_in, L), (C_out, Cg, K) = x.shape, w.shape
+    (N, _, L), (C_out, Cg, K) = x.shape, w.shape
     tail = (K - 1) * dilation
     gap = max(left, length + tail - left - L, length - L, 0)
     row, first = L + gap, gap - left  # the first tap of y[0], behind the gap before x[0]

@@ -202,8 +202,8 @@ _WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
-    # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38. Unfolding both sides: 96 -> 12 K3 d2
-    # on (4, 96, 27563) 12 ms, x alone 37; 32 -> 32 K11 d5 on (16, 32, 8192) 40, 55.
+    # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38. With both unfolded 96 -> 12 K3
+    # d2 on (4, 96, 27563) 12 ms, x alone 37; 32 -> 32 K11 d5 on (16, 32, 8192) 40, 55.
     (lambda s: s.Cg * s.K < s.length, conv1d_weight_grad.by_sample),
     # Long kernels on short signals: one large matmul. 384 -> 768 K8 s4 on (8, 384, 1000) 35 ms.
     (always, conv1d_weight_grad.at_once),

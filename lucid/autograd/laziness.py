@@ -17,6 +17,7 @@ from typing import Any
 import mlx.core as mx
 
 HORIZON = 256
+Change = tuple[weakref.ref, list[Any], dict[str, Any]]  # a tensor, and what its attributes were
 _SLOTS = ("array", "requires_grad", "_node", "_index", "_device")  # of a tensor: see the tape
 
 
@@ -24,7 +25,7 @@ class _Recent(threading.local):  # MLX evaluates in the thread that recorded
     def __init__(self) -> None:
         self.tensors: list[weakref.ref] = []
         self.tracing = 0
-        self.changed: list[tuple[weakref.ref, list[Any], dict[str, Any]]] = []
+        self.changed: list[Change] = []
 
 
 _recent = _Recent()
@@ -68,13 +69,12 @@ def note_change(tensor: Any) -> None:
         _recent.changed.append((weakref.ref(tensor), slots, dict(vars(tensor))))
 
 
-def undo_changes() -> bool:
+def undo_changes(changes: Sequence[Change]) -> bool:
     """Give tensors that outlived a trace back what they were before it; true if there are any.
 
     What a trace wrote into them was a placeholder.
     """
-    changed, _recent.changed = _recent.changed, []
-    alive = [(t, *before) for ref, *before in changed if (t := ref()) is not None]
+    alive = [(t, *before) for ref, *before in changes if (t := ref()) is not None]
     for tensor, slots, others in reversed(alive):
         for name, value in zip(_SLOTS, slots, strict=True):
             setattr(tensor, name, value)
@@ -84,12 +84,16 @@ def undo_changes() -> bool:
 
 
 @contextmanager
-def tracing() -> Iterator[None]:
-    """While MLX traces a function (compile, vmap, grad) nothing may be evaluated."""
+def tracing() -> Iterator[list[Change]]:
+    """While MLX traces a function (compile, vmap, grad) nothing may be evaluated.
+
+    Yields a list that grows by the changes in place, for `undo_changes`.
+    """
+    changed, _recent.changed = _recent.changed, []
     outside, _recent.tensors = _recent.tensors, []  # what is recorded inside stays inside
     _recent.tracing += 1
     try:
-        yield
+        yield _recent.changed
     finally:
         _recent.tracing -= 1
-        _recent.tensors = outside
+        _recent.tensors, _recent.changed = outside, changed

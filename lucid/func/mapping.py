@@ -189,12 +189,13 @@ def _traced(function: Function, xs: Sequence[Tensor], batched: Sequence[bool]) -
         differentiable[:] = [y.requires_grad for y in ys]
         return [y.array for y in ys]
 
+    changes: list[laziness.Change] = []
     try:
-        with laziness.tracing(), batching.mapping(), repaired():
+        with laziness.tracing() as changes, batching.mapping(), repaired():
             axes = tuple(0 if b else None for b in batched)
             arrays = mx.vmap(on_arrays, in_axes=axes)(*[x.array for x in xs])
     finally:
-        written = laziness.undo_changes()
+        written = laziness.undo_changes(changes)
     if written:
         raise RuntimeError("a tensor from outside was written into")
     size = next(x.shape[0] for x, b in zip(xs, batched, strict=True) if b)

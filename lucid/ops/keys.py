@@ -16,6 +16,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lucid.autograd import replay
+
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
 
@@ -104,13 +106,44 @@ def next_key(generator: Generator | None = None) -> mx.array:
     """A new key, from `generator` or from the stream of the process."""
     if generator is not None and not isinstance(generator, Generator):
         raise TypeError(f"generator must be a lucid.Generator, got {type(generator).__name__}")
-    high, low = divmod((generator or _branch.get() or default_generator)._next(), 1 << 32)
-    return mx.array([high, low], mx.uint32)
+    stream = generator or _branch.get() or default_generator
+    return _key(stream) if replay.watcher() is None else replay.arrays(_Draw(stream), [])[0]
+
+
+def _key(stream: Generator) -> mx.array:
+    return mx.array(divmod(stream._next(), 1 << 32), mx.uint32)
+
+
+class _Draw:
+    """Drawing a key, as an action."""
+
+    def __init__(self, stream: Generator) -> None:
+        self.stream = stream
+
+    def __call__(self) -> tuple[list[mx.array], replay.Undo]:
+        stream, before = self.stream, self.stream._state
+        return [_key(stream)], lambda: setattr(stream, "_state", before)
+
+
+class _Position(int):
+    """Where a stream stands; `now` follows it when a compiled function is called again."""
+
+    now: int
 
 
 def position() -> int:
     """Where the stream stands that this thread draws from: what `branch` goes on from."""
-    return (_branch.get() or default_generator)._state
+    stream = _branch.get() or default_generator
+    if replay.watcher() is None:
+        return stream._state
+    place = _Position(stream._state)
+
+    def note() -> tuple[list[mx.array], replay.Undo]:
+        place.now = stream._state
+        return [], lambda: None
+
+    replay.arrays(note, [])
+    return place
 
 
 @contextmanager
@@ -119,7 +152,15 @@ def branch(state: int) -> Iterator[None]:
 
     So what is drawn inside does not depend on what other threads draw at the same time.
     """
-    token = _branch.set(Generator()._start(state))
+    stream = Generator()._start(state)
+    if isinstance(state, _Position):
+
+        def start() -> tuple[list[mx.array], replay.Undo]:
+            stream._start(state.now)
+            return [], lambda: None
+
+        replay.arrays(start, [])
+    token = _branch.set(stream)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.autograd import laziness
+from lucid.autograd import laziness, replay
 from lucid.nn.module import Module
 from lucid.nn.state import slots
 from lucid.ops.device import on_device
@@ -72,10 +72,22 @@ class ExponentialMovingAverage:
             RuntimeError: inside `swap()`, where the values are the means.
         """
         self._check_not_swapped("update")
-        self.count = self.decay * self.count + 1
-        weight = 1 / self.count if self.unbiased else 1 - self.decay
-        for name, t in self._tensors().items():
+        tensors = self._tensors()
+        kinds = list({(self.averages[name].dtype, t.device) for name, t in tensors.items()})
+
+        def weights() -> tuple[list[mx.array], replay.Undo]:
+            before, self.count = self.count, self.decay * self.count + 1
+            weight = 1 / self.count if self.unbiased else 1 - self.decay
+            found = []
+            for dtype, device in kinds:
+                with on_device(device):
+                    found.append(mx.array(weight, dtype))
+            return found, lambda: setattr(self, "count", before)
+
+        weight_of = dict(zip(kinds, replay.arrays(weights, []), strict=True))
+        for name, t in tensors.items():
             mean = self.averages[name]
+            weight = weight_of[mean.dtype, t.device]
             with on_device(t.device):
                 mean.array = mean.array + weight * (t.array.astype(mean.dtype) - mean.array)
         laziness.settle(list(self.averages.values()))

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import mlx.core as mx
 
-from lucid.autograd import laziness
+from lucid.autograd import laziness, replay
 from lucid.autograd.mode import enable_grad, no_grad
 from lucid.ops.device import on_device
 from lucid.optim.optimizer import Optimizer
@@ -134,22 +134,42 @@ class Formula(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updates = [
-            update for i, group in enumerate(self.param_groups) for update in self._plan(i, group)
-        ]
+        undo: list[replay.Undo] = []
+        try:
+            updates = [
+                update
+                for i, group in enumerate(self.param_groups)
+                for update in self._plan(i, group, undo)
+            ]
+        except BaseException:
+            for back in reversed(undo):
+                back()
+            raise
         changed = []
-        for p, array, count, kept in updates:
+        for p, array, state, kept in updates:
             laziness.note_change(p)
             p.array = array
-            self.state[p] = {**count, **kept}
-            changed += [p, *kept.values()]
+            for name, kept_array in kept.items():
+                if name in state:
+                    state[name].array = kept_array
+                else:
+                    state[name] = p._wrap(kept_array, p._device)
+                changed.append(state[name])
+            if self.state.get(p) is not state:
+                self.state[p] = state
+            changed.append(p)
         laziness.settle(changed)
         return loss
 
-    def _plan(self, index: int, group: dict[str, Any]) -> list[tuple[Tensor, mx.array, dict, dict]]:
-        """New value, counts and state of every parameter of a group; nothing is changed yet."""
-        updates = []
-        known: dict[Any, tuple[dict, Arrays]] = {}  # most parameters share their numbers
+    def _plan(
+        self, index: int, group: dict[str, Any], undo: list[replay.Undo]
+    ) -> list[tuple[Tensor, mx.array, dict[str, Any], Arrays]]:
+        """New value, state and arrays for it of every parameter of a group.
+
+        Nothing is changed yet but the counts, which `undo` takes back.
+        """
+        known: dict[Any, Counting] = {}  # most parameters share their numbers
+        members = []
         for position, p in enumerate(group["params"]):
             if p.grad is None:
                 continue
@@ -159,28 +179,29 @@ class Formula(Optimizer):
                     f"parameter {position} of group {index} has shape {p.shape}, but its gradient "
                     f"has shape {gradient.shape}; they must be the same"
                 )
+            dtype = _precision(p)
+            state = self.state.get(p) or {"step": 0, **self._counts}
+            count = {k: v for k, v in state.items() if type(v) is not Tensor}
+            key = (dtype, p._device, *count.values())
+            if key not in known:
+                known[key] = Counting(self, group, count, dtype, p._device)
+            known[key].states.append(state)
+            members.append((p, gradient, state, known[key]))
+        numbers = {}
+        for counting in known.values():
+            arrays = replay.arrays(counting, undo)
+            numbers[id(counting)] = dict(zip(counting.names, arrays, strict=True))
+        updates = []
+        for p, gradient, state, counting in members:
             with on_device(p._device):
-                dtype = _precision(p)
-                count: dict[str, Any] = {}
-                arrays: Arrays = {}
-                for name, value in self._state(group, p, dtype).items():
-                    if type(value) is Tensor:
-                        arrays[name] = value.array
-                    else:
-                        count[name] = value
-                key = (dtype, p._device, *count.values())
-                if key not in known:
-                    known[key] = self._counted(group, count, dtype)
-                count, numbers = known[key]
-                array, arrays = self._compiled(p.array, gradient, arrays, numbers)
-                array = _constrained(p, array)
-            kept = {name: p._wrap(a, p._device) for name, a in arrays.items()}
-            updates.append((p, array, count, kept))
+                arrays = self._arrays(group, p, state, counting.dtype)
+                array, arrays = self._compiled(p.array, gradient, arrays, numbers[id(counting)])
+                updates.append((p, _constrained(p, array), state, arrays))
         return updates
 
     def _counted(
-        self, group: dict[str, Any], count: dict[str, Any], dtype: mx.Dtype
-    ) -> tuple[dict[str, Any], Arrays]:
+        self, group: dict[str, Any], count: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, float]]:
         """The counts after this step and the numbers of it."""
         count = {**count, "step": count["step"] + 1}
         numbers = self._numbers(group, count)
@@ -188,7 +209,7 @@ class Formula(Optimizer):
             numbers["sign"] = -1.0
         if group.get("weight_decay") and "weight_decay" in self.defaults:
             numbers.update(self._decay(group))
-        return count, {k: mx.array(v, dtype) for k, v in numbers.items()}
+        return count, numbers
 
     @classmethod
     def _updated(
@@ -205,14 +226,14 @@ class Formula(Optimizer):
         new, state = cls._update(new, gradient, state, n)
         return new.astype(p.dtype), state
 
-    def _state(self, group: dict[str, Any], p: Tensor, dtype: mx.Dtype) -> dict[str, Any]:
-        """The state of a parameter, with what it does not have yet at its start."""
-        state = self.state.get(p) or {"step": 0, **self._counts}
-        for name in self._begin(group, p):
-            if name not in state:
-                first = self._first(name, group, p, dtype)
-                state = {**state, name: p._wrap(first, p._device)}
-        return state
+    def _arrays(
+        self, group: dict[str, Any], p: Tensor, state: dict[str, Any], dtype: mx.Dtype
+    ) -> Arrays:
+        """The arrays of a parameter's state, those it does not have yet at their start."""
+        return {
+            name: state[name].array if name in state else self._first(name, group, p, dtype)
+            for name in self._begin(group, p)
+        }
 
     # Saving -----------------------------------------------------------------------------------
 
@@ -245,6 +266,45 @@ class Formula(Optimizer):
                     )
                 state[name] = tensor
         return state
+
+
+class Counting:
+    """One more step for the parameters of a group that took as many: an action."""
+
+    def __init__(
+        self,
+        optimizer: Formula,
+        group: dict[str, Any],
+        count: dict[str, Any],
+        dtype: mx.Dtype,
+        device: str,
+    ) -> None:
+        self.optimizer, self.group, self.count = optimizer, group, count
+        self.dtype, self.device = dtype, device
+        self.states: list[dict[str, Any]] = []
+        self.names: tuple[str, ...] = ()
+
+    def __call__(self) -> tuple[list[mx.array], replay.Undo]:
+        """The numbers of the step as arrays, in the order of `names`."""
+        states = self.states
+        before = {name: states[0][name] for name in self.count}
+        for name, value in before.items():
+            if any(state[name] != value for state in states):
+                raise replay.Changed
+        count, numbers = self.optimizer._counted(self.group, before)
+        if not self.names:
+            self.names = tuple(numbers)
+        elif self.names != tuple(numbers):
+            raise replay.Changed
+
+        def back() -> None:
+            for state in states:
+                state.update(before)
+
+        for state in states:
+            state.update(count)
+        with on_device(self.device):
+            return [mx.array(value, self.dtype) for value in numbers.values()], back
 
 
 def _precision(p: Tensor) -> mx.Dtype:

@@ -111,8 +111,8 @@ short, cfloat = int16, complex64
 
 # What loads when it is first named, so that `import lucid` stays quick. Type checkers see it all.
 _PACKAGES = (
-    *("amp", "audio", "backends", "cuda", "data", "fft", "func", "jit", "models", "mps"),
-    *("nn", "optim", "recipes", "signal", "utils"),
+    *("amp", "audio", "backends", "compiler", "cuda", "data", "fft", "func", "jit", "models"),
+    *("mps", "nn", "optim", "recipes", "signal", "utils"),
 )
 _WINDOWS = tuple(f"{w}_window" for w in ("bartlett", "blackman", "hamming", "hann", "kaiser"))
 _SERIALIZATION = ("load", "save")
@@ -125,6 +125,7 @@ _FUNCTIONAL = (
     *("pixel_shuffle", "pixel_unshuffle", "relu_", "rms_norm", "rrelu_", "selu_", "threshold_"),
 )
 _TRANSFORMS = ("vmap",)
+_COMPILER = ("compile",)
 _AUTOCAST = ("autocast", "get_autocast_dtype", "is_autocast_enabled")
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ if TYPE_CHECKING:
         amp,
         audio,
         backends,
+        compiler,
         cuda,
         data,
         fft,
@@ -146,6 +148,7 @@ if TYPE_CHECKING:
         utils,
     )
     from lucid.amp import autocast, get_autocast_dtype, is_autocast_enabled
+    from lucid.compiler import compile
     from lucid.func import vmap
     from lucid.nn.functional import (
         adaptive_avg_pool1d,
@@ -195,6 +198,8 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("lucid.serialization"), name)
     if name in _AUTOCAST:
         return getattr(import_module("lucid.amp"), name)
+    if name in _COMPILER:
+        return getattr(import_module("lucid.compiler"), name)
     if name in _TRANSFORMS:
         return getattr(import_module("lucid.func"), name)
     if name in _WINDOWS:
@@ -203,5 +208,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    named = (_PACKAGES, _FUNCTIONAL, _SERIALIZATION, _AUTOCAST, _TRANSFORMS, _WINDOWS)
+    named = (_PACKAGES, _FUNCTIONAL, _SERIALIZATION, _AUTOCAST, _COMPILER, _TRANSFORMS)
+    named = (*named, _WINDOWS)
     return sorted([*globals(), *(name for names in named for name in names)])

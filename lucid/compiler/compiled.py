@@ -1,0 +1,186 @@
+"""A function compiled by `lucid.compile`: finding the graph for a call, or making one."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid import ops
+from lucid.autograd import anomaly, laziness, replay
+from lucid.autograd.debugging import is_debugging
+from lucid.autograd.mode import recording
+from lucid.compiler.graph import Graph
+from lucid.compiler.guard import Guard
+from lucid.compiler.refusal import explained, looked_at_values
+from lucid.compiler.tracer import Tracer
+from lucid.compiler.tree import flatten, others, rebuild
+from lucid.compiler.watch import Watcher, restorer, watching
+from lucid.ops.autocast import active, casting
+from lucid.ops.device import default_device
+from lucid.ops.dtypes import get_default_dtype
+from lucid.tensor import Tensor
+
+GRAPHS = 32  # kept for a function; the one that was used longest ago goes
+PATIENCE = 8  # traces before a warning
+
+_calling = threading.RLock()
+
+
+def is_compiling() -> bool:
+    """True while a compiled function is traced.
+
+    >>> import lucid
+    >>> lucid.compiler.is_compiling()
+    False
+    """
+    return isinstance(replay.watcher(), Tracer)
+
+
+class Compiled:
+    """Calls a function by its graphs.
+
+    Args:
+        function: what is compiled.
+        buckets: lengths to which the last axis of the tensors among the arguments is padded.
+    """
+
+    def __init__(self, function: Callable, buckets: Sequence[int] = ()) -> None:
+        self.function, self.buckets = function, sorted(buckets)
+        self.name = getattr(function, "__qualname__", type(function).__name__)
+        self.graphs: OrderedDict[Any, list[Graph]] = OrderedDict()
+        self.traces = 0
+        self._last: tuple[Any, Graph] | None = None
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if replay.watcher() is not None or laziness.is_tracing() or anomaly.on:
+            return self.function(*args, **kwargs)  # part of a larger graph; or values are checked
+        if self.buckets:
+            args, kwargs = rebuild((args, kwargs), self._padded)
+        leaves: list[Tensor] = []
+        form: list[Any] = []
+        flatten(args, leaves, form)
+        if kwargs:
+            flatten(kwargs, leaves, form)
+        key = (
+            *form,
+            *[(x.array.shape, x.array.dtype, x.requires_grad, x.grad is None, x._device) for x in leaves],
+            recording.get(), active.get(), get_default_dtype(), default_device(),
+            is_debugging(), threading.get_ident(),
+        )  # fmt: skip
+        with _calling:
+            for graph in self.graphs.get(key, ()):
+                if graph.ids.isdisjoint(map(id, leaves)) and graph.fits(leaves):
+                    try:
+                        return graph(leaves)
+                    except replay.Changed:
+                        pass
+            return self._first(key, args, kwargs, leaves)
+
+    # The first call of its kind ---------------------------------------------------------------
+
+    def _first(self, key: Any, args: Any, kwargs: Any, leaves: Sequence[Tensor]) -> Any:
+        """Call the function in earnest, and trace it for the calls to come."""
+        given = [_stand_in(x) for x in leaves]
+        spare = iter(leaves)
+        args, kwargs = rebuild((args, kwargs), _unique(spare))
+        rehearsal = Watcher()
+        others_given = list(others((args, kwargs)))
+        owners = Guard(self.function, others_given).owners
+        rehearsal.undo += [restorer(owner) for owner in owners]
+        try:
+            with watching(rehearsal):
+                result = self.function(*args, **kwargs)
+            mx.eval([t.array for t in _held(rehearsal)])  # a trace takes no pending work
+            if is_available():
+                guard = Guard(self.function, [*others_given, *rehearsal.seen.values()])
+                again = iter(given)
+                call = rebuild((args, kwargs), _unique(again))
+                self._keep(key, self._graph(call, given, guard))
+        except BaseException:
+            rehearsal.take_back()
+            raise
+        for tensor in _held(rehearsal):
+            vars(tensor).pop("_born", None)
+        return result
+
+    def _graph(self, call: Any, leaves: Sequence[Tensor], guard: Guard) -> Graph:
+        try:
+            return Graph(self.function, call, leaves, guard)
+        except Exception as error:
+            if not looked_at_values(error):
+                raise
+            refusal = explained(self.name, error)
+        raise refusal
+
+    def _keep(self, key: Any, graph: Graph) -> None:
+        self.traces += 1
+        self.graphs.setdefault(key, []).insert(0, graph)
+        self.graphs.move_to_end(key)
+        while sum(map(len, self.graphs.values())) > GRAPHS:
+            oldest = next(iter(self.graphs))
+            self.graphs[oldest].pop()
+            if not self.graphs[oldest]:
+                del self.graphs[oldest]
+
+    def _padded(self, x: Any) -> Any:
+        x = x if isinstance(x, Tensor) else Tensor(x)
+        length = x.shape[-1] if x.ndim else 0
+        wanted = next((b for b in self.buckets if b >= length), length)
+        return ops.pad(x, (0, wanted - length)) if x.ndim and wanted > length else x
+
+
+def _held(watcher: Watcher) -> list[Any]:
+    """The tensors that a call touched, and those that it made and that are still there."""
+    made = [t for t in (reference() for reference in watcher.born) if t is not None]
+    return [t for t in [*watcher.touched.values(), *made] if "array" in vars(t)]
+
+
+def _unique(leaves: Any) -> Callable[[Any], Any]:
+    """Hands out leaves in order, the same one for a tensor that comes again."""
+    known: dict[int, Any] = {}
+
+    def leaf(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return next(leaves)
+        if id(x) not in known:
+            known[id(x)] = next(leaves)
+        return known[id(x)]
+
+    return leaf
+
+
+def _stand_in(x: Tensor) -> Tensor:
+    """A tensor like an argument, in its place, which nobody else has."""
+    copied = object.__new__(type(x))
+    vars(copied).update(vars(x))
+    return copied
+
+
+@functools.cache
+def is_available() -> bool:
+    """Whether MLX compiles on this machine; if not, says so once."""
+    calls = []
+
+    def probe(x: mx.array) -> mx.array:
+        calls.append(x)
+        return x
+
+    compiled = mx.compile(probe)
+    compiled(mx.array(0.0))
+    compiled(mx.array(0.0))
+    if len(calls) == 1:
+        return True
+    warnings.warn(
+        "lucid.compile has no effect: MLX does not compile here. On Linux it needs the C++ "
+        "compiler g++ on the PATH (apt install g++), and MLX_DISABLE_COMPILE must not be set",
+        RuntimeWarning,
+        stacklevel=5,
+    )
+    return False

@@ -1,0 +1,268 @@
+"""What a trace took for granted: Python values that it found around it.
+
+Each is frozen: copied, with `Same` in the place of what is to be that very object. Then a single
+comparison of lists, done in C, tells whether all is as it was.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.amp.grad_scaler import GradScaler
+from lucid.compiler.tree import Same, rebuild
+from lucid.nn.module import Module
+from lucid.optim.formula import Formula
+from lucid.optim.lr_scheduler.scheduler import LRScheduler
+from lucid.optim.optimizer import Optimizer
+from lucid.tensor import Tensor
+
+_PLAIN = (int, float, bool, str, type(None), complex, bytes)
+LONGEST = 256  # a list or dict of more entries is compared by being the same object
+_DEPTH = 4
+
+
+class _Number:
+    """Equal to any number: one that an optimizer reads anew in each call."""
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) in (float, int) or (type(other) is tuple and set(map(type, other)) <= {float, int})
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_NUMBER = _Number()
+
+
+def frozen(value: Any, depth: int = _DEPTH) -> Any:
+    """What equals `value` as long as it is what it is now."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if depth and isinstance(value, dict) and len(value) <= LONGEST:
+        return {k: frozen(v, depth - 1) for k, v in value.items()}
+    if depth and kind in (list, tuple) and len(value) <= LONGEST:
+        return kind(frozen(v, depth - 1) for v in value)
+    if kind is set and len(value) <= LONGEST:
+        return set(value)
+    return value if kind.__eq__ is object.__eq__ else Same(value)
+
+
+def _frozen_options(group: dict[str, Any]) -> dict[str, Any]:
+    """The options of a group of a `Formula`, whose numbers are computed in each call."""
+    result = {}
+    for name, value in group.items():
+        if name == "params":
+            result[name] = [Same(p) for p in value]
+        else:
+            result[name] = _NUMBER if _NUMBER == value else frozen(value)
+    return result
+
+
+class Guard:
+    """The Python values around a function, as they were.
+
+    Args:
+        function: what is compiled: its closure and the globals that it names are looked at.
+        others: objects it was given, and modules and optimizers that were seen at work.
+    """
+
+    def __init__(self, function: Callable, others: Iterable[Any]) -> None:
+        self.live: list[Any] = []
+        self.snapshot: list[Any] = []
+        self.names: list[str] = []
+        self.owners: list[Any] = []  # modules, optimizers, and objects of the user's classes
+        self._dicts: dict[int, tuple[Any, Any, Any]] = {}  # a dict, a copy, what it is to equal
+        self.cells: list[tuple[str, Any]] = []
+        self._seen: set[int] = set()
+        self._function(function, "")
+        if isinstance(function, Module):
+            self._object(function, type(function).__name__)
+        for value in others:
+            self._object(value, type(value).__name__)
+        self.contents = [frozen(_content(cell)) for _, cell in self.cells]
+
+    def holds(self) -> bool:
+        """Whether all is as it was."""
+        try:
+            return self.snapshot == self.live and (
+                self.contents == [_content(cell) for _, cell in self.cells]
+            )
+        except Exception:  # what is compared may refuse to be
+            return False
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The attributes of modules and objects, and the dicts that hold a module's tensors."""
+        return [live for live, _, _ in self._dicts.values()]
+
+    def before(self, owner: dict[str, Any], key: str) -> Any:
+        """What one of `dicts()` had under a key."""
+        return self._dicts[id(owner)][1].get(key)
+
+    def loosen(self, owner: dict[str, Any], key: str) -> None:
+        """Allow other tensors under a key of one of `dicts()`."""
+        self._dicts[id(owner)][2][key] = rebuild(owner[key], lambda _: _TENSOR)
+
+    def changes(self) -> list[str]:
+        """What is not as it was, in words."""
+        found = []
+        for name, before, now in zip(self.names, self.snapshot, self.live, strict=True):
+            found += _differences(name, before, now)
+        for (name, cell), before in zip(self.cells, self.contents, strict=True):
+            found += _differences(name, before, _content(cell))
+        return found
+
+    # Collecting -------------------------------------------------------------------------------
+
+    def _add(self, name: str, live: Any, snapshot: Any) -> None:
+        self.live.append(live)
+        self.snapshot.append(snapshot)
+        self.names.append(name)
+
+    def _function(self, function: Any, name: str) -> None:
+        """The closure of a function, the globals that it names, and those of functions there."""
+        if isinstance(function, types.MethodType):
+            self._object(function.__self__, "self")
+            function = function.__func__
+        while hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        if not isinstance(function, types.FunctionType) or id(function) in self._seen:
+            return
+        self._seen.add(id(function))
+        root = (function.__module__ or "").partition(".")[0]
+        if root in ("lucid", "mlx", "numpy"):
+            return
+        free = function.__code__.co_freevars
+        for label, cell in zip(free, function.__closure__ or (), strict=True):
+            self.cells.append((label, cell))
+            self._object(_content(cell), label)
+        known = function.__globals__
+        for label in sorted(_names(function.__code__)):
+            if label in known and not isinstance(known[label], types.ModuleType):
+                self.cells.append((label, (known, label)))
+                self._object(known[label], label)
+
+    def _object(self, value: Any, name: str, depth: int = 2) -> None:
+        if isinstance(value, types.FunctionType | types.MethodType):
+            self._function(value, name)
+            return
+        if id(value) in self._seen or isinstance(value, type) or not hasattr(value, "__dict__"):
+            if depth and isinstance(value, list | tuple | dict) and len(value) <= LONGEST:
+                for v in value.values() if isinstance(value, dict) else value:
+                    self._object(v, name, depth - 1)
+            return
+        self._seen.add(id(value))
+        if isinstance(value, Module):
+            for path, module in value.named_modules():
+                self._seen.add(id(module))
+                label = f"{name}.{path}" if path else name
+                self._owner(label, module)
+        elif isinstance(value, Optimizer):
+            self._optimizer(value, name)
+        elif _is_users(value) and depth:
+            self._owner(name, value)
+            for label, v in vars(value).items():
+                self._object(v, f"{name}.{label}", depth - 1)
+
+    def _owner(self, name: str, owner: Any) -> None:
+        live = vars(owner)
+        snapshot = frozen(live)
+        self.owners.append(owner)
+        self._add(name, live, snapshot)
+        self._dicts[id(live)] = live, dict(live), snapshot
+        if isinstance(owner, Module):
+            for slot in ("_parameters", "_buffers"):
+                self._dicts[id(live[slot])] = live[slot], dict(live[slot]), snapshot[slot]
+
+    def _optimizer(self, optimizer: Optimizer, name: str) -> None:
+        self.owners.append(optimizer)
+        own = vars(optimizer)
+        formula = isinstance(optimizer, Formula)
+        skipped = ("state", "param_groups", "_stepped")
+        rest = {k: frozen(v) for k, v in own.items() if k not in skipped}
+        rest |= {k: Same(own[k]) if k != "_stepped" else _ANY for k in skipped}
+        self._add(name, own, rest)
+        self._add(f"{name}.param_groups", optimizer.param_groups, [
+            _frozen_options(g) if formula else {**frozen(g), "params": [Same(p) for p in g["params"]]}
+            for g in optimizer.param_groups
+        ])
+        state = optimizer.state
+        self._add(
+            f"{name}.state",
+            state,
+            # the very dicts; of a Formula their counts go on from call to call
+            dict(state) if formula else {p: frozen(s) for p, s in state.items()},
+        )
+
+
+class _Any:
+    """Equal to everything."""
+
+    def __eq__(self, other: Any) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Tensor:
+    """Equal to any tensor: one that is made anew in each call."""
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Tensor)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_ANY, _TENSOR = _Any(), _Tensor()
+
+
+def _content(cell: Any) -> Any:
+    """What is in a cell of a closure, or under a name among the globals."""
+    if isinstance(cell, tuple):
+        return cell[0].get(cell[1])
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The names that a function uses, with those of functions inside it."""
+    inner = [_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _is_users(value: Any) -> bool:
+    """An object whose attributes can be looked at: of a class that is not ours nor Python's."""
+    if isinstance(value, np.ndarray | np.generic | mx.array | types.ModuleType | Tensor):
+        return False
+    if isinstance(value, GradScaler | LRScheduler):  # a schedule goes on in each call
+        return isinstance(value, GradScaler)
+    root = (type(value).__module__ or "").partition(".")[0]
+    return root not in ("lucid", "mlx", "numpy", "builtins", "functools", "logging", "threading")
+
+
+def _differences(name: str, before: Any, now: Any) -> list[str]:
+    try:
+        if before == now:
+            return []
+    except Exception:
+        pass
+    if isinstance(before, dict) and isinstance(now, dict):
+        found = []
+        for key in {**before, **now}:
+            label = f"{name}.{key}" if isinstance(key, str) else name
+            if key not in now or key not in before:
+                found.append(f"{label} {'came' if key in now else 'went'}")
+            else:
+                found += _differences(label, before[key], now[key])
+        return found
+    if isinstance(before, list | tuple) and isinstance(now, list | tuple) and len(before) == len(now):
+        return [d for b, n in zip(before, now, strict=True) for d in _differences(name, b, n)]
+    if type(now) in _PLAIN and type(before) in _PLAIN:
+        return [f"{name} was {before!r:.40} and is {now!r:.40}"]
+    return [f"{name} changed"]

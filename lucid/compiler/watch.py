@@ -1,0 +1,253 @@
+"""Watching a function run: which tensors it touches, what it calls, what Python computes.
+
+While a function is rehearsed or traced, the attributes `array` and `grad` of all tensors are
+properties that tell the watcher of the thread who reads and writes them. A tensor that was there
+before is state; one that was born meanwhile is a value. Afterwards tensors are what they were, so
+the eager path pays nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import mlx.core as mx
+
+from lucid.autograd import replay
+from lucid.autograd.tape import Traced
+from lucid.nn.module import Module
+from lucid.optim.lr_scheduler.scheduler import LRScheduler
+from lucid.optim.optimizer import Optimizer
+
+_lock = threading.RLock()  # one thread watches at a time: the properties are on the class
+
+
+class Watcher:
+    """Sees a function run in earnest; can take back what it did."""
+
+    def __init__(self) -> None:
+        self.undo: list[replay.Undo] = []
+        self.actions: list[replay.Action] = []
+        self.seen: dict[int, Any] = {}  # modules and optimizers at work
+        self.touched: dict[int, Traced] = {}
+        self.born: list[weakref.ref] = []
+        self.is_acting = False
+
+    # Tensors ------------------------------------------------------------------------------------
+
+    def is_born(self, tensor: Traced) -> bool:
+        """Whether a tensor came into being while this watches."""
+        return vars(tensor).get("_born") is self
+
+    def bear(self, tensor: Traced) -> None:
+        vars(tensor)["_born"] = self
+        self.born.append(weakref.ref(tensor))
+
+    def touch(self, tensor: Traced) -> None:
+        """A tensor that was there before, at the first touch."""
+        before = dict(vars(tensor))
+        kind = type(tensor)
+
+        def back() -> None:
+            tensor.__class__ = kind  # a lazy parameter becomes an ordinary one
+            vars(tensor).clear()
+            vars(tensor).update(before)
+
+        self.touched[id(tensor)] = tensor
+        self.undo.append(back)
+
+    def read(self, tensor: Traced, name: str) -> Any:
+        own = vars(tensor)
+        if own.get("_born") is not self and id(tensor) not in self.touched:
+            self.touch(tensor)
+        if name == "grad":
+            return own.get(name)
+        try:
+            return own[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def write(self, tensor: Traced, name: str, value: Any) -> None:
+        own = vars(tensor)
+        if own.get("_born") is not self and id(tensor) not in self.touched:
+            if "array" in own or name != "array":
+                self.touch(tensor)
+            else:
+                self.bear(tensor)
+        own[name] = value
+
+    # Python -------------------------------------------------------------------------------------
+
+    def act(self, action: replay.Action, undo: list[replay.Undo]) -> list[mx.array]:
+        """Run an action for `replay.arrays`."""
+        if self.is_acting:  # part of another one
+            return action()[0]
+        self.is_acting = True
+        try:
+            found, back = action()
+        finally:
+            self.is_acting = False
+        self.actions.append(action)
+        self.undo.append(back)
+        undo.append(back)
+        return found
+
+    def see(self, it: Any) -> None:
+        """A module or an optimizer at work, the first time."""
+        if id(it) in self.seen:
+            return
+        self.seen[id(it)] = it
+        tree = it.modules() if isinstance(it, Module) else [it]
+        for one in tree:
+            self.undo.append(restorer(one))
+
+    def take_back(self) -> None:
+        """Let everything be as it was before."""
+        for back in reversed(self.undo):
+            back()
+        self.undo.clear()
+
+
+def restorer(owner: Any) -> replay.Undo:
+    """Puts the attributes of an object back, and the entries of dicts and lists there."""
+    kind, own = type(owner), vars(owner)
+    before, inner = dict(own), []
+    for value in own.values():
+        inner.append((value, _copy(value)))
+        if isinstance(value, dict | list):  # the states and groups of an optimizer
+            inner += [(v, _copy(v)) for v in (value.values() if isinstance(value, dict) else value)]
+
+    def back() -> None:
+        owner.__class__ = kind
+        own.clear()
+        own.update(before)
+        for value, copied in inner:
+            if isinstance(value, dict):
+                value.clear()
+                value.update(copied)
+            elif isinstance(value, list):
+                value[:] = copied
+
+    return back
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, dict | list) else None
+
+
+# The properties and methods that tell ---------------------------------------------------------
+
+
+def _watched(name: str) -> property:
+    def read(tensor: Traced) -> Any:
+        watcher = replay.watcher()
+        if watcher is not None:
+            return watcher.read(tensor, name)
+        own = vars(tensor)
+        if name in own or name == "grad":
+            return own.get(name)
+        raise AttributeError(name)
+
+    def write(tensor: Traced, value: Any) -> None:
+        watcher = replay.watcher()
+        if watcher is None:
+            vars(tensor)[name] = value
+        else:
+            watcher.write(tensor, name, value)
+
+    return property(read, write)
+
+
+def _seeing(method: Callable) -> Callable:
+    """A method of modules or optimizers that lets the watcher see its owner."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        watcher = replay.watcher()
+        if watcher is not None:
+            watcher.see(self)
+        return method(self, *args, **kwargs)
+
+    return call
+
+
+def _acting(step: Callable) -> Callable:
+    """The `step` of a schedule as an action: it goes on in each call."""
+
+    def call(self: LRScheduler, *args: Any, **kwargs: Any) -> Any:
+        watcher = replay.watcher()
+        if watcher is None:
+            return step(self, *args, **kwargs)
+
+        def action() -> tuple[list[mx.array], replay.Undo]:
+            back = _schedule_restorer(self)
+            step(self, *args, **kwargs)
+            return [], back
+
+        watcher.act(action, [])
+        return None
+
+    return call
+
+
+def _schedule_restorer(schedule: LRScheduler) -> replay.Undo:
+    """Puts a schedule, those inside it and the options of its optimizer back."""
+    found, restorers = [schedule], []
+    for one in found:  # which grows meanwhile
+        restorers.append(restorer(one))
+        for value in vars(one).values():
+            several = value if isinstance(value, list | tuple) else [value]
+            found += [s for s in several if isinstance(s, LRScheduler) and s not in found]
+    for optimizer in {id(s.optimizer): s.optimizer for s in found if hasattr(s, "optimizer")}.values():
+        for group in optimizer.param_groups:
+            restorers.append(_options_restorer(group))
+
+    def back() -> None:
+        for restore in restorers:
+            restore()
+
+    return back
+
+
+def _options_restorer(group: dict[str, Any]) -> replay.Undo:
+    before = dict(group)
+    return lambda: group.update(before)
+
+
+def _with_subclasses(kind: type) -> list[type]:
+    found = [kind]
+    for k in found:  # which grows meanwhile
+        found += [s for s in k.__subclasses__() if s not in found]
+    return found
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Let `watcher` see what this thread does."""
+    with _lock:
+        missing = object()
+        replaced: list[tuple[type, str, Any]] = []
+        new: list[tuple[type, str, Any]] = [
+            (Traced, "array", _watched("array")),
+            (Traced, "grad", _watched("grad")),
+            (Module, "__call__", _seeing(Module.__call__)),
+        ]
+        for base, wrap in ((Optimizer, _seeing), (LRScheduler, _acting)):
+            for kind in _with_subclasses(base):
+                if "step" in vars(kind):
+                    new.append((kind, "step", wrap(vars(kind)["step"])))
+        before = replay.watch(watcher)
+        try:
+            for owner, name, value in new:
+                replaced.append((owner, name, vars(owner).get(name, missing)))
+                setattr(owner, name, value)
+            yield
+        finally:
+            replay.watch(before)
+            for owner, name, value in reversed(replaced):
+                if value is missing:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, value)

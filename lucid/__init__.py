@@ -208,6 +208,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    named = (_PACKAGES, _FUNCTIONAL, _SERIALIZATION, _AUTOCAST, _COMPILER, _TRANSFORMS)
-    named = (*named, _WINDOWS)
+    small = (*_SERIALIZATION, *_AUTOCAST, *_COMPILER, *_TRANSFORMS)
+    named = (_PACKAGES, _FUNCTIONAL, small, _WINDOWS)
     return sorted([*globals(), *(name for names in named for name in names)])

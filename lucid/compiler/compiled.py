@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
-import numpy as np
 
 from lucid import ops
 from lucid.autograd import anomaly, laziness, replay
@@ -22,7 +21,7 @@ from lucid.compiler.refusal import explained, looked_at_values
 from lucid.compiler.tracer import Tracer
 from lucid.compiler.tree import flatten, others, rebuild
 from lucid.compiler.watch import Watcher, restorer, watching
-from lucid.ops.autocast import active, casting
+from lucid.ops.autocast import active
 from lucid.ops.device import default_device
 from lucid.ops.dtypes import get_default_dtype
 from lucid.tensor import Tensor
@@ -68,25 +67,24 @@ class Compiled:
         flatten(args, leaves, form)
         if kwargs:
             flatten(kwargs, leaves, form)
-        key = (
-            *form,
-            *[(x.array.shape, x.array.dtype, x.requires_grad, x.grad is None, x._device) for x in leaves],
-            recording.get(), active.get(), get_default_dtype(), default_device(),
-            is_debugging(), threading.get_ident(),
-        )  # fmt: skip
+        key = (*form, *map(_kind, leaves), *_circumstances())
         with _calling:
+            own = False  # an argument is also state of the function: too rare for a graph
             for graph in self.graphs.get(key, ()):
-                if graph.ids.isdisjoint(map(id, leaves)) and graph.fits(leaves):
+                own = own or not graph.ids.isdisjoint(map(id, leaves))
+                if not own and graph.fits(leaves):
                     try:
                         return graph(leaves)
                     except replay.Changed:
                         pass
-            return self._first(key, args, kwargs, leaves)
+            return self._in_earnest(key, args, kwargs, leaves, traces=not own)
 
     # The first call of its kind ---------------------------------------------------------------
 
-    def _first(self, key: Any, args: Any, kwargs: Any, leaves: Sequence[Tensor]) -> Any:
-        """Call the function in earnest, and trace it for the calls to come."""
+    def _in_earnest(
+        self, key: Any, args: Any, kwargs: Any, leaves: Sequence[Tensor], traces: bool
+    ) -> Any:
+        """Run the function as it is, and trace it for the calls to come."""
         given = [_stand_in(x) for x in leaves]
         spare = iter(leaves)
         args, kwargs = rebuild((args, kwargs), _unique(spare))
@@ -98,7 +96,7 @@ class Compiled:
             with watching(rehearsal):
                 result = self.function(*args, **kwargs)
             mx.eval([t.array for t in _held(rehearsal)])  # a trace takes no pending work
-            if is_available():
+            if traces and is_available():
                 guard = Guard(self.function, [*others_given, *rehearsal.seen.values()])
                 again = iter(given)
                 call = rebuild((args, kwargs), _unique(again))
@@ -134,6 +132,25 @@ class Compiled:
         length = x.shape[-1] if x.ndim else 0
         wanted = next((b for b in self.buckets if b >= length), length)
         return ops.pad(x, (0, wanted - length)) if x.ndim and wanted > length else x
+
+
+def _kind(x: Tensor) -> tuple[Any, ...]:
+    """What a graph depends on besides the values of an argument."""
+    array = x.array
+    return array.shape, array.dtype, x.requires_grad, x.grad is None, x._device
+
+
+def _circumstances() -> tuple[Any, ...]:
+    """What operations look at besides their arguments. MLX keeps a graph for each thread."""
+    caster: Any = active.get()
+    return (
+        recording.get(),
+        caster and (*caster.dtypes.items(), caster.cached),
+        get_default_dtype(),
+        default_device(),
+        is_debugging(),
+        threading.get_ident(),
+    )
 
 
 def _held(watcher: Watcher) -> list[Any]:

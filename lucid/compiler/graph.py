@@ -44,8 +44,10 @@ class Graph:
         self._fresh, self._results, self._form = trace.fresh, trace.results, trace.form
         self._single = type(self._form) is Hole and type(self._results[0]) is int
         self._rebound, self._flags = trace.rebound, trace.flags
-        self._new_grads = [(p.tensor, i) for p, i in trace.grads if _is_simple(p, i)]
-        self._other_grads = [(p, i) for p, i in trace.grads if not _is_simple(p, i)]
+        simple = [_is_simple(p, i) for p, i in trace.grads]
+        grads: list[Any] = trace.grads
+        self._new_grads = [(p.tensor, i) for (p, i), s in zip(grads, simple, strict=True) if s]
+        self._other_grads = [g for g, s in zip(grads, simple, strict=True) if not s]
         self._without_grad, self._with_grad = trace.without_grad, trace.with_grad
         self._watched, self._hooked = trace.watched, trace.hooked
         self._facts = list(map(_graph_facts, self._watched))
@@ -65,15 +67,17 @@ class Graph:
     def _gradients(self, given: Any, state: Any, hosts: Any, seeds: Any) -> list[mx.array]:
         """What MLX compiles for `backward`."""
         trace = self._trace
-        tracer = trace.context.copy().run(trace.traced, given, state, hosts)
+        tracer = trace.context.copy().run(lambda: trace.traced(given, state, hosts))
         results: list[Tensor] = []
         try:
             flatten(trace.result, results, [])
-            edges = [results[i]._edge() for i in self._roots]
+            edges: list[Any] = [results[i]._edge() for i in self._roots]
             targets = {(id(t), 0): i for i, t in enumerate(trace.source_tensors)}
             with watching(tracer), laziness.tracing():
                 found = walk(
-                    list(zip(edges, seeds, strict=True)), targets, retain_graph=False,
+                    list(zip(edges, seeds, strict=True)),
+                    targets,
+                    retain_graph=False,
                     create_graph=False,
                 )
         finally:

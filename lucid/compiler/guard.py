@@ -30,7 +30,8 @@ class _Number:
     """Equal to any number: one that an optimizer reads anew in each call."""
 
     def __eq__(self, other: Any) -> bool:
-        return type(other) in (float, int) or (type(other) is tuple and set(map(type, other)) <= {float, int})
+        several = other if type(other) is tuple else (other,)
+        return all(type(x) in (float, int) for x in several)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -52,15 +53,10 @@ def frozen(value: Any, depth: int = _DEPTH) -> Any:
     return value if kind.__eq__ is object.__eq__ else Same(value)
 
 
-def _frozen_options(group: dict[str, Any]) -> dict[str, Any]:
-    """The options of a group of a `Formula`, whose numbers are computed in each call."""
-    result = {}
-    for name, value in group.items():
-        if name == "params":
-            result[name] = [Same(p) for p in value]
-        else:
-            result[name] = _NUMBER if _NUMBER == value else frozen(value)
-    return result
+def _frozen_options(group: dict[str, Any], formula: bool) -> dict[str, Any]:
+    """The options of a group; those of a `Formula` that are numbers are used anew in each call."""
+    options = {k: _NUMBER if formula and _NUMBER.__eq__(v) else frozen(v) for k, v in group.items()}
+    return {**options, "params": [Same(p) for p in group["params"]]}
 
 
 class Guard:
@@ -186,10 +182,8 @@ class Guard:
         rest = {k: frozen(v) for k, v in own.items() if k not in skipped}
         rest |= {k: Same(own[k]) if k != "_stepped" else _ANY for k in skipped}
         self._add(name, own, rest)
-        self._add(f"{name}.param_groups", optimizer.param_groups, [
-            _frozen_options(g) if formula else {**frozen(g), "params": [Same(p) for p in g["params"]]}
-            for g in optimizer.param_groups
-        ])
+        groups = optimizer.param_groups
+        self._add(f"{name}.param_groups", groups, [_frozen_options(g, formula) for g in groups])
         state = optimizer.state
         self._add(
             f"{name}.state",
@@ -261,7 +255,8 @@ def _differences(name: str, before: Any, now: Any) -> list[str]:
             else:
                 found += _differences(label, before[key], now[key])
         return found
-    if isinstance(before, list | tuple) and isinstance(now, list | tuple) and len(before) == len(now):
+    several = isinstance(before, list | tuple) and isinstance(now, list | tuple)
+    if several and len(before) == len(now):
         return [d for b, n in zip(before, now, strict=True) for d in _differences(name, b, n)]
     if type(now) in _PLAIN and type(before) in _PLAIN:
         return [f"{name} was {before!r:.40} and is {now!r:.40}"]

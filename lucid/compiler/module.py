@@ -36,7 +36,7 @@ def compiled_module(module: Module, buckets: Sequence[int] = ()) -> Any:
         return module
     if kind not in _FACES:
         _FACES[kind] = type(kind.__name__, (CompiledModule, kind), {"__slots__": ()})
-    face = object.__new__(_FACES[kind])
+    face: Any = object.__new__(_FACES[kind])
     object.__setattr__(face, "__dict__", vars(module))
     object.__setattr__(face, "_compiled", Compiled(module, buckets))
     return face

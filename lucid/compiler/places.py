@@ -26,10 +26,10 @@ class Fixed(NamedTuple):
 class Argument(NamedTuple):
     """One of the tensors among the arguments."""
 
-    index: int
+    position: int
 
     def get(self, leaves: Sequence[Tensor]) -> Any:
-        return leaves[self.index]
+        return leaves[self.position]
 
 
 class Gradient(NamedTuple):

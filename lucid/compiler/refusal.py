@@ -6,9 +6,7 @@ import os
 import traceback
 from typing import Any
 
-import lucid
-
-_HERE = os.path.dirname(os.path.abspath(lucid.__file__)) + os.sep
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # MLX's words, and ours in operations whose result has a shape that depends on values
 _SIGNS = (
     "during function transformations",

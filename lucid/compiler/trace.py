@@ -53,7 +53,7 @@ class Trace:
             self.finished = False
             compiled = mx.compile(self._arrays)
             hosts = [a for found in self.planned for a in found]
-            compiled([x.array for x in self.leaves], [t.array for t in self.state], hosts)
+            compiled(_likes(self.leaves), _likes(self.state), hosts)
             self.finished = True
             if self.agrees:
                 return compiled
@@ -85,9 +85,7 @@ class Trace:
         self.actions, self.born = tracer.actions, tracer.born
         return found
 
-    def traced(
-        self, given: list[mx.array], state: list[mx.array], hosts: list[mx.array]
-    ) -> Tracer:
+    def traced(self, given: list[mx.array], state: list[mx.array], hosts: list[mx.array]) -> Tracer:
         """Run the function on placeholders."""
         left = iter(hosts)
         planned = [[next(left) for _ in found] for found in self.planned]
@@ -225,7 +223,7 @@ class Trace:
                 self.spent.append(position)
                 continue
             self.roots.append(position)
-            for source, _ in outside([y._edge()], 0):
+            for source, _ in outside([(y._node, y._index)], 0):
                 slot = tracer.slots.get(id(source))
                 if slot is not None and slot not in sources:
                     sources.append(slot)
@@ -246,6 +244,14 @@ class Trace:
                 self.watched.append(slot.tensor)
                 if slot.grad_is_written:
                     self.hooked.append(slot.tensor)
+
+
+def _likes(tensors: Sequence[Traced]) -> list[mx.array]:
+    """Arrays of the same shapes and dtypes, which nobody computes.
+
+    MLX refuses to trace where an input is also a constant, such as weights that two models share.
+    """
+    return [mx.zeros(t.array.shape, t.array.dtype) for t in tensors]
 
 
 def _is_spent(node: Node) -> bool:

@@ -194,15 +194,16 @@ def _acting(step: Callable) -> Callable:
 
 def _schedule_restorer(schedule: LRScheduler) -> replay.Undo:
     """Puts a schedule, those inside it and the options of its optimizer back."""
-    found, restorers = [schedule], []
+    found: list[LRScheduler] = [schedule]
+    restorers: list[replay.Undo] = []
     for one in found:  # which grows meanwhile
         restorers.append(restorer(one))
         for value in vars(one).values():
             several = value if isinstance(value, list | tuple) else [value]
-            found += [s for s in several if isinstance(s, LRScheduler) and s not in found]
-    for optimizer in {id(s.optimizer): s.optimizer for s in found if hasattr(s, "optimizer")}.values():
-        for group in optimizer.param_groups:
-            restorers.append(_options_restorer(group))
+            found += [x for x in several if isinstance(x, LRScheduler) and x not in found]
+    optimizers = {id(o): o for o in (getattr(s, "optimizer", None) for s in found) if o is not None}
+    for optimizer in optimizers.values():
+        restorers += [_options_restorer(group) for group in optimizer.param_groups]
 
     def back() -> None:
         for restore in restorers:
@@ -217,9 +218,9 @@ def _options_restorer(group: dict[str, Any]) -> replay.Undo:
 
 
 def _with_subclasses(kind: type) -> list[type]:
-    found = [kind]
+    found: list[type] = [kind]
     for k in found:  # which grows meanwhile
-        found += [s for s in k.__subclasses__() if s not in found]
+        found += [sub for sub in k.__subclasses__() if sub not in found]
     return found
 
 

@@ -189,8 +189,8 @@ class Formula(Optimizer):
             members.append((p, gradient, state, known[key]))
         numbers = {}
         for counting in known.values():
-            arrays = replay.arrays(counting, undo)
-            numbers[id(counting)] = dict(zip(counting.names, arrays, strict=True))
+            found = replay.arrays(counting, undo)
+            numbers[id(counting)] = dict(zip(counting.names, found, strict=True))
         updates = []
         for p, gradient, state, counting in members:
             with on_device(p._device):

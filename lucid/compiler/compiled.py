@@ -20,7 +20,7 @@ from lucid.compiler.guard import Guard
 from lucid.compiler.refusal import explained, looked_at_values
 from lucid.compiler.tracer import Tracer
 from lucid.compiler.tree import flatten, others, rebuild
-from lucid.compiler.watch import Watcher, restorer, watching
+from lucid.compiler.watch import Watcher, has_array, restorer, watching
 from lucid.ops.autocast import active
 from lucid.ops.device import default_device
 from lucid.ops.dtypes import get_default_dtype
@@ -156,7 +156,7 @@ def _circumstances() -> tuple[Any, ...]:
 def _held(watcher: Watcher) -> list[Any]:
     """The tensors that a call touched, and those that it made and that are still there."""
     made = [t for t in (reference() for reference in watcher.born) if t is not None]
-    return [t for t in [*watcher.touched.values(), *made] if "array" in vars(t)]
+    return [t for t in [*watcher.touched.values(), *made] if has_array(t)]
 
 
 def _unique(leaves: Any) -> Callable[[Any], Any]:
@@ -175,7 +175,9 @@ def _unique(leaves: Any) -> Callable[[Any], Any]:
 
 def _stand_in(x: Tensor) -> Tensor:
     """A tensor like an argument, in its place, which nobody else has."""
-    copied = object.__new__(type(x))
+    copied: Any = object.__new__(type(x))
+    copied.array, copied._device = x.array, x._device
+    copied._node, copied._index, copied.requires_grad = x._node, x._index, x.requires_grad
     vars(copied).update(vars(x))
     return copied
 

@@ -19,6 +19,7 @@ from lucid.compiler.watch import watching
 from lucid.tensor import Tensor
 
 _graph_facts = attrgetter("requires_grad", "_node")
+_new = Tensor.__new__
 _hooks = attrgetter("_hooks", "_accumulated")
 
 
@@ -181,8 +182,10 @@ def _of(found: Any, leaves: Sequence[Tensor], new: Sequence[Tensor]) -> Any:
 
 
 def _wrap(array: mx.array, device: str) -> Tensor:
-    tensor = Tensor.__new__(Tensor)
+    """A constant; being computed already, it need not be watched as those of `Tensor._wrap`."""
+    tensor: Tensor = _new(Tensor)
     tensor.array, tensor._device = array, device
+    tensor._node, tensor._index, tensor.requires_grad = None, 0, False
     return tensor
 
 

@@ -14,7 +14,7 @@ from lucid.compiler.guard import Guard
 from lucid.compiler.places import Argument, Entry, Fixed, Gradient, Place
 from lucid.compiler.tracer import Slot, Tracer
 from lucid.compiler.tree import flatten, template
-from lucid.compiler.watch import restorer, watching
+from lucid.compiler.watch import get, restorer, watching
 from lucid.ops.autocast import active, casting
 from lucid.tensor import Tensor
 
@@ -125,9 +125,9 @@ class Trace:
         self.grads: list[tuple[Place, Any]] = []
         self.flags: list[tuple[Place, bool]] = []
         for slot in list(tracer.slots.values()):
-            tensor, own = slot.tensor, vars(slot.tensor)
+            tensor = slot.tensor
             if slot.array is not slot.entry:
-                if own.get("_node") is not None:
+                if tensor._node is not None:
                     raise Unsteady(
                         f"a Tensor of shape {slot.array.shape} from outside {self.name} is changed "
                         "in place and keeps the graph of this call; write .detach() behind what "
@@ -144,8 +144,8 @@ class Trace:
                 self._keeps_no_graph(slot.grad)
                 grad = None if slot.grad is None else self._number(slot.grad)
                 self.grads.append((self.place(tensor), grad))
-            if (flag := own.get("requires_grad", False)) != slot.required_grad:
-                self.flags.append((self.place(tensor), flag))
+            if tensor.requires_grad != slot.required_grad:
+                self.flags.append((self.place(tensor), tensor.requires_grad))
         for owner, key in self._entries:
             self.guard.loosen(owner, key)
         changes = self.guard.changes()
@@ -168,7 +168,7 @@ class Trace:
         if id(tensor) not in self._numbers:
             self._numbers[id(tensor)] = len(self.fresh)
             self.fresh.append(tensor._device)
-            self._arrays_out.append(vars(tensor)["array"])
+            self._arrays_out.append(get(tensor, "array"))
         return self._numbers[id(tensor)]
 
     def place(self, tensor: Traced) -> Place:

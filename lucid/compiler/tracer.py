@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,30 +9,20 @@ import mlx.core as mx
 
 from lucid.autograd import replay
 from lucid.autograd.tape import Traced
-from lucid.compiler.watch import Watcher
+from lucid.compiler.watch import Watcher, get, has_array, put, rememberer
 
 
 class Slot:
     """A tensor that was there before the trace: what it was, and what it is inside."""
 
     def __init__(self, tensor: Traced, array: mx.array) -> None:
-        self.tensor, self.before = tensor, dict(vars(tensor))
+        self.tensor, self.restore = tensor, rememberer(tensor)
+        self.required_grad, self.is_cut = tensor.requires_grad, tensor._node is not None
         self.entry = self.array = array
-        self.entry_grad = self.grad = self.before.get("grad")
+        self.entry_grad = self.grad = get(tensor, "grad")
         self.is_read = False
         self.grad_is_read = self.grad_is_written = False
-        self.is_cut = tensor._node is not None
-        if self.is_cut:  # the graph outside ends here
-            tensor._node, tensor._index = None, 0
-
-    @property
-    def required_grad(self) -> bool:
-        return self.before.get("requires_grad", False)
-
-    def restore(self) -> None:
-        own = vars(self.tensor)
-        own.clear()
-        own.update(self.before)
+        tensor._node, tensor._index = None, 0  # the graph outside ends here
 
 
 class Tracer(Watcher):
@@ -58,15 +47,14 @@ class Tracer(Watcher):
     def _of(self, tensor: Traced) -> Slot | None:
         """The slot of a tensor; None of one that was born inside."""
         slot = self.slots.get(id(tensor))
-        own = vars(tensor)
-        if slot is None and own.get("_born") is not self:
-            slot = self.slots[id(tensor)] = Slot(tensor, own["array"])
+        if slot is None and not self.is_born(tensor):
+            slot = self.slots[id(tensor)] = Slot(tensor, get(tensor, "array"))
         return slot
 
     def read(self, tensor: Traced, name: str) -> Any:
         slot = self._of(tensor)
         if slot is None:
-            return vars(tensor).get(name)
+            return get(tensor, name)
         if name == "array":
             slot.is_read = True
             return slot.array
@@ -74,13 +62,11 @@ class Tracer(Watcher):
         return slot.grad
 
     def write(self, tensor: Traced, name: str, value: Any) -> None:
-        own = vars(tensor)
-        if "array" not in own:
-            own["_born"] = self
-            self.born.append(weakref.ref(tensor))
+        if not has_array(tensor):
+            self.bear(tensor)
         slot = self._of(tensor)
         if slot is None:
-            own[name] = value
+            put(tensor, name, value)
         elif name == "array":
             slot.array = value
         else:

@@ -22,6 +22,8 @@ from lucid.nn.module import Module
 from lucid.optim.lr_scheduler.scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 
+_ARRAY = vars(Traced)["array"]  # where an array is kept, whatever the class's attribute is
+_ATTRIBUTES = ("requires_grad", "_node", "_index", "_device")
 _lock = threading.RLock()  # one thread watches at a time: the properties are on the class
 
 
@@ -48,36 +50,21 @@ class Watcher:
 
     def touch(self, tensor: Traced) -> None:
         """A tensor that was there before, at the first touch."""
-        before = dict(vars(tensor))
-        kind = type(tensor)
-
-        def back() -> None:
-            tensor.__class__ = kind  # a lazy parameter becomes an ordinary one
-            vars(tensor).clear()
-            vars(tensor).update(before)
-
         self.touched[id(tensor)] = tensor
-        self.undo.append(back)
+        self.undo.append(rememberer(tensor))
 
     def read(self, tensor: Traced, name: str) -> Any:
-        own = vars(tensor)
-        if own.get("_born") is not self and id(tensor) not in self.touched:
+        if not self.is_born(tensor) and id(tensor) not in self.touched:
             self.touch(tensor)
-        if name == "grad":
-            return own.get(name)
-        try:
-            return own[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        return get(tensor, name)
 
     def write(self, tensor: Traced, name: str, value: Any) -> None:
-        own = vars(tensor)
-        if own.get("_born") is not self and id(tensor) not in self.touched:
-            if "array" in own or name != "array":
+        if not self.is_born(tensor) and id(tensor) not in self.touched:
+            if has_array(tensor):
                 self.touch(tensor)
             else:
                 self.bear(tensor)
-        own[name] = value
+        put(tensor, name, value)
 
     # Python -------------------------------------------------------------------------------------
 
@@ -109,6 +96,45 @@ class Watcher:
         for back in reversed(self.undo):
             back()
         self.undo.clear()
+
+
+def get(tensor: Traced, name: str) -> Any:
+    """The `array` or `grad` that a tensor really has."""
+    return _ARRAY.__get__(tensor) if name == "array" else vars(tensor).get(name)
+
+
+def put(tensor: Traced, name: str, value: Any) -> None:
+    if name == "array":
+        _ARRAY.__set__(tensor, value)
+    else:
+        vars(tensor)[name] = value
+
+
+def has_array(tensor: Traced) -> bool:
+    """Whether it has values: neither in the making nor uninitialized."""
+    try:
+        _ARRAY.__get__(tensor)
+    except AttributeError:
+        return False
+    return True
+
+
+def rememberer(tensor: Traced) -> replay.Undo:
+    """Gives a tensor back what it is now."""
+    kind, others = type(tensor), dict(vars(tensor))
+    array = get(tensor, "array") if has_array(tensor) else None
+    attributes = {k: getattr(tensor, k) for k in _ATTRIBUTES if hasattr(tensor, k)}
+
+    def back() -> None:
+        tensor.__class__ = kind  # a lazy parameter becomes an ordinary one
+        if array is not None:
+            put(tensor, "array", array)
+        for name, value in attributes.items():
+            setattr(tensor, name, value)
+        vars(tensor).clear()
+        vars(tensor).update(others)
+
+    return back
 
 
 def restorer(owner: Any) -> replay.Undo:
@@ -144,17 +170,12 @@ def _copy(value: Any) -> Any:
 def _watched(name: str) -> property:
     def read(tensor: Traced) -> Any:
         watcher = replay.watcher()
-        if watcher is not None:
-            return watcher.read(tensor, name)
-        own = vars(tensor)
-        if name in own or name == "grad":
-            return own.get(name)
-        raise AttributeError(name)
+        return get(tensor, name) if watcher is None else watcher.read(tensor, name)
 
     def write(tensor: Traced, value: Any) -> None:
         watcher = replay.watcher()
         if watcher is None:
-            vars(tensor)[name] = value
+            put(tensor, name, value)
         else:
             watcher.write(tensor, name, value)
 

@@ -13,7 +13,7 @@ from lucid.autograd import laziness, replay
 from lucid.autograd.tape import Node, walk
 from lucid.compiler.guard import Guard
 from lucid.compiler.places import Fixed
-from lucid.compiler.trace import Trace, Unsteady
+from lucid.compiler.trace import Trace, Unsteady, likes
 from lucid.compiler.tree import Hole, filled, flatten
 from lucid.compiler.watch import watching
 from lucid.tensor import Tensor
@@ -55,7 +55,14 @@ class Graph:
         self._hooks_before = [tuple(h and list(h) for h in _hooks(t)) for t in self._hooked]
         self.ids = frozenset(map(id, self._watched))
         self._roots, self._spent, self._sources = trace.roots, trace.spent, trace.sources
-        self._trace, self._backward = trace, mx.compile(self._gradients)
+        self._trace = trace
+        self._backward: Callable[..., Any] = mx.compile(self._gradients)
+        if self._roots:  # now, while Python is what it was in the forward pass
+            shapes = [trace.kinds[self._results[i]] for i in self._roots]
+            seeds = [mx.zeros(*kind) for kind in shapes]
+            self._backward(likes(leaves), likes(trace.state), trace.hosts(), seeds)
+        for leaf, like in zip(leaves, likes(leaves), strict=True):
+            leaf.array = like  # the first batch need not be kept
         self._check_leaks(trace)
 
     def backward(self, inputs: Any, gradients: Sequence[mx.array]) -> list[mx.array | None]:

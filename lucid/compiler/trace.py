@@ -52,14 +52,17 @@ class Trace:
         for _ in range(ATTEMPTS):
             self.finished = False
             compiled = mx.compile(self._arrays)
-            hosts = [a for found in self.planned for a in found]
-            compiled(_likes(self.leaves), _likes(self.state), hosts)
+            compiled(likes(self.leaves), likes(self.state), self.hosts())
             self.finished = True
             if self.agrees:
                 return compiled
         raise Unsteady(
             f"{self.name} touches other tensors each time it is called, so it cannot be compiled"
         )
+
+    def hosts(self) -> list[mx.array]:
+        """The arrays of all actions."""
+        return [a for found in self.planned for a in found]
 
     def _arrays(
         self, given: list[mx.array], state: list[mx.array], hosts: list[mx.array]
@@ -109,6 +112,7 @@ class Trace:
             id(s.entry_grad): s.tensor for s in tracer.slots.values() if s.entry_grad is not None
         }
         self.fresh: list[Any] = []  # device of each new tensor that comes out
+        self.kinds: list[Any] = []  # its shape and dtype
         self._numbers: dict[int, int] = {}
         self._arrays_out: list[mx.array] = []
         self._tracer = tracer
@@ -168,7 +172,9 @@ class Trace:
         if id(tensor) not in self._numbers:
             self._numbers[id(tensor)] = len(self.fresh)
             self.fresh.append(tensor._device)
-            self._arrays_out.append(get(tensor, "array"))
+            array = get(tensor, "array")
+            self.kinds.append((array.shape, array.dtype))
+            self._arrays_out.append(array)
         return self._numbers[id(tensor)]
 
     def place(self, tensor: Traced) -> Place:
@@ -246,7 +252,7 @@ class Trace:
                     self.hooked.append(slot.tensor)
 
 
-def _likes(tensors: Sequence[Traced]) -> list[mx.array]:
+def likes(tensors: Sequence[Traced]) -> list[mx.array]:
     """Arrays of the same shapes and dtypes, which nobody computes.
 
     MLX refuses to trace where an input is also a constant, such as weights that two models share.

@@ -239,10 +239,13 @@ def _options_restorer(group: dict[str, Any]) -> replay.Undo:
 
 
 def _with_subclasses(kind: type) -> list[type]:
-    found: list[type] = [kind]
-    for k in found:  # which grows meanwhile
-        found += [sub for sub in k.__subclasses__() if sub not in found]
-    return found
+    found: dict[type, None] = {kind: None}
+    stack = [kind]
+    while stack:
+        below = [k for k in type.__subclasses__(stack.pop()) if k not in found]
+        found.update(dict.fromkeys(below))
+        stack += below
+    return list(found)
 
 
 @contextmanager

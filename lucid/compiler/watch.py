@@ -242,7 +242,7 @@ def _with_subclasses(kind: type) -> list[type]:
     found: dict[type, None] = {kind: None}
     stack = [kind]
     while stack:
-        below = [k for k in type.__subclasses__(stack.pop()) if k not in found]
+        below: list[type] = [k for k in stack.pop().__subclasses__() if k not in found]
         found.update(dict.fromkeys(below))
         stack += below
     return list(found)

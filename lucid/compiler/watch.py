@@ -240,9 +240,9 @@ def _options_restorer(group: dict[str, Any]) -> replay.Undo:
 
 def _with_subclasses(kind: type) -> list[type]:
     found: dict[type, None] = {kind: None}
-    stack = [kind]
+    stack: list[Any] = [kind]
     while stack:
-        below: list[type] = [k for k in stack.pop().__subclasses__() if k not in found]
+        below = [k for k in stack.pop().__subclasses__() if k not in found]
         found.update(dict.fromkeys(below))
         stack += below
     return list(found)

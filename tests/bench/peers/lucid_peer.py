@@ -20,7 +20,7 @@ from .imperative import Imperative
 
 class Lucid(Imperative):
     program, lib = "import lucid", lucid
-    compile = getattr(lucid, "compile", None)
+    compile = staticmethod(lucid.compile)
 
     def tensor(self, values: np.ndarray) -> lucid.Tensor:
         return lucid.from_numpy(values)

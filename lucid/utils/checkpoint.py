@@ -1,8 +1,8 @@
 """Checkpointing: activations are computed again in backward instead of being kept (Chen et al.,
 "Training Deep Nets with Sublinear Memory Cost", 2016).
 
-Peak memory of a training step, `tests/bench/checkpoint.py` on the CPU (24 Conv-TasNet blocks, 32
-and 64 channels, 4 signals of 4000 samples), against the number of segments:
+Peak of `mx.get_peak_memory` in a training step on the CPU (24 Conv-TasNet blocks of 32 and 64
+channels, 4 signals of 4000 samples, as in `tests/bench/scaling.py`), by the number of segments:
 
     segments  1     2    4    6    12
     MB        1140  762  726  715  594

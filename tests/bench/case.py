@@ -33,10 +33,6 @@ class Case:
     work: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By pass: bytes to move, multiply-adds to do."""
 
-    @property
-    def label(self) -> str:
-        return f"{self.group}: {self.name}"
-
 
 class Built(NamedTuple):
     """A case as a peer built it: functions by pass, and how a result becomes NumPy arrays in

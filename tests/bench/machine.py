@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import subprocess
-import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,7 +16,7 @@ PACKAGES = ("mlx", "numpy", "torch", "jax")
 
 def describe() -> dict[str, str]:
     """What the numbers depend on."""
-    found = {
+    return {
         "CPU": f"{_model()}, {os.cpu_count()} cores",
         "memory": _memory(),
         "system": platform.platform(),
@@ -25,9 +24,7 @@ def describe() -> dict[str, str]:
         **{package: _version(package) for package in PACKAGES},
         "BLAS that lucid loaded": str(lucid.blas or "none: MLX's own"),
         "C++ compiler (mx.compile needs it)": _compiler(),
-        "date": time.strftime("%Y-%m-%d"),
     }
-    return found
 
 
 def _model() -> str:

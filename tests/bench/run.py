@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -47,19 +47,20 @@ def compare(
         absent |= _differing(digests, case.tolerance)
         able = {peer: left[peer] for peer in left if peer in digests and peer not in absent}
         calls = _alternate(name, able, absent, rounds, seconds)
-        times = {p: Time(t.best / case.unit, t.median / case.unit) for p, t in calls.items()}
+        times = {p: Time(*(_short(t / case.unit) for t in call[:2])) for p, call in calls.items()}
         facts = {peer: found for peer in able if (found := _facts(case, name, peer))}
         share = _share(case, name, calls, limits)
         place = case.suite, case.group, case.name, name
         yield Row(*place, times | endless, gaps | absent, facts, share, case.size)
 
 
-def limits(worker: Worker) -> Limits:
-    """Of this machine, just now."""
+def limits(worker: Worker, seconds: float) -> Limits:
+    """Of this machine, just now: the best of as many seconds, for each of the two."""
     side, megabytes = 1536, 32
     worker.ask("build", kind="limits", spec={"side": side, "megabytes": megabytes})
-    copy = min(worker.ask("run", name="copy", seconds=0.3)["best"] for _ in range(3))
-    product = min(worker.ask("run", name="product", seconds=0.3)["best"] for _ in range(3))
+    copy, product = (
+        worker.ask("run", name=name, seconds=seconds)["best"] for name in ("copy", "product")
+    )
     return Limits(2e6 * megabytes / copy, side**3 / product)
 
 
@@ -68,7 +69,12 @@ def _share(case: Case, name: str, times: dict[str, Time], limits: Limits) -> flo
     if name not in case.work or OURS not in times:
         return None
     moved, products = case.work[name]
-    return max(moved / limits.copy, products / limits.product) / times[OURS].median
+    return _short(max(moved / limits.copy, products / limits.product) / times[OURS].median)
+
+
+def _short(value: float) -> float:
+    """No more digits than mean something."""
+    return float(f"{value:.4g}")
 
 
 def _facts(case: Case, name: str, peer: str) -> dict[str, Any]:
@@ -114,20 +120,10 @@ def _alternate(
     }
 
 
-def run(
-    cases: Iterable[Case],
-    peers: Iterable[str],
-    rounds: int,
-    seconds: float,
-    show: Callable[[Row], None],
-) -> list[Row]:
-    """All rows of the cases, each shown as soon as it is measured."""
-    rows = []
+def run(cases: Iterable[Case], peers: Iterable[str], rounds: int, seconds: float) -> Iterator[Row]:
+    """The rows of the cases, each as soon as it is measured."""
     with ExitStack() as stack:
         workers = {peer: stack.enter_context(Worker(peer)) for peer in (OURS, *peers)}
-        reached = limits(workers[OURS])
+        reached = limits(workers[OURS], 10 * seconds)
         for case in cases:
-            for row in compare(case, workers, rounds, seconds, reached):
-                show(row)
-                rows.append(row)
-    return rows
+            yield from compare(case, workers, rounds, seconds, reached)

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from .case import Case
 
 LENGTHS = tuple(2**power for power in range(12, 23, 2))
+SMALL = {"channels": 4, "count": 3}  # 4 GB at the greatest length
 BATCHES = (1, 4, 16, 64)
-PAIR = ("lucid", "torch")
 
 
 def cases() -> Iterator[Case]:
     for length in LENGTHS:
-        yield stack("with the length", f"length {length}", length, batch=1, length=length, count=3)
+        yield stack("with the length", f"length {length}", length, batch=1, length=length, **SMALL)
     for batch in BATCHES:
-        yield stack("with the batch", f"batch {batch}", batch, batch=batch, length=2**14, count=3)
-    for segments in (1, 3, 6):
+        yield stack("with the batch", f"batch {batch}", batch, batch=batch, length=2**14, **SMALL)
+    for segments in (1, 4, 12):
         name = f"{segments} segments" if segments > 1 else "without"
-        spec = {"batch": 4, "length": 2**15, "count": 12, "segments": segments}
-        yield stack("checkpoints", name, None, **spec)
+        spec = {"batch": 4, "channels": 32, "length": 4000, "count": 24}
+        yield stack("checkpoints", name, None, segments=segments, **spec)
 
 
 def stack(group: str, name: str, size: float | None, **spec: int) -> Case:
@@ -31,7 +31,8 @@ def stack(group: str, name: str, size: float | None, **spec: int) -> Case:
         "stack",
         spec,
         ("step",),
-        memory=PAIR,
+        tolerance=0.1,  # MLX's CPU sums of millions of float32 values are off by so much
+        memory=("lucid", "torch"),
         memory_calls=(1, 3),
         size=size,
     )

@@ -18,8 +18,6 @@ from ..modules import SINGLES
 from ..overhead import OPERANDS
 from .peer import Peer
 
-CHANNELS = 4  # of the stack whose scaling is measured
-
 
 def operations(lib: Any) -> dict[str, Callable[..., Any]]:
     """Of the suite `overhead`."""
@@ -37,29 +35,27 @@ def operations(lib: Any) -> dict[str, Callable[..., Any]]:
     }
 
 
-def blocks(nn: Any, count: int) -> Any:
+def blocks(nn: Any, count: int, channels: int) -> Any:
     """As in a separator of Conv-TasNet: pointwise and dilated depthwise convolutions, norms."""
+    wide = 2 * channels
 
     class Block(nn.Module):
         def __init__(self, dilation: int) -> None:
             super().__init__()
             self.net = nn.Sequential(
-                nn.Conv1d(CHANNELS, 2 * CHANNELS, 1),
+                nn.Conv1d(channels, wide, 1),
                 nn.PReLU(),
-                nn.GroupNorm(1, 2 * CHANNELS),
-                nn.Conv1d(
-                    *(2 * CHANNELS, 2 * CHANNELS, 3),
-                    padding=dilation,
-                    dilation=dilation,
-                    groups=2 * CHANNELS,
-                ),
-                nn.Conv1d(2 * CHANNELS, CHANNELS, 1),
+                nn.GroupNorm(1, wide),
+                nn.Conv1d(wide, wide, 3, padding=dilation, dilation=dilation, groups=wide),
+                nn.PReLU(),
+                nn.GroupNorm(1, wide),
+                nn.Conv1d(wide, channels, 1),
             )
 
         def forward(self, x: Any) -> Any:
             return x + self.net(x)
 
-    return nn.Sequential(*[Block(2**i) for i in range(count)])
+    return nn.Sequential(*[Block(2 ** (i % 8)) for i in range(count)])
 
 
 def layers(lib: Any) -> Any:
@@ -250,11 +246,11 @@ class Imperative(Peer):
         last = slice(-len(leaves), None)
         return Built({"built": built, **passes}, lambda t: self.numpy(self.finish(*t[last])))
 
-    def stack(self, batch: int, length: int, count: int, segments: int = 1) -> Built:
+    def stack(self, batch: int, channels: int, length: int, count: int, segments: int = 1) -> Built:
         """Loss and gradients of dilated residual blocks, which are checkpointed in `segments`."""
-        model = blocks(self.lib.nn, count)
+        model = blocks(self.lib.nn, count, channels)
         parameters = self._initialise(model)
-        x = self.tensor(draw(0, batch, CHANNELS, length))
+        x = self.tensor(draw(0, batch, channels, length))
 
         def step() -> Any:
             for parameter in parameters:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 import lucid
+import lucid.audio
+import lucid.data
 import lucid.nn.functional
 from lucid.utils.checkpoint import checkpoint_sequential
 
 # isort: split
 import mlx.core as mx
 
+from ..case import Built
 from .graph import primitives, unevaluated
 from .imperative import Imperative
 
@@ -39,6 +42,25 @@ class Lucid(Imperative):
 
     def checkpointed(self, model: Any, segments: int, x: lucid.Tensor) -> lucid.Tensor:
         return checkpoint_sequential(model, segments, x)
+
+    def loader(self, folder: str, rate: int, length: int, batch: int) -> Built:
+        """The labels of an epoch of batches of cropped recordings."""
+        clips = lucid.audio.scan(folder).clips
+        recordings = lucid.audio.AudioFolder(clips, sample_rate=rate, length=length)
+
+        def epoch(workers: int) -> Callable[[], Any]:
+            batches = lucid.data.DataLoader(recordings, batch, num_workers=workers)
+
+            def labels() -> Any:
+                found = []
+                for samples, numbers in batches:
+                    self.wait([samples])
+                    found.append(numbers)
+                return self.finish(lucid.cat(found))
+
+            return labels
+
+        return Built({"in line": epoch(0), "2 workers": epoch(2)}, self.numpy)
 
     def primitives(self, network: str, name: str) -> dict[str, int]:
         """Of MLX, in the graph of one training step."""

@@ -14,10 +14,11 @@ from lucid.nn import init
 from lucid.nn.check import floating, integer, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
-from lucid.nn.recurrent_cell import plain_mode, run
+from lucid.nn.recurrent_cell import plain_mode, weights
 from lucid.nn.utils.rnn import PackedSequence, padded, repacked
 from lucid.ops.autocast import active
-from lucid.ops.recurrent import CELLS
+from lucid.ops.recurrent import recurrent
+from lucid.ops.recurrent_cells import CELLS
 from lucid.tensor import Tensor
 
 
@@ -162,19 +163,17 @@ class RNNBase(Module):
         whole = present is None or bool(present.all())
         mask = None if whole else Tensor(present, device=x.device).array
         finals = []
-        outputs: list[Tensor] = []  # of the directions of one layer
-        for i, (layer, suffix) in enumerate(self._directions()):
-            reverse = suffix.endswith("_reverse")
-            if not reverse and layer:
-                x = outputs[0] if len(outputs) == 1 else ops.cat(outputs, -1)
+        for layer in range(self.num_layers):
+            if layer:
                 x = F.dropout(x, self.dropout, self.training)
-            outputs = outputs if reverse else []
-            y, *last = run(self, x, [s[i] for s in start], suffix, self.mode, reverse, mask)
-            outputs.append(y)
-            finals.append(last)
-        y = outputs[0] if len(outputs) == 1 else ops.cat(outputs, -1)
-        ends = tuple(ops.stack(list(several)) for several in zip(*finals, strict=True))
-        return y, ends if self.mode == "LSTM" else ends[0]
+            suffixes = [suffix for i, suffix in self._directions() if i == layer]
+            first, last = layer * len(suffixes), (layer + 1) * len(suffixes)
+            h, c, *_ = *(s[first:last] for s in start), None, None
+            given = [w for suffix in suffixes for w in weights(self, suffix)]
+            x, *ends = recurrent(x, h, c, *given, cell=self.mode, mask=mask)
+            finals.append(ends)
+        ends = tuple(ops.cat(list(several)) for several in zip(*finals, strict=True))
+        return x, ends if self.mode == "LSTM" else ends[0]
 
     def _check_input(self, x: Any, ranks: tuple[int, ...]) -> None:
         name = type(self).__name__
@@ -197,12 +196,12 @@ class RNNBase(Module):
             )
 
     def _start(self, x: Tensor, hx: Any, batched: bool) -> tuple[Tensor, ...]:
-        """The first outputs (and states), checked, or zeros."""
+        """The first outputs (and states), checked; none stand for zeros."""
         count = len(self._directions())
         sizes = [self._output_size, *([self.hidden_size] if self.mode == "LSTM" else [])]
         shapes = [(count, x.shape[1], size) for size in sizes]
         if hx is None:
-            return tuple(Tensor.zeros(s, dtype=x.dtype, device=x.device) for s in shapes)
+            return ()
         given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         if [h.shape for h in given] != shapes:
             batch = "" if batched else " (without the 1 for an unbatched input)"

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from lucid import ops
-from lucid.nn import functional as F
 from lucid.nn import init
 from lucid.nn.check import floating, positive
 from lucid.nn.module import Module
 from lucid.nn.parameter import Parameter
-from lucid.ops.recurrent import CELLS, recurrent
+from lucid.ops.recurrent import recurrent
+from lucid.ops.recurrent_cells import CELLS
 from lucid.tensor import Tensor
 
 
@@ -56,16 +56,14 @@ class RNNCellBase(Module):
             )
         count = 2 if self.mode == "LSTM" else 1
         shape = (*input.shape[:-1], self.hidden_size)
-        if hx is None:
-            hx = (Tensor.zeros(shape, dtype=input.dtype, device=input.device),) * count
-        given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
-        if [h.shape for h in given] != [shape] * count:
+        given = () if hx is None else (hx,) if isinstance(hx, Tensor) else tuple(hx)
+        if hx is not None and [h.shape for h in given] != [shape] * count:
             raise ValueError(
                 f"{name} expects a hidden state of {count} x {shape}, got "
                 f"{[h.shape for h in given]}"
             )
-        rows = [ops.reshape(t, 1, -1, t.shape[-1]) for t in (input, *given)]
-        _, *ends = run(self, rows[0], [h[0] for h in rows[1:]], "", self.mode, False, None)
+        x, h, c, *_ = *(ops.reshape(t, 1, -1, t.shape[-1]) for t in (input, *given)), None, None
+        _, *ends = recurrent(x, h, c, *weights(self, ""), cell=self.mode)
         return tuple(ops.reshape(h, shape) for h in ends)
 
     def extra_repr(self) -> str:
@@ -160,16 +158,7 @@ def plain_mode(name: str, nonlinearity: str) -> str:
     return f"RNN_{nonlinearity.upper()}"
 
 
-def run(
-    layer: Module, x: Tensor, start: list[Tensor], suffix: str, mode: str, reverse: bool, mask: Any
-) -> tuple[Tensor, ...]:
-    """One layer in one direction; its input is multiplied by the weights for all steps at once."""
-    weight, hidden, projection, bias, hidden_bias = (
-        getattr(layer, name + suffix, None)
-        for name in ("weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
-    )
-    c = start[1] if len(start) > 1 else None
-    return recurrent(
-        F.linear(x, weight, bias), start[0], c, hidden, hidden_bias, projection, cell=mode,
-        reverse=reverse, mask=mask,
-    )  # fmt: skip
+def weights(layer: Module, suffix: str) -> list[Tensor | None]:
+    """Those of one direction of a layer, in the order of `ops.recurrent`."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    return [getattr(layer, name + suffix, None) for name in names]

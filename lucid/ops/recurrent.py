@@ -1,201 +1,199 @@
-"""One layer, in one direction, of a recurrent network: a scan over time with its own rule.
+"""A layer of a recurrent network, in one direction or both: a scan over time with its own rule.
 
-The whole scan is one operation, so the tape holds one node however long the sequence is. What
-the cells differ in is a few lines of arithmetic of one step, forward and backward; the scan, the
-products with the recurrent weights, masks and the sums over time are shared.
+The whole scan is one operation, so the tape holds one node however long the sequence is. The
+cells' own arithmetic is in `recurrent_cells`; the scan, the products with the weights, masks and
+the sums over time are shared.
 
-Shapes: L steps, N sequences, H units, G gates (LSTM 4, GRU 3, a plain cell 1), P outputs: H, or
-fewer where an LSTM projects its output.
+A step of small arrays takes what its launches take, about 5 us each on the CPU, so as little as
+possible is left to the steps. The inputs meet their weights for all steps at once, and so do the
+gradients. Both directions go through time together: the backward one gets its input, and leaves
+its output, back to front.
+
+Shapes: L steps, D directions, N sequences, C features, H units, G gates (LSTM 4, GRU 3, a plain
+cell 1), P outputs: H, or fewer where an LSTM projects its output. Within the scan steps come
+first, (L, D, N, ...), so that cutting them and joining them is one operation for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import mlx.core as mx
 
-from lucid.kernels import elementwise
 from lucid.ops.op import op
+from lucid.ops.recurrent_cells import CELLS, FUSED, Cell
 
-
-class Cell(NamedTuple):
-    """The arithmetic of one step.
-
-    `step(x, u, c, s)` takes what the input and the last output add to the gates, both (N, G*H),
-    the state (N, H), and the gates' `scales` in the shape of x. It returns the output, the new
-    state and whatever `back` needs. `back(d, e, c, *kept)` takes the gradients of output and new
-    state, and returns those of x, u and c. Only the LSTM has a state besides its output; for the
-    others the state is the last output, and `e` is None.
-    """
-
-    scales: tuple[float, ...]
-    step: Callable
-    back: Callable
-    stateful: bool = False
-
-    @property
-    def gates(self) -> int:
-        return len(self.scales)
-
-
-def _tanh(x: mx.array) -> mx.array:
-    return elementwise.shallow_tanh(x) if elementwise.vectorises(x) else mx.tanh(x)
-
-
-def _squash(x: mx.array, s: mx.array) -> mx.array:
-    """tanh(x) where s is 1, sigmoid(x) where s is 1/2: all gates in one pass over the memory."""
-    return s * _tanh(s * x) + (1 - s)
-
-
-def _lstm_step(x, u, c, s):
-    gates = _squash(x + u, s)
-    i, f, g, o = mx.split(gates, 4, axis=-1)
-    new = f * c + i * g
-    t = _tanh(new)
-    return o * t, new, gates, t
-
-
-def _lstm_back(d, e, c, gates, t):
-    i, f, g, o = mx.split(gates, 4, axis=-1)
-    e = e + d * o * (1 - t * t)
-    parts = [e * g * i * (1 - i), e * c * f * (1 - f), e * i * (1 - g * g), d * t * o * (1 - o)]
-    da = mx.concatenate(parts, axis=-1)
-    return da, da, e * f
-
-
-def _gru_step(x, u, h, s):
-    gates = _squash(x + u, s)  # the third of them is not needed
-    (r, z, _), xn, un = mx.split(gates, 3, axis=-1), _last(x), _last(u)
-    n = _tanh(xn + r * un)
-    y = n + z * (h - n)
-    return y, y, gates, n, un
-
-
-def _last(x: mx.array) -> mx.array:
-    return mx.split(x, 3, axis=-1)[2]
-
-
-def _gru_back(d, e, h, gates, n, un):
-    r, z, _ = mx.split(gates, 3, axis=-1)
-    dn = d * (1 - z) * (1 - n * n)
-    dz = d * (h - n) * z * (1 - z)
-    dr = dn * un * r * (1 - r)
-    return mx.concatenate([dr, dz, dn], axis=-1), mx.concatenate([dr, dz, dn * r], axis=-1), d * z
-
-
-def _tanh_step(x, u, h, s):
-    y = _tanh(x + u)
-    return y, y, y
-
-
-def _tanh_back(d, e, h, y):
-    da = d * (1 - y * y)
-    return da, da, mx.zeros_like(h)
-
-
-def _relu_step(x, u, h, s):
-    y = mx.maximum(x + u, mx.array(0, x.dtype))
-    return y, y, y
-
-
-def _relu_back(d, e, h, y):
-    da = d * mx.sign(y)
-    return da, da, mx.zeros_like(h)
-
-
-CELLS = {
-    "LSTM": Cell((0.5, 0.5, 1.0, 0.5), _lstm_step, _lstm_back, stateful=True),
-    "GRU": Cell((0.5, 0.5, 0.5), _gru_step, _gru_back),
-    "RNN_TANH": Cell((1.0,), _tanh_step, _tanh_back),
-    "RNN_RELU": Cell((1.0,), _relu_step, _relu_back),
-}
-# fused into one pass or two: half the time on the CPU, and a quarter of the launches on a GPU
-_FUSED = {k: (mx.compile(c.step), mx.compile(c.back)) for k, c in CELLS.items()}
+WEIGHTS = 5  # of a direction
+# From so many steps on it pays to lay the transposed weights out anew: OpenBLAS takes 23 instead
+# of 31 us for (16, 128) @ (128, 512), whose right side takes 500 us to transpose.
+_MANY = 64
 
 
 @op
-def recurrent(x, h, c, weight, bias, projection, /, *, cell, reverse=False, mask=None):
-    """A recurrent layer in one direction, from what its input adds to the gates.
+def recurrent(*arrays, cell, mask=None):
+    """A recurrent layer, in as many directions as there are weights for: one or two.
 
     Args:
-        x: (L, N, G*H), the input times its weights, with its bias.
-        h: (N, P), the first output.
-        c: (N, H), the first state of an LSTM; None for the other cells.
-        weight: (G*H, P), which takes the last output to the gates.
-        bias: (G*H,), added there, or None.
-        projection: (P, H), from an LSTM's output to the one that counts, or None.
+        arrays: x (L, N, C); h (D, N, P), the first outputs, or None for zeros; c (D, N, H), the
+            first states of an LSTM, or None; and of each direction what takes x to the gates,
+            (G*H, C), what takes the last output there, (G*H, P), a bias for each, (G*H,) or None,
+            and what takes an LSTM's output to the one that counts, (P, H) or None.
         cell: a key of `CELLS`.
-        reverse: go through time backwards.
         mask: None, or (L, N) with False where a sequence has no step: its output and its state
             stay what they were.
 
     Returns:
-        The outputs (L, N, P), the last output, and for the LSTM the last state.
+        The outputs (L, N, D*P), the last outputs (D, N, P), and for the LSTM the last states
+        (D, N, H).
     """
-    dtype, length = x.dtype, x.shape[0]
-    x, h, c, weight, bias, projection = map(_wide, (x, h, c, weight, bias, projection))
-    kind = CELLS[cell]
-    step, back = (kind.step, kind.back) if x.dtype == mx.float64 else _FUSED[cell]
-    order = range(length)[::-1] if reverse else range(length)
-    # every step is (1, N, ...), so that cutting and joining them is one operation
-    inputs = mx.split(x, length)
-    present = None if mask is None else mx.split(mask[..., None], length)
-    down, out = weight.T, None if projection is None else projection.T
-    scales = mx.repeat(mx.array(kind.scales, x.dtype), weight.shape[0] // kind.gates)
-    scales = mx.contiguous(mx.broadcast_to(scales, inputs[0].shape))
-    first = h = h[None]
-    last = c[None] if kind.stateful else h
-    outputs, raw, before, kept = ([None] * length for _ in range(4))
-    for t in order:
-        before[t] = last
-        u = h @ down if bias is None else mx.addmm(bias, h, down)
-        y, state, *kept[t] = step(inputs[t], u, last, scales)
-        raw[t] = y
-        y = y if out is None else y @ out
-        if present is not None:
-            y = mx.where(present[t], y, h)
-            state = mx.where(present[t], state, last) if kind.stateful else None
-        h, last = y, state if kind.stateful else y
-        outputs[t] = y
-    y = mx.concatenate(outputs)
-    ends = (h[0], last[0]) if kind.stateful else (h[0],)
+    dtype, kind = arrays[0].dtype, CELLS[cell]
+    if arrays[0].shape[1] == 0:
+        return _of_nothing(arrays, kind)
+    scan = _Scan(arrays, kind if dtype == mx.float64 else FUSED[cell], mask)
+    return tuple(a.astype(dtype) for a in scan.forward()), scan.backward
 
-    def rule(dy, d, e=None):
-        dys, d = mx.split(_wide(dy), length), _wide(d)[None]
-        e = None if e is None else _wide(e)[None]
-        dx, du, dp = ([None] * length for _ in range(3))
-        for t in reversed(order):
-            d, stay, hold = d + dys[t], None, None
-            if present is not None:
-                stay, d = _divided(d, present[t])
-                hold, e = _divided(e, present[t])
-            dp[t] = d
-            given = (d if projection is None else d @ projection, e, before[t], *kept[t])
-            dx[t], du[t], past = back(*given)
-            d = du[t] @ weight
-            d, e = (d, past) if kind.stateful else (d + past, None)
-            if present is not None:
-                d, e = d + stay, e if hold is None else e + hold
-        dx, du = mx.concatenate(dx), mx.concatenate(du)
-        rows = du.reshape(-1, weight.shape[0])
-        previous = mx.concatenate([y[1:], first] if reverse else [first, y[:-1]])
-        return (
-            dx,
-            d[0],
-            None if e is None else e[0],
-            rows.T @ previous.reshape(-1, weight.shape[1]),
-            None if bias is None else (mx.ones((1, rows.shape[0]), rows.dtype) @ rows)[0],
-            None if projection is None else _product(dp, raw),
+
+class _Scan:
+    """The way forward, and what it leaves to the way back."""
+
+    def __init__(self, arrays: Sequence[Any], cell: Cell, mask: Any) -> None:
+        if mx.default_device() == mx.Device(mx.cpu):  # on a GPU x meets its weights as they are
+            arrays = [_wide(a) for a in arrays]
+        x, h, c, *weights = arrays
+        self.cell, self.directions = cell, len(weights) // WEIGHTS
+        self.length, self.batch, _ = x.shape
+        self.x = _both_ways(x, self.directions).reshape(self.directions, -1, x.shape[-1])
+        self.into, weight, bias, hidden_bias, projection = (
+            None if weights[i] is None else mx.stack(weights[i::WEIGHTS]) for i in range(WEIGHTS)
         )
+        if cell.merged and bias is not None:
+            bias, hidden_bias = bias + hidden_bias, None
+        self.bias = None if bias is None else bias[:, None]
+        self.hidden_bias = None if hidden_bias is None else _wide(hidden_bias)[None, :, None]
+        self.weight, self.projection = _wide(weight)[None], _wide(projection)
+        self.rows, self.outputs = weight.shape[1:]
+        self.h = self._start(h, self.outputs)
+        self.c = self._start(c, self.rows // cell.gates) if cell.stateful else self.h
+        scales = mx.repeat(mx.array(cell.scales, self.h.dtype), self.rows // cell.gates)
+        self.scales = mx.contiguous(mx.broadcast_to(scales, (*self.h.shape[:3], self.rows)))
+        self.present = None
+        if mask is not None:
+            self.present = mx.split(self._steps(_both_ways(mask, self.directions)), self.length)
 
-    return tuple(a.astype(dtype) for a in (y, *ends)), rule
+    def _start(self, x: Any, size: int) -> mx.array:
+        if x is None:
+            return mx.zeros((1, self.directions, self.batch, size), self.weight.dtype)
+        return _wide(x)[None]
+
+    def _steps(self, x: mx.array) -> mx.array:
+        """(D, L*N, k) or alike to (L, D, N, k)."""
+        if self.directions == 1:  # MLX copies faster what it knows to be contiguous
+            return x.reshape(self.length, 1, self.batch, -1)
+        return x.reshape(self.directions, self.length, self.batch, -1).swapaxes(0, 1)
+
+    def _matrices(self, x: mx.array) -> mx.array:
+        """(L, D, N, ...) to (D, L*N, k)."""
+        return x.swapaxes(0, 1).reshape(self.directions, self.length * self.batch, -1)
+
+    def forward(self) -> list[mx.array]:
+        cell, present = self.cell, self.present
+        self.gates = _wide(self._steps(_affine(self.x, self.into.swapaxes(1, 2), self.bias)))
+        down = self.weight.swapaxes(2, 3)
+        down = mx.contiguous(down) if self.length >= _MANY else down
+        out = None if self.projection is None else self.projection.swapaxes(1, 2)
+        y, state = self.h, self.c
+        ys, self.states, self.raw, self.kept = [y], [state], [], []
+        for t, x in enumerate(mx.split(self.gates, self.length)):
+            u = (mx.addmm(x, y, down),) if cell.merged else (x, _affine(y, down, self.hidden_bias))
+            z, new, *kept = cell.step(state, self.scales, *u)
+            self.raw.append(z)
+            self.kept.append(kept)
+            z = z if out is None else z @ out
+            if present is not None:
+                z = mx.where(present[t], z, y)
+                new = mx.where(present[t], new, state)
+            y, state = z, new if cell.stateful else z
+            ys.append(y)
+            self.states.append(state)
+        self.ys = mx.concatenate(ys)
+        ends = [y[0], state[0]] if cell.stateful else [y[0]]
+        return [_side_by_side(self.ys[1:]), *ends]
+
+    def backward(self, dy: mx.array, d: mx.array, e: Any = None) -> tuple[Any, ...]:
+        cell, states = self.cell, mx.concatenate(self.states)
+        kept = [mx.concatenate(k) for k in zip(*self.kept, strict=True)]
+        slopes = cell.slopes(self.gates, states[:-1], states[1:], self.scales, *kept)
+        slopes = [a.reshape(*a.shape[:3], -1, states.shape[-1]) for a in slopes]
+        steps = list(zip(*(mx.split(a, self.length) for a in slopes), strict=True))
+        dys = mx.split(_in_turn(_wide(dy), self.directions), self.length)
+        d = _wide(d)[None] + dys[-1]
+        e = None if e is None else _wide(e)[None, :, :, None]
+        ds, dzs, dus = ([None] * self.length for _ in range(3))
+        for t in reversed(range(self.length)):
+            stay = hold = None
+            if self.present is not None:
+                stay, d = _divided(d, self.present[t])
+                hold, e = _divided(e, self.present[t][..., None])
+            ds[t] = d
+            z = d if self.projection is None else d @ self.projection
+            dzs[t] = z = mx.expand_dims(z, 3)
+            dus[t], past = cell.back(z, e, *steps[t])
+            before = stay if t == 0 else dys[t - 1] if stay is None else dys[t - 1] + stay
+            if cell.stateful:
+                e = past if hold is None else past + hold
+            elif past is not None:
+                past = past.squeeze(3)
+                before = past if before is None else before + past
+            u = dus[t].reshape(*d.shape[:3], self.rows)
+            d = _affine(u, self.weight, before)
+        du = mx.concatenate(dus)
+        dx = du if cell.inputs is None else cell.inputs(du, mx.concatenate(dzs), *slopes)
+        dx, du = self._matrices(dx), self._matrices(du)
+        x, into = self.x, self.into
+        dx = dx.astype(x.dtype)
+        each = [
+            dx.swapaxes(1, 2) @ x,
+            du.swapaxes(1, 2) @ self._matrices(self.ys[:-1]),
+            None if self.bias is None else _sum(dx),
+            None if self.bias is None else _sum(du),
+            None
+            if self.projection is None
+            else self._matrices(mx.concatenate(ds)).swapaxes(1, 2)
+            @ self._matrices(mx.concatenate(self.raw)),
+        ]
+        dx = (dx @ into).reshape(self.directions, self.length, self.batch, -1)
+        dx = dx[0] if self.directions == 1 else dx[0] + dx[1][::-1]
+        weights = [None if g is None else g[i] for i in range(self.directions) for g in each]
+        return dx, d[0], None if e is None else e[0, :, :, 0], *weights
 
 
 def _wide(x: Any) -> Any:
     """In float32 at least."""
     half = x is not None and x.dtype in (mx.float16, mx.bfloat16)
     return x.astype(mx.float32) if half else x
+
+
+def _affine(a: mx.array, b: mx.array, c: mx.array | None) -> mx.array:
+    return a @ b if c is None else mx.addmm(c, a, b)
+
+
+def _both_ways(x: mx.array, directions: int) -> mx.array:
+    """(L, ...) to (D, L, ...), the second back to front."""
+    return x[None] if directions == 1 else mx.stack([x, x[::-1]])
+
+
+def _side_by_side(y: mx.array) -> mx.array:
+    """(L, D, N, k) to (L, N, D*k), in the order of time."""
+    return y[:, 0] if y.shape[1] == 1 else mx.concatenate([y[:, 0], y[::-1, 1]], axis=-1)
+
+
+def _in_turn(y: mx.array, directions: int) -> mx.array:
+    """(L, N, D*k) to (L, D, N, k), each direction in its own order."""
+    if directions == 1:
+        return y[:, None]
+    there, back = mx.split(y, 2, axis=-1)
+    return mx.stack([there, back[::-1]], axis=1)
 
 
 def _divided(d: Any, present: mx.array) -> tuple[Any, Any]:
@@ -205,7 +203,17 @@ def _divided(d: Any, present: mx.array) -> tuple[Any, Any]:
     return mx.where(present, 0, d), mx.where(present, d, 0)
 
 
-def _product(left: list[mx.array], right: list[mx.array]) -> mx.array:
-    """The sum over steps and sequences of left.T @ right, as one product."""
-    a, b = mx.concatenate(left), mx.concatenate(right)
-    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+def _sum(x: mx.array) -> mx.array:
+    """Over the rows of matrices, by a product: MLX's sum takes several times as long."""
+    return (mx.ones((1, x.shape[1]), x.dtype) @ x)[:, 0]
+
+
+def _of_nothing(arrays: Sequence[Any], cell: Cell) -> tuple[Any, Callable]:
+    """A layer's results for no sequences at all, and its rule."""
+    x, weight = arrays[0], arrays[4]
+    count = (len(arrays) - 3) // WEIGHTS
+    shapes = [(x.shape[0], 0, count * weight.shape[1]), (count, 0, weight.shape[1])]
+    if cell.stateful:
+        shapes.append((count, 0, weight.shape[0] // cell.gates))
+    ys = tuple(mx.zeros(shape, x.dtype) for shape in shapes)
+    return ys, lambda *_: tuple(None if a is None else mx.zeros_like(a) for a in arrays)

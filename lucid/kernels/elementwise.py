@@ -170,14 +170,19 @@ def erf(x):
 
 
 # tanh(x) is K x (z^2 + a z + b)(z^2 + c z + d) / ((z^2 + e z + f)(z^2 + g z + h)) with z = x^2, up
-# to 4e-7 where |x| < 8.4, and 1 beyond. As a product it is eight operations deep.
+# to 4e-7 where |x| < 8.4, and 1 beyond
 _END, _K = 8.4, 0.017589035
 _ABOVE = ((50.509914, 401.1514), (1428.2054, 172408.1))
 _BELOW = ((24.746334, 54.971195), (384.17682, 22129.56))
 
 
-def shallow_tanh(x: mx.array) -> mx.array:
-    """The hyperbolic tangent, to be compiled together with what comes before and after it."""
-    z = mx.minimum(x * x, _END * _END)
-    (a, b), (c, d) = ([(z + p) * z + q for p, q in pairs] for pairs in (_ABOVE, _BELOW))
-    return mx.minimum(mx.maximum(x, -_END), _END) * _K * a * b / (c * d)
+def shallow_tanh(x: mx.array, k: float = 1.0, times: Any = 1.0) -> mx.array:
+    """times * tanh(k x), to be compiled with what comes before and after it: two operations.
+
+    It is nine deep, whatever k, a power of 2, and `times` are.
+    """
+    x = _limited(x, _END / k)
+    z, y = x * x, x * (k * _K * times)
+    (a, b), (c, d), (e, f), (g, h) = ((p / k**2, q / k**4) for p, q in (*_ABOVE, *_BELOW))
+    above = ((z + a) * (y * z) + y * b) * ((z + c) * z + d)
+    return above / (((z + e) * z + f) * ((z + g) * z + h))

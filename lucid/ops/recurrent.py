@@ -64,9 +64,10 @@ class _Scan:
         self.cell, self.directions = cell, len(weights) // WEIGHTS
         self.length, self.batch, _ = x.shape
         self.x = _both_ways(x, self.directions).reshape(self.directions, -1, x.shape[-1])
-        self.into, weight, bias, hidden_bias, projection = (
+        stacked: list[Any] = [
             None if weights[i] is None else mx.stack(weights[i::WEIGHTS]) for i in range(WEIGHTS)
-        )
+        ]
+        self.into, weight, bias, hidden_bias, projection = stacked
         if cell.merged and bias is not None:
             bias, hidden_bias = bias + hidden_bias, None
         self.bias = None if bias is None else bias[:, None]
@@ -122,14 +123,15 @@ class _Scan:
 
     def backward(self, dy: mx.array, d: mx.array, e: Any = None) -> tuple[Any, ...]:
         cell, states = self.cell, mx.concatenate(self.states)
-        kept = [mx.concatenate(k) for k in zip(*self.kept, strict=True)]
+        kept = [mx.concatenate(list(k)) for k in zip(*self.kept, strict=True)]
         slopes = cell.slopes(self.gates, states[:-1], states[1:], self.scales, *kept)
         slopes = [a.reshape(*a.shape[:3], -1, states.shape[-1]) for a in slopes]
         steps = list(zip(*(mx.split(a, self.length) for a in slopes), strict=True))
         dys = mx.split(_in_turn(_wide(dy), self.directions), self.length)
         d = _wide(d)[None] + dys[-1]
         e = None if e is None else _wide(e)[None, :, :, None]
-        ds, dzs, dus = ([None] * self.length for _ in range(3))
+        ds: list[Any] = [None] * self.length
+        dzs, dus = ds.copy(), ds.copy()
         for t in reversed(range(self.length)):
             stay = hold = None
             if self.present is not None:

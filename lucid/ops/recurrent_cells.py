@@ -88,7 +88,7 @@ def _gru_step(h, s, x, u):
     return y, y, gates, u
 
 
-def _parts(x: mx.array) -> list[mx.array]:
+def _parts(x: Any) -> Any:
     """The gates r and z, and n."""
     return mx.split(x, [x.shape[-1] // 3 * 2], axis=-1)
 

@@ -37,7 +37,7 @@ def watch(tensor: Any) -> None:
     recent.append(weakref.ref(tensor))
     if len(recent) >= HORIZON:
         _recent.tensors = []
-        settle([t for t in (reference() for reference in recent) if t is not None])
+        settle([t for reference in recent if (t := reference()) is not None])
 
 
 def settle(tensors: Sequence[Any]) -> None:
@@ -52,7 +52,7 @@ def flush() -> None:
     Other threads may use the results then: MLX cannot evaluate in one what another recorded.
     """
     if not _recent.tracing:
-        held = [t for t in (reference() for reference in _recent.tensors) if t is not None]
+        held = [t for reference in _recent.tensors if (t := reference()) is not None]
         _recent.tensors = []
         mx.eval([t.array for t in held])
 

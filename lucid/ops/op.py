@@ -35,6 +35,9 @@ from lucid.ops.device import is_default, on_device
 from lucid.ops.promotion import promoted
 from lucid.ops.spelling import as_torch
 
+ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)  # of what people do
+_NONE: dict[str, Any] = {}
+_new = object.__new__
 DIFFERENTIABLE = frozenset([mx.float32, mx.float16, mx.bfloat16, mx.float64, mx.complex64])
 
 
@@ -50,32 +53,48 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
     if function is None:
         return functools.partial(op, broadcasts=broadcasts, linear=linear)
     code = inspect.unwrap(function).__code__
-    count = code.co_posonlyargcount
-    variadic = count == 0  # f(*arrays): no parameter before a slash
-    arrays = code.co_varnames[:count]
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    has_dim = "dim" in parameters
     name = function.__name__.lstrip("_")
-    policy = POLICIES.get(name)
+    operation = Operation(name, function, broadcasts, linear)
+    operation.arrays = parameters[: code.co_posonlyargcount]
+    operation.has_dim, operation.policy = "dim" in parameters, POLICIES.get(name)
+    paths = {1: _of_one, 2: _of_two}
+    call = functools.wraps(function)(paths.get(len(operation.arrays), _of_any)(operation))
+    call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
+    call.policy = operation.policy  # type: ignore[attr-defined]
+    return call
 
-    # All that people compute comes through here, so each line counts: it is a tenth of a
-    # microsecond or so beside the half that MLX takes to add.
-    @functools.wraps(function)
-    def call(*args: Any, **settings: Any) -> Any:
-        if settings and has_dim:
+
+class Operation:
+    """A function on arrays, and how it is to be called."""
+
+    arrays: Sequence[str] = ()  # the names of the parameters before the slash; none: any number
+    has_dim = False
+    policy: str | None = None  # of autocast
+
+    def __init__(
+        self, name: str, function: Callable, broadcasts: bool = False, linear: bool = False
+    ) -> None:
+        self.name, self.function = name, function
+        self.broadcasts, self.linear = broadcasts, linear
+
+    def run(self, args: tuple, settings: dict[str, Any]) -> Any:
+        """Any call: tensors, numbers and arrays, by position and by keyword."""
+        name, count = self.name, len(self.arrays)
+        if settings and self.has_dim:
             settings = as_torch(settings)
         if len(args) < count:
-            args, settings = _by_keyword(name, arrays, args, settings)
-        inputs, rest = (args, ()) if variadic else (args[:count], args[count:])
-        if policy is not None and (caster := active.get()) is not None:
-            inputs = tuple(caster.cast(policy, inputs))
+            args, settings = _by_keyword(name, self.arrays, args, settings)
+        inputs, rest = (args[:count], args[count:]) if count else (args, ())
+        if self.policy is not None and (caster := active.get()) is not None:
+            inputs = tuple(caster.cast(self.policy, inputs))
         values: list[Any] = []
         edges: list[Edge | None] = []
         first: Any = None
         recorded = False
         for x in inputs:
             if not isinstance(x, Traced):
-                values.append(x if type(x) is float else _constant(name, x, inputs))
+                values.append(x if type(x) is float else _converted(name, x, inputs))
                 edges.append(None)
                 continue
             if first is None:
@@ -91,26 +110,85 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
                 edges.append(None)
         if first is None:
             raise _no_tensor(name, inputs)
-        if broadcasts:
+        if self.broadcasts:
             values = promoted(values)
         try:
             if is_default(device):
-                out, rule = function(*values, *rest, **settings)
+                out, rule = self.function(*values, *rest, **settings)
             else:
                 with on_device(device):
-                    out, rule = function(*values, *rest, **settings)
-        except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
+                    out, rule = self.function(*values, *rest, **settings)
+        except ERRORS as error:
             raise _explained(name, values, error) from error
-        node = None
-        if recorded and rule is not None and recording.get():
-            node = OpNode(name, edges, type(first), device, rule, broadcasts, linear)
-            if not linear:
-                node.function, node.values = function, values
-                node.rest, node.settings = rest, settings
-        return _result(name, out, node, first, device)
+        if not recorded or rule is None or not recording.get():
+            return _constant(self, out, type(first), device)
+        return _recorded(self, out, rule, type(first), device, edges, values, rest, settings)
 
-    call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
-    call.policy = policy  # type: ignore[attr-defined]
+
+# Networks consist of calls with one or two tensors and nothing else, and where MLX takes half a
+# microsecond each line counts. So these have a way of their own, which leaves to `Operation.run`
+# whatever is not so simple.
+
+
+def _of_any(operation: Operation) -> Callable:
+    def call(*args: Any, **settings: Any) -> Any:
+        return operation.run(args, settings)
+
+    return call
+
+
+def _of_one(operation: Operation) -> Callable:
+    function, policy, run = operation.function, operation.policy, operation.run
+
+    def call(*args: Any, **settings: Any) -> Any:
+        if len(args) != 1 or settings or (policy is not None and active.get() is not None):
+            return run(args, settings)
+        x = args[0]
+        if not isinstance(x, Traced) or not is_default(x._device):
+            return run(args, settings)
+        array = x.array
+        try:
+            out, rule = function(array)
+        except ERRORS as error:
+            raise _explained(operation.name, (array,), error) from error
+        if not x.requires_grad or rule is None or not recording.get():
+            return _constant(operation, out, type(x), x._device)
+        source = x._node
+        edge = (x, 0) if source is None else (source, x._index)
+        return _recorded(operation, out, rule, type(x), x._device, (edge,), (array,))
+
+    return call
+
+
+def _of_two(operation: Operation) -> Callable:
+    function, policy, run = operation.function, operation.policy, operation.run
+    broadcasts = operation.broadcasts
+
+    def call(*args: Any, **settings: Any) -> Any:
+        if len(args) != 2 or settings or (policy is not None and active.get() is not None):
+            return run(args, settings)
+        x, y = args
+        if not isinstance(x, Traced) or not is_default(x._device):
+            return run(args, settings)
+        a, b = x.array, y
+        if isinstance(y, Traced):
+            b = y.array
+            if y._device != x._device or (broadcasts and a.dtype != b.dtype):
+                return run(args, settings)
+            recorded = x.requires_grad or y.requires_grad
+        elif type(y) is float:
+            recorded = x.requires_grad
+        else:
+            return run(args, settings)
+        try:
+            out, rule = function(a, b)
+        except ERRORS as error:
+            raise _explained(operation.name, (a, b), error) from error
+        if not recorded or rule is None or not recording.get():
+            return _constant(operation, out, type(x), x._device)
+        edges = (x._edge(), y._edge() if b is not y else None)
+        return _recorded(operation, out, rule, type(x), x._device, edges, (a, b))
+
     return call
 
 
@@ -131,101 +209,98 @@ def _by_keyword(
     return tuple(given), rest
 
 
-def _result(name: str, out: Any, node: Node | None, first: Any, device: str) -> Any:
-    """What an operation computed as a tensor, or a tuple of tensors, on the tape."""
+def _constant(operation: Operation, out: Any, cls: type[Traced], device: str) -> Any:
+    """What was computed as a tensor, or a tuple of tensors, and not recorded."""
     if not isinstance(out, mx.array):
-        return _results(name, out, node, first, device)
+        return tuple([_constant(operation, y, cls, device) for y in out])
     shape = out.shape
     if prod(shape) > SAFE:
-        check_size(name, shape, out.dtype)
-    if node is None:
-        return first._wrap(out, device)
-    dtype = out.dtype
-    node.outputs = ((shape, dtype),)
-    return first._wrap(out, device, node if dtype in DIFFERENTIABLE else None)
+        check_size(operation.name, shape, out.dtype)
+    return cls._wrap(out, device)
 
 
-def _results(
-    name: str, outs: Sequence[mx.array], node: Node | None, first: Any, device: str
-) -> tuple[Any, ...]:
-    kinds = [(y.shape, y.dtype) for y in outs]
-    for shape, dtype in kinds:
-        check_size(name, shape, dtype)
-    if node is None:
-        return tuple(first._wrap(y, device) for y in outs)
-    node.outputs = kinds
+def _recorded(
+    operation: Operation,
+    out: Any,
+    rule: Callable,
+    cls: type[Traced],
+    device: str,
+    edges: Sequence[Edge | None],
+    values: Sequence[Any],
+    rest: Sequence[Any] = (),
+    settings: dict[str, Any] = _NONE,
+) -> Any:
+    """What was computed as a tensor, or a tuple of tensors, that a new node leads back from."""
+    node = _new(OpNode)  # without an __init__, which takes longer than all this
+    node.name, node.operation, node.rule, node.edges = operation.name, operation, rule, edges
+    node.cls, node.device, node.hooks = cls, device, None
+    node.order = next_order()
+    if not operation.linear:
+        node.values, node.rest, node.settings = values, rest, settings
+    if anomaly.on:
+        node.origin = anomaly.origin()
+    if isinstance(out, mx.array):
+        shape, dtype = out.shape, out.dtype
+        if prod(shape) > SAFE:
+            check_size(operation.name, shape, dtype)
+        node.outputs = ((shape, dtype),)
+        return cls._wrap(out, device, node if dtype in DIFFERENTIABLE else None)
+    node.outputs = [(y.shape, y.dtype) for y in out]
+    for shape, dtype in node.outputs:
+        check_size(operation.name, shape, dtype)
     return tuple(
-        first._wrap(y, device, node if y.dtype in DIFFERENTIABLE else None, index)
-        for index, y in enumerate(outs)
+        [
+            cls._wrap(y, device, node if y.dtype in DIFFERENTIABLE else None, index)
+            for index, y in enumerate(out)
+        ]
     )
 
 
 class OpNode(Node):
     """A recorded `@op`."""
 
-    __slots__ = ("broadcasts", "function", "linear", "rest", "rule", "settings", "values")
+    __slots__ = ("operation", "rest", "rule", "settings", "values")
+    operation: Operation
     rule: Callable | None
-    broadcasts: bool
-    linear: bool
-    # what to call again for a second derivative; a linear op's rule is enough
-    function: Callable
+    # what to call the function with for a second derivative; a linear op's rule is enough
     values: Sequence[Any]
     rest: Sequence[Any]
     settings: dict[str, Any]
-
-    def __init__(
-        self,
-        name: str,
-        edges: Sequence[Edge | None],
-        cls: type[Traced],
-        device: str,
-        rule: Callable,
-        broadcasts: bool = False,
-        linear: bool = False,
-    ) -> None:
-        # not by way of `Node.__init__`: one is made for each operation
-        self.name, self.edges, self.cls, self.device = name, edges, cls, device
-        self.rule, self.broadcasts, self.linear = rule, broadcasts, linear
-        self.hooks = None
-        self.order = next_order()
-        if anomaly.on:
-            self.origin = anomaly.origin()
 
     def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
         rule = self.rule
         if rule is None:
             raise self.spent()
         if is_default(self.device):
-            found = rule(*gradients)
-        else:
-            with on_device(self.device):
-                return fit(self.name, rule(*gradients), self.edges, broadcasts=self.broadcasts)
-        return fit(self.name, found, self.edges, broadcasts=self.broadcasts)
+            return self._fit(rule(*gradients))
+        with on_device(self.device):
+            return self._fit(rule(*gradients))
+
+    def _fit(self, gradients: Any) -> Sequence[mx.array | None]:
+        return fit(self.name, gradients, self.edges, broadcasts=self.operation.broadcasts)
 
     def pull_recorded(self, gradients: Sequence[Any], wanted: Sequence[int]) -> Sequence[Any]:
         if self.rule is None:
             raise self.spent()
-        values = [] if self.linear else self.values
-        arrays = [*values, *(g.array for g in gradients)]
-        edges = [*([] if self.linear else self.edges), *(g._edge() for g in gradients)]
-        function = _derivative(self, wanted)
-        name = f"{self.name}.backward"
+        linear = self.operation.linear
+        arrays = [*([] if linear else self.values), *(g.array for g in gradients)]
+        edges = [*([] if linear else self.edges), *(g._edge() for g in gradients)]
+        operation = Operation(f"{self.name}.backward", _derivative(self, wanted))
         with on_device(self.device):
-            outs, rule = function(*arrays)
-        node = None
+            outs, rule = operation.function(*arrays)
         if any(edges):
-            node = OpNode(name, edges, self.cls, self.device, rule)
-            node.function, node.values, node.rest, node.settings = function, arrays, (), {}
+            tensors = _recorded(operation, outs, rule, self.cls, self.device, edges, arrays)
+        else:
+            tensors = _constant(operation, outs, self.cls, self.device)
         results: list[Any] = [None] * len(self.edges)
-        tensors = _results(name, outs, node, self.cls, self.device)
         for i, tensor in zip(wanted, tensors, strict=True):
             results[i] = tensor
         return results
 
     def release(self) -> None:
-        if not self.linear:
+        if not self.operation.linear:
             self.rule, self.edges = None, ()
-            del self.function, self.values, self.rest, self.settings
+            del self.values, self.rest, self.settings
 
 
 def _derivative(node: OpNode, wanted: Sequence[int]) -> Callable:
@@ -233,7 +308,7 @@ def _derivative(node: OpNode, wanted: Sequence[int]) -> Callable:
 
     Its own rule is MLX's derivative of it, so that any order follows.
     """
-    name, broadcasts = node.name, node.broadcasts
+    name, broadcasts = node.name, node.operation.broadcasts
     edges = node.edges
     specifications = [e and specification(e) for e in edges]
     rule_of, count = _rule_of(node)
@@ -275,14 +350,14 @@ def _zeros(specification: Any) -> mx.array:
 
 def _rule_of(node: OpNode) -> tuple[Callable, int]:
     """The function from a node's values to its rule, and how many values it takes."""
-    if node.linear:
+    if node.operation.linear:
         linear_rule = node.rule
         return (lambda: linear_rule), 0
-    function, rest, settings = node.function, node.rest, node.settings
+    function, rest, settings = node.operation.function, node.rest, node.settings
     return (lambda *values: function(*values, *rest, **settings)[1]), len(node.values)
 
 
-def _constant(name: str, x: Any, inputs: Sequence[Any]) -> Any:
+def _converted(name: str, x: Any, inputs: Sequence[Any]) -> Any:
     """An input that is not a tensor: numbers stay weakly typed, arrays become `mx.array`."""
     if isinstance(x, np.generic):
         x = x.item()

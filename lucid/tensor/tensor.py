@@ -13,6 +13,7 @@ import numpy as np
 from lucid import ops
 from lucid.autograd import laziness
 from lucid.autograd.backward import backward
+from lucid.autograd.laziness import watch
 from lucid.autograd.tape import Node, Traced
 from lucid.ops.device import on_device, resolve
 from lucid.ops.dtypes import dtype_of, name_of
@@ -94,7 +95,7 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
         tensor._node = node
         tensor._index = index
         tensor.requires_grad = node is not None
-        laziness.watch(tensor)
+        watch(tensor)
         return tensor
 
     # What it is ---------------------------------------------------------------------------

@@ -27,6 +27,8 @@ class Applied(Module):
                 setattr(self, name, value)
 
     def forward(self, *inputs: Any, **others: Any) -> Any:
+        if not self._settings:
+            return self.function(*inputs, **others)
         own = {name: getattr(self, name) for name in self._settings}
         return self.function(*inputs, **own, **others)
 

@@ -29,14 +29,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> lucid.nn.functional.linear(lucid.ones(1, 2), lucid.ones(3, 2))
     Tensor([[2., 2., 2.]], grad=None)
     """
-    if not isinstance(input, Tensor) or weight.is_floating_point():
+    if not isinstance(input, Tensor):
         floating("linear", input)
-    shape, features = input.shape, weight.shape[-1]
+    x, w = input.array, weight.array
+    if x.dtype != w.dtype and weight.is_floating_point():
+        floating("linear", input)
+    shape, features = x.shape, w.shape[-1]
     if not shape or shape[-1] != features:
         raise ValueError(
             f"linear expects x of shape (..., {features}), got {shape}; the features come last"
         )
-    if all(t is None or t.array.dtype in DIFFERENTIABLE for t in (input, weight, bias)):
+    if x.dtype in DIFFERENTIABLE and w.dtype in DIFFERENTIABLE:
         return affine(input, weight, bias)
     y = ops.matmul(input, ops.transpose(weight, 0, 1))
     return y if bias is None else y + bias

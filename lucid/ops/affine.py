@@ -8,6 +8,7 @@ from lucid.ops.op import op
 from lucid.ops.rules import conjugate
 
 _HALF = (mx.float16, mx.bfloat16)
+_MANY = 512  # rows; above, their sum is as quick as a product with ones, and more accurate
 
 
 @op
@@ -17,30 +18,47 @@ def affine(x, weight, bias, /):
     All rows of x are one matrix, so that the weight's gradient is one product. On the CPU half
     precision is computed in float32, and rounded once.
     """
+    dtype, shape = x.dtype, x.shape
+    alike = weight.dtype == dtype and (bias is None or bias.dtype == dtype)
+    if alike and len(shape) == 2 and dtype == mx.float32 and x.size and weight.size:
+        return _product(x, weight, bias)
     out, size = weight.shape
-    *batch, _ = shape = x.shape
-    dtype = x.dtype
-    if weight.dtype != dtype or (bias is not None and bias.dtype != dtype):
+    if not alike:
         dtype = mx.result_type(*(a for a in (x, weight, bias) if a is not None))
     on_cpu = dtype in _HALF and mx.default_device() == mx.Device(mx.cpu)
     wide = mx.float32 if on_cpu else dtype
-    a, w, b = (z if z is None or z.dtype == wide else z.astype(wide) for z in (x, weight, bias))
-    empty = 0 in shape or out == 0
-    if empty:
-        y = mx.zeros((*batch, out), wide) if b is None else mx.broadcast_to(b, (*batch, out))
-    else:
-        a = a if len(batch) == 1 else a.reshape(-1, size)
-        y = a @ w.T if b is None else mx.addmm(b, a, w.T)
-        y = y if len(batch) == 1 else y.reshape(*batch, out)
+    w, b = (a if a is None else a.astype(wide) for a in (weight, bias))
+    result = (*shape[:-1], out)
+    if not (x.size and weight.size):
+        y = mx.zeros(result, dtype) if b is None else mx.broadcast_to(bias, result).astype(dtype)
+        return y, lambda g: _empty(g, x, weight, bias)
+    y, rows_rule = _product(x.reshape(-1, size).astype(wide), w, b)
 
     def rule(g):
-        if empty:
-            db = g.reshape(-1, out).sum(axis=0) if g.size else mx.zeros(out, dtype)
-            return mx.zeros_like(x), mx.zeros_like(weight), None if bias is None else db
-        g = g if g.dtype == wide else g.astype(wide)
-        g = g if len(batch) == 1 else g.reshape(-1, out)
-        dx = g @ conjugate(w)
-        db = None if bias is None else g.sum(axis=0)
-        return dx if len(batch) == 1 else dx.reshape(shape), g.T @ conjugate(a), db
+        dx, dw, db = rows_rule(g.reshape(-1, out).astype(wide))
+        return dx.reshape(shape), dw, db
 
-    return y if dtype == wide else y.astype(dtype), rule
+    return y.reshape(result).astype(dtype), rule
+
+
+def _product(a, w, b):
+    """Rows times weights, of one dtype, and their rule."""
+    y = a @ w.T if b is None else mx.addmm(b, a, w.T)
+
+    def rule(g):
+        db = None
+        if b is not None:
+            rows = len(g)
+            db = g.sum(axis=0) if rows <= _MANY else (mx.ones((1, rows), g.dtype) @ g)[0]
+        return g @ conjugate(w), g.T @ conjugate(a), db
+
+    return y, rule
+
+
+def _empty(g, x, weight, bias):
+    """Gradients where there is nothing to multiply."""
+    db = None
+    if bias is not None:
+        out = len(bias)
+        db = g.reshape(-1, out).sum(axis=0) if g.size else mx.zeros(out, g.dtype)
+    return mx.zeros_like(x), mx.zeros_like(weight), db

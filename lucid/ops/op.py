@@ -85,7 +85,9 @@ class Operation:
             settings = as_torch(settings)
         if len(args) < count:
             args, settings = _by_keyword(name, self.arrays, args, settings)
-        inputs, rest = (args[:count], args[count:]) if count else (args, ())
+        inputs, rest = args, ()
+        if count and len(args) > count:
+            inputs, rest = args[:count], args[count:]
         if self.policy is not None and (caster := active.get()) is not None:
             inputs = tuple(caster.cast(self.policy, inputs))
         values: list[Any] = []
@@ -131,8 +133,10 @@ class Operation:
 
 
 def _of_any(operation: Operation) -> Callable:
+    run = operation.run
+
     def call(*args: Any, **settings: Any) -> Any:
-        return operation.run(args, settings)
+        return run(args, settings)
 
     return call
 

@@ -97,7 +97,7 @@ def unfolded(
 def shifted(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
-    """The same for stride 1, with no copy per tap: K matmuls that add up in place.
+    """The same with no copy per tap: K matmuls that add up in place.
 
     All samples lie in one row, apart by as many zeros as the taps reach past an end of one. What
     the matmuls put into the gaps is cut off.
@@ -115,6 +115,18 @@ def shifted(
     for k in range(1, K):
         y = mx.addmm(y, w[..., k], mx.as_strided(x, shape, steps, first + k * dilation))
     return y.reshape(C_out, N, row)[..., :length].swapaxes(0, 1)
+
+
+def split_phases(x: mx.array, M: int, length: int, stride: int, left: int) -> mx.array:
+    """(N, C*stride, n): what `length` windows of M strides read, each phase a channel."""
+    x = unfold(x, stride, length + M - 1, stride=stride, left=left, dilation=1)
+    return x.flatten(1, 2)
+
+
+def split_taps(w: mx.array, stride: int) -> mx.array:
+    """The weight beside those phases: (C_out, Cg*stride, M)."""
+    M = -(-w.shape[2] // stride)
+    return window(w, 0, M * stride).unflatten(2, (M, stride)).swapaxes(2, 3).flatten(1, 2)
 
 
 def mlx(

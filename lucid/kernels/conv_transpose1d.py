@@ -6,6 +6,7 @@ y[i*stride + k*dilation - left]. No zeros are inserted into x: only ceil(K/strid
 output, and the outputs with equal position modulo the stride form one stride-1 convolution.
 """
 
+from collections.abc import Callable
 from functools import reduce
 from math import gcd
 from operator import add
@@ -21,6 +22,30 @@ def unfold_first(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
     """y[n, o, t] = sum of w[c, o, k] x[n, c, i] where i*stride + k*dilation = t + left."""
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return by_phases(conv1d.unfolded, x, w, length, **place)
+
+
+def shifted(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same without a copy per tap, as `conv1d.shifted`."""
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return by_phases(conv1d.shifted, x, w, length, **place)
+
+
+def by_phases(
+    form: Callable[..., mx.array],
+    x: mx.array,
+    w: mx.array,
+    length: int,
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+) -> mx.array:
+    """The same by one ordinary convolution of stride 1, with the phases of y as its channels."""
     N, C_in, L = x.shape
     _, Og, K = w.shape
     w, step = phases(w.reshape(groups, C_in // groups, Og, K), stride, dilation)
@@ -29,7 +54,7 @@ def unfold_first(
     # z[p, q] = sum over m of w[p, m] x[q - (M - 1 - m)*step]: the taps come reversed.
     w = w.transpose(0, 2, 3, 1, 4).reshape(groups * Og * P, C_in // groups, M)
     place = {"stride": 1, "left": (M - 1) * step - first, "dilation": step, "groups": groups}
-    z = conv1d.unfolded(x, w, count, **place).reshape(N, groups * Og, P, count)
+    z = form(x, w, count, **place).reshape(N, groups * Og, P, count)
     return interleave(z, length, stride, left - first * stride, dilation)
 
 
@@ -63,15 +88,6 @@ def multiply_first(
     z = reduce(add, (part.swapaxes(-1, -2) for part in parts))
     z = z.reshape(N, groups * Og, count, P).swapaxes(-1, -2)
     return interleave(z, length, stride, left - first * stride, dilation)
-
-
-def shifted(
-    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
-) -> mx.array:
-    """The same for stride 1, as `conv1d.shifted`."""
-    left = (w.shape[2] - 1) * dilation - left
-    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
-    return conv1d.shifted(x, flip(w, groups), length, **place)
 
 
 def multiply_first_conv1d(

@@ -90,10 +90,12 @@ class Shape(NamedTuple):
 
     @property
     def long_taps(self) -> bool:
-        """Seven taps or more at stride 1, on a signal that dwarfs them: unfolding writes K copies
-        of x, where K matmuls that add up in place waste only the few columns between rows."""
+        """Seven taps or more for each phase of the stride, on a signal that dwarfs them: unfolding
+        writes as many copies of x, where matmuls that add up in place waste only the few columns
+        between samples."""
         reach = (self.K - 1) * self.dilation
-        return self.stride == 1 and self.K >= 7 and 5 * reach <= self.length
+        steps = 1 in (self.stride, self.dilation)
+        return steps and self.K >= 7 * self.stride and 5 * reach <= self.length * self.stride
 
     @property
     def pointwise(self) -> bool:
@@ -179,7 +181,7 @@ _CONV1D: Rules = (
     ),
     # K11 d5 on (16, 32, 8192): 28 ms, unfolded 65; on (16, 256, 256) 27, 36. K7 d9 on (3, 96,
     # 16896): 41, 63. With 3 taps unfolding wins.
-    (lambda s: s.long_taps and s.Og <= s.Cg, conv1d.shifted),
+    (lambda s: s.long_taps and s.Og <= s.Cg * s.stride, conv1d.shifted),
     # One matmul per sample; without a window to copy (1x1) it is the plain matmul of x.
     (always, conv1d.unfolded),
 )
@@ -191,7 +193,10 @@ _CONV_TRANSPOSE1D: Rules = (
     (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz_transposed),
     # Few products per input: none of x is copied K/s times, nor is the weight repacked. 1536 -> 768
     # K16 s8 on (1, 1536, 33): 15 ms, unfolded 118; 512 -> 1 K16 s8 on (4, 512, 4001): 4, 19.
-    (lambda s: s.stride > 1 and s.stride * s.Cg <= 4 * s.Og, conv_transpose1d.multiply_first),
+    (
+        lambda s: s.stride > 1 and s.stride * s.Cg <= 4 * s.Og and s.K <= 4 * s.stride,
+        conv_transpose1d.multiply_first,
+    ),
     # 32 -> 1 K7 on (16, 32, 24006): 15 ms, unfolded 88.
     (lambda s: s.stride == 1 and s.Cg < s.Og, conv_transpose1d.multiply_first),
     (lambda s: s.long_taps and s.Cg <= s.Og, conv_transpose1d.shifted),
@@ -201,6 +206,8 @@ _CONV_TRANSPOSE1D: Rules = (
 _WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
+    # Grouped 256 -> 512 K41 s4 on (16, 256, 2048): XX ms, by sample 116.
+    (lambda s: s.stride > 1 and s.long_taps, conv1d_weight_grad.by_phases),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
     # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38. With both unfolded 96 -> 12 K3
     # d2 on (4, 96, 27563) 12 ms, x alone 37; 32 -> 32 K11 d5 on (16, 32, 8192) 40, 55.

@@ -19,15 +19,16 @@ def any_steps(stride, dilation):
 FORMS = {
     conv1d.unfolded: any_steps,
     conv_transpose1d.multiply_first_conv1d: no_stride,
-    conv1d.shifted: no_stride,
+    conv1d.shifted: one_step,
     depthwise_conv1d.taps: any_steps,
     depthwise_conv1d.toeplitz: any_steps,
     conv_transpose1d.unfold_first: any_steps,
     conv_transpose1d.multiply_first: any_steps,
-    conv_transpose1d.shifted: no_stride,
+    conv_transpose1d.shifted: any_steps,
     depthwise_conv1d.taps_transposed: no_stride,
     depthwise_conv1d.toeplitz_transposed: any_steps,
     conv1d_weight_grad.by_sample: any_steps,
+    conv1d_weight_grad.by_phases: one_step,
     conv1d_weight_grad.at_once: any_steps,
     depthwise_conv1d.toeplitz_weight_grad: any_steps,
 }

@@ -100,9 +100,13 @@ def shifted(
     """The same with no copy per tap: K matmuls that add up in place.
 
     All samples lie in one row, apart by as many zeros as the taps reach past an end of one. What
-    the matmuls put into the gaps is cut off.
+    the matmuls put into the gaps is cut off. With a stride the phases of x become channels.
     """
-    assert stride == 1, f"shifted: stride must be 1, got {stride}"
+    if stride > 1:
+        assert dilation == 1, f"shifted: stride or dilation must be 1, got {stride} and {dilation}"
+        w = taps_by_phase(w, stride)
+        x = phases_as_channels(x, w.shape[2], length, stride, left)
+        return shifted(x, w, length, stride=1, left=0, dilation=1, groups=groups)
     (N, _, L), (C_out, Cg, K) = x.shape, w.shape
     tail = (K - 1) * dilation
     gap = max(left, length + tail - left - L, length - L, 0)
@@ -117,16 +121,17 @@ def shifted(
     return y.reshape(C_out, N, row)[..., :length].swapaxes(0, 1)
 
 
-def split_phases(x: mx.array, M: int, length: int, stride: int, left: int) -> mx.array:
+def phases_as_channels(x: mx.array, M: int, length: int, stride: int, left: int) -> mx.array:
     """(N, C*stride, n): what `length` windows of M strides read, each phase a channel."""
     x = unfold(x, stride, length + M - 1, stride=stride, left=left, dilation=1)
     return x.flatten(1, 2)
 
 
-def split_taps(w: mx.array, stride: int) -> mx.array:
+def taps_by_phase(w: mx.array, stride: int) -> mx.array:
     """The weight beside those phases: (C_out, Cg*stride, M)."""
     M = -(-w.shape[2] // stride)
-    return window(w, 0, M * stride).unflatten(2, (M, stride)).swapaxes(2, 3).flatten(1, 2)
+    w = mx.unflatten(window(w, 0, M * stride), 2, (M, stride))
+    return w.swapaxes(2, 3).flatten(1, 2)
 
 
 def mlx(

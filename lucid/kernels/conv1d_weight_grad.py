@@ -6,7 +6,7 @@ The sum runs over samples and positions, the axes that are long, and the result 
 
 import mlx.core as mx
 
-from lucid.kernels.conv1d import split_phases, unfold
+from lucid.kernels.conv1d import phases_as_channels, unfold
 from lucid.kernels.conv_transpose1d import flip
 from lucid.kernels.metal import Kernel
 from lucid.kernels.phases import phases
@@ -48,7 +48,7 @@ def by_phases(
     """The same without dilation, with the phases of x as channels, so that no stride is left."""
     assert dilation == 1, f"by_phases: dilation must be 1, got {dilation}"
     (_, C_out, length), Cg, M = g.shape, x.shape[1] // groups, -(-K // stride)
-    x = split_phases(x, M, length, stride, left)
+    x = phases_as_channels(x, M, length, stride, left)
     gw = by_sample(x, g, M, stride=1, left=0, dilation=1, groups=groups)
     return gw.reshape(C_out, Cg, stride, M).swapaxes(2, 3).flatten(2)[..., :K]
 

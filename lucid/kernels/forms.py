@@ -89,13 +89,18 @@ class Shape(NamedTuple):
         return weights <= 128 and padded > 1.25 * weights
 
     @property
+    def taps_of_phase(self) -> float:
+        """Taps that meet in one output of the transposed convolution."""
+        return self.K / self.stride
+
+    @property
     def long_taps(self) -> bool:
         """Seven taps or more for each phase of the stride, on a signal that dwarfs them: unfolding
         writes as many copies of x, where matmuls that add up in place waste only the few columns
         between samples."""
         reach = (self.K - 1) * self.dilation
         steps = 1 in (self.stride, self.dilation)
-        return steps and self.K >= 7 * self.stride and 5 * reach <= self.length * self.stride
+        return steps and self.taps_of_phase >= 7 and 5 * reach <= self.length * self.stride
 
     @property
     def pointwise(self) -> bool:
@@ -180,7 +185,8 @@ _CONV1D: Rules = (
         conv_transpose1d.multiply_first_conv1d,
     ),
     # K11 d5 on (16, 32, 8192): 28 ms, unfolded 65; on (16, 256, 256) 27, 36. K7 d9 on (3, 96,
-    # 16896): 41, 63. With 3 taps unfolding wins.
+    # 16896): 41, 63. Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 70, 108. With 3 taps unfolding
+    # wins.
     (lambda s: s.long_taps and s.Og <= s.Cg * s.stride, conv1d.shifted),
     # One matmul per sample; without a window to copy (1x1) it is the plain matmul of x.
     (always, conv1d.unfolded),
@@ -194,7 +200,7 @@ _CONV_TRANSPOSE1D: Rules = (
     # Few products per input: none of x is copied K/s times, nor is the weight repacked. 1536 -> 768
     # K16 s8 on (1, 1536, 33): 15 ms, unfolded 118; 512 -> 1 K16 s8 on (4, 512, 4001): 4, 19.
     (
-        lambda s: s.stride > 1 and s.stride * s.Cg <= 4 * s.Og and s.K <= 4 * s.stride,
+        lambda s: s.stride > 1 and s.stride * s.Cg <= 4 * s.Og and s.taps_of_phase <= 4,
         conv_transpose1d.multiply_first,
     ),
     # 32 -> 1 K7 on (16, 32, 24006): 15 ms, unfolded 88.

@@ -12,18 +12,26 @@ Shapes as in `conv1d`, for G groups of Cg inputs and Og outputs, both small (Cg 
 depth multiplier, as a rule).
 """
 
-from functools import reduce
+from collections.abc import Callable
+from functools import partial, reduce
 from operator import add
 
 import mlx.core as mx
 
 from lucid.kernels.conv1d import window
 from lucid.kernels.conv_transpose1d import flip
-from lucid.kernels.halves import halved, halved_weight_grad
+from lucid.kernels.halves import at_once, halved, halved_weight_grad
 
 # Outputs at once. Of 16, 32, 48, 64 and 80 it is the fastest by 10 % or so for K = 7 to 87; with
 # larger ones the matrices outweigh the signal.
 BLOCK = 16
+
+# Outputs in a run that meets one row of equal weights. A compiled kernel is vectorized where every
+# array that it reads has neighbours along its last axis, up to 11 of them: 4 taps and the sum so
+# far, 0.7 ms a million outputs; weights that are broadcast there take 1.4, and 8 taps at once 4.5.
+RUN = 64
+
+LARGE = 1 << 18  # outputs that are worth compiling for: g++ runs for half a second, once
 
 
 @halved
@@ -80,23 +88,118 @@ def taps(
 ) -> mx.array:
     """As `toeplitz`, tap by tap.
 
-    mx.compile fuses eight taps into one pass: 35 instead of 61 ms for K3 on (8, 512, 4001), 0.8
-    instead of 1.0 on (8, 64, 999). It runs g++ for half a second first, so not for less.
+    A large signal is not padded: the inner outputs, whose taps all lie inside, come from x itself.
     """
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    if x.shape[0] * w.shape[0] * length < LARGE:
+        return _padded(x, w, 0, length, _multiply_add, **place)
+    start = min(max(left, 0), length)
+    inside = min(x.shape[2] + left - (w.shape[2] - 1) * dilation, length) - start
+    runs = max(inside, 0) // RUN
+    if stride > 1 or runs < 2:
+        return _padded(x, w, 0, length, _fused_multiply_add, **place)
+    stop, middle = start + runs * RUN, start + runs // 2 * RUN
+    w_rows = _rows(w, groups)
+    x = mx.contiguous(x)
+    inner = at_once(
+        partial(_inner, x, w_rows, start - left, runs // 2, dilation),
+        partial(_inner, x, w_rows, middle - left, runs - runs // 2, dilation),
+    )
+    ends = [
+        _padded(x, w, t, n, _fused_multiply_add, **place)
+        for t, n in ((0, start), (stop, length - stop))
+    ]
+    return mx.concatenate([ends[0], *inner, ends[1]], axis=2)
+
+
+@halved_weight_grad
+def taps_weight_grad(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """As `toeplitz_weight_grad`, for stride 1, tap by tap: the products of four quarters are added
+    up in one pass, so that a quarter of them is written and read again."""
+    assert stride == 1, f"taps_weight_grad: stride must be 1, got {stride}"
+    N, length = x.shape[0], g.shape[2]
+    multiply_add = _fused_multiply_add if g.size >= LARGE else _multiply_add
+    start = min(max(left, 0), length)
+    inside = min(x.shape[2] + left - (K - 1) * dilation, length) - start
+    n = max(inside, 0) // 4
+    stop = start + 4 * n
+    x = x.reshape(N, groups, 1, -1, x.shape[2])
+    g = g.reshape(N, groups, -1, 1, length)
+    ends = [
+        (g[..., t:end], window(x, t - left, end - t + (K - 1) * dilation))
+        for t, end in ((0, start), (stop, length))
+        if t < end
+    ]
+
+    def tap(k: int) -> mx.array:
+        at = k * dilation
+        sums = [(g * x[..., at : at + g.shape[-1]]).sum(-1) for g, x in ends]
+        if n:
+            places = range(start, stop, n)
+            quarters = [
+                (g[..., t : t + n], x[..., t + at - left : t + at - left + n]) for t in places
+            ]
+            sums.append(_total(quarters, multiply_add).sum(-1))
+        return reduce(add, sums).sum(0)
+
+    return mx.stack([tap(k) for k in range(K)], axis=-1).flatten(0, 1)
+
+
+def _padded(
+    x: mx.array,
+    w: mx.array,
+    start: int,
+    length: int,
+    multiply_add: Callable[..., mx.array],
+    *,
+    stride: int,
+    left: int,
+    dilation: int,
+    groups: int,
+) -> mx.array:
+    """The outputs from `start` on, of a padded x."""
     N, (C_out, Cg, K) = x.shape[0], w.shape
+    if length == 0:
+        return mx.zeros((N, C_out, 0), x.dtype)
     span = (length - 1) * stride + 1
-    x = window(x, -left, span + (K - 1) * dilation).reshape(N, groups, Cg, 1, -1)
+    x = window(x, start * stride - left, span + (K - 1) * dilation).reshape(N, groups, Cg, 1, -1)
     w = w.reshape(groups, C_out // groups, Cg, K, 1)
     terms = [
         (x[:, :, c, :, k * dilation : k * dilation + span : stride], w[:, :, c, k])
         for c in range(Cg)
         for k in range(K)
     ]
+    return _total(terms, multiply_add).reshape(N, C_out, length)
+
+
+def _inner(x: mx.array, w: mx.array, start: int, runs: int, dilation: int) -> mx.array:
+    """`runs` runs of outputs, the first tap of the first at x[start]; w from `_rows`."""
+    N, C, L = x.shape
+    Cg, K, groups, Og = w.shape[:4]
+    shape, steps = (N, groups, 1, runs, RUN), (C * L, Cg * L, 0, RUN, 1)
+    terms = [
+        (mx.as_strided(x, shape, steps, c * L + start + k * dilation), w[c, k])
+        for c in range(Cg)
+        for k in range(K)
+    ]
+    return _total(terms, _fused_multiply_add).reshape(N, groups * Og, runs * RUN)
+
+
+def _rows(w: mx.array, groups: int) -> mx.array:
+    """Each weight RUN times: (Cg, K, groups, Og, 1, RUN)."""
+    w = w.reshape(groups, -1, *w.shape[1:]).transpose(2, 3, 0, 1)[..., None, None]
+    return mx.contiguous(mx.broadcast_to(w, (*w.shape[:-1], RUN)))
+
+
+def _total(
+    terms: list[tuple[mx.array, mx.array]], multiply_add: Callable[..., mx.array]
+) -> mx.array:
     y: tuple[mx.array, ...] = ()
-    multiply_add = _fused_multiply_add if N * C_out * length >= 1 << 18 else _multiply_add
-    for i in range(0, len(terms), 8):  # mx.compile fuses up to 24 inputs
-        y = (multiply_add(*y, *sum(terms[i : i + 8], ())),)
-    return y[0].reshape(N, C_out, length)
+    for i in range(0, len(terms), 4):
+        y = (multiply_add(*y, *sum(terms[i : i + 4], ())),)
+    return y[0]
 
 
 def taps_transposed(

@@ -78,6 +78,12 @@ class Shape(NamedTuple):
         return depthwise_conv1d.BLOCK * self.stride + self.K * self.dilation <= 10 * self.K
 
     @property
+    def sparse_in_time(self) -> bool:
+        """At stride 1, taps so few or so far apart that each is a pass over memory of its own."""
+        few = self.K <= 3 and self.length >= 1024
+        return self.stride == 1 and (few or not self.dense_in_time)
+
+    @property
     def few_weights(self) -> bool:
         """So few weights a group that a thread or a handful can sum them up, and of a number that
         fills the 8x8 fragments of a matmul badly."""
@@ -172,12 +178,10 @@ def always(_: Shape) -> bool:
 # Definitions ------------------------------------------------------------------------------------
 
 _CONV1D: Rules = (
-    # K13 on (64, 64, 100): 1.1 ms, unfolded 3.8, taps 2.9. K75 on (16, 512, 835): 51, 1200, 280.
+    # K3 on (4, 512, 4001): 13 ms, Toeplitz 17. K3 d32: 14, 24. K7 d9 on (5, 64, 24576): 20, 43.
+    (lambda s: s.narrow and s.sparse_in_time, depthwise_conv1d.taps),
+    # K7 on (16, 512, 384): 6.3 ms, taps 10. K75 on (19, 512, 835): 29, with unfolded rows 63.
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz),
-    # K3 d32 on (8, 512, 4001): 35 ms, unfolded 52, Toeplitz after folding the dilation away 144.
-    (lambda s: s.narrow and s.K <= 8, depthwise_conv1d.taps),
-    # K29 d2 on (64, 64, 100): 2.3 ms, taps 6.7, unfolded 11.3.
-    (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz),
     # Many channels to few, as at the end of a vocoder. 32 -> 1 K7 on (16, 32, 8192): 12 ms, shifted
     # 22, unfolded 68; 96 -> 12 K3 d2 on (4, 96, 27563): 9, 33, 39. At 32 -> 16 no gain.
     (
@@ -194,9 +198,8 @@ _CONV1D: Rules = (
 
 _CONV_TRANSPOSE1D: Rules = (
     # As above: the same matrices, transposed, so the stride is interleaved by the matmul itself.
+    (lambda s: s.narrow and s.sparse_in_time, depthwise_conv1d.taps_transposed),
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_transposed),
-    (lambda s: s.narrow and s.K <= 8 and s.stride == 1, depthwise_conv1d.taps_transposed),
-    (lambda s: s.narrow and s.stride == 1, depthwise_conv1d.toeplitz_transposed),
     # Few products per input: none of x is copied K/s times, nor is the weight repacked. 1536 -> 768
     # K16 s8 on (1, 1536, 33): 15 ms, unfolded 118; 512 -> 1 K16 s8 on (4, 512, 4001): 4, 19.
     (
@@ -211,8 +214,9 @@ _CONV_TRANSPOSE1D: Rules = (
 )
 
 _WEIGHT_GRAD: Rules = (
+    # K3 on (4, 512, 4001): 10 ms, Toeplitz 15; d32: 12, 21, by sample 28.
+    (lambda s: s.narrow and s.sparse_in_time, depthwise_conv1d.taps_weight_grad),
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
-    (lambda s: s.narrow and s.stride == 1 and s.K > 8, depthwise_conv1d.toeplitz_weight_grad),
     # Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 84 ms, by sample 116.
     (lambda s: s.stride > 1 and s.long_taps, conv1d_weight_grad.by_phases),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms

@@ -19,6 +19,17 @@ LEAST = 1 << 17  # elements of a signal; below, starting the second thread costs
 _threads = threading.local()  # a stream belongs to the thread that made it
 
 
+def at_once(first: Callable[[], mx.array], second: Callable[[], mx.array]) -> list[mx.array]:
+    """The results of both; on the CPU each is computed by a thread of its own."""
+    if mx.default_device() != mx.cpu:
+        return [first(), second()]
+    if not hasattr(_threads, "stream"):
+        _threads.stream = mx.new_stream(mx.cpu)
+    with mx.stream(_threads.stream):
+        one = first()
+    return [one, second()]
+
+
 def halved(form: Form) -> Form:
     """form(x, w, length, ...) by halves of the samples or, of a single one, of the groups."""
 
@@ -32,7 +43,7 @@ def halved(form: Form) -> Form:
         else:
             xs, ws, counts = _cut(x, 1, groups), _cut(w, 0, groups), _counts(groups)
         parts = zip(xs, ws, counts, strict=True)
-        halves = _at_once([partial(form, x, w, length, groups=n, **place) for x, w, n in parts])
+        halves = at_once(*[partial(form, x, w, length, groups=n, **place) for x, w, n in parts])
         return mx.concatenate(halves, 0 if N > 1 else 1)
 
     return both
@@ -51,7 +62,7 @@ def halved_weight_grad(form: Form) -> Form:
         else:
             xs, gs, counts = _cut(x, 1, groups), _cut(g, 1, groups), _counts(groups)
         parts = zip(xs, gs, counts, strict=True)
-        halves = _at_once([partial(form, x, g, K, groups=n, **place) for x, g, n in parts])
+        halves = at_once(*[partial(form, x, g, K, groups=n, **place) for x, g, n in parts])
         return halves[0] + halves[1] if N > 1 else mx.concatenate(halves)
 
     return both
@@ -73,12 +84,3 @@ def _cut(a: mx.array, axis: int, groups: int) -> list[mx.array]:
 
 def _split(a: mx.array, at: int, axis: int = 0) -> list[mx.array]:
     return list(mx.split(a, [at], axis))
-
-
-def _at_once(halves: list[Callable[[], mx.array]]) -> list[mx.array]:
-    """Results of both, each computed by a thread of its own."""
-    if not hasattr(_threads, "stream"):
-        _threads.stream = mx.new_stream(mx.cpu)
-    with mx.stream(_threads.stream):
-        first = halves[0]()
-    return [first, halves[1]()]

@@ -38,6 +38,7 @@ FORMS = {
     conv1d_weight_grad.by_sample: any_steps,
     conv1d_weight_grad.by_phases: no_dilation,
     conv1d_weight_grad.at_once: any_steps,
+    depthwise_conv1d.taps_weight_grad: no_stride,
     depthwise_conv1d.toeplitz_weight_grad: any_steps,
 }
 
@@ -55,7 +56,10 @@ def test_every_form_is_tested():
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.__module__}.{form.__name__}")
 def test_every_form_equals_its_definition(form, seed, block, definition, monkeypatch):
     if block:
-        monkeypatch.setattr(depthwise_conv1d, "BLOCK", block)
+        for name, value in (("BLOCK", block), ("RUN", block), ("LARGE", 0)):
+            monkeypatch.setattr(depthwise_conv1d, name, value)
+        plain = depthwise_conv1d._multiply_add  # what it computes, without g++
+        monkeypatch.setattr(depthwise_conv1d, "_fused_multiply_add", plain)
         monkeypatch.setattr(halves, "LEAST", 0)
     rng = np.random.default_rng(seed)
     N, G, Cg, Og = (int(rng.integers(1, 4)) for _ in range(4))

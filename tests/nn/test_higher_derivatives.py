@@ -100,7 +100,7 @@ FORMS = {
     "taps_transposed": ((1, 2, 6), (2, 1, 3), {"groups": 2, "dilation": 8, "padding": 1}),
     "multiply_first": ((1, 8, 4), (8, 1, 5), {"stride": 2}),
     "shifted transposed": ((1, 3, 100), (3, 3, 7), {"padding": 3}),
-    "unfold_first": ((1, 3, 4), (3, 4, 5), {"stride": 2, "padding": 1, "output_padding": 1}),
+    "unfold_first": ((1, 1, 4), (1, 6, 5), {"stride": 2, "padding": 1, "output_padding": 1}),
 }
 
 

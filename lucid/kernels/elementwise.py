@@ -113,21 +113,29 @@ def _parts(x: mx.array, factor: float, limit: float) -> tuple[mx.array, mx.array
     return rest - n * (_LOW / _PLACE), bits
 
 
+def _far(r: mx.array) -> mx.array:
+    """The terms of e**r from r**4 on."""
+    square = r * r
+    return square * square * ((_EXP[2] + _EXP[3] * r) + square * (_EXP[4] + _EXP[5] * r))
+
+
+def _exponential(r: mx.array) -> mx.array:
+    """e**r."""
+    return 1 + ((r + r * r * (_EXP[0] + _EXP[1] * r)) + _far(r))
+
+
 def _less_one(r: mx.array) -> mx.array:
     """e**r - 1, which keeps the sign of a zero."""
-    c, square = _EXP, r * r
-    near = r * (c[0] + c[1] * r)
-    far = square * r * ((c[2] + c[3] * r) + square * (c[4] + c[5] * r))
-    return r * (1 + (near + far))
+    return r * (1 + r * (_EXP[0] + _EXP[1] * r)) - (0 - _far(r))
 
 
 def _of_exponential(finish: Callable, factor: float = 1.0, limit: float = 104.0) -> Callable:
-    """The formula finish(e**r - 1, s), where e**(factor * x) = e**r s**2 and |x| < limit.
+    """The formula finish(r, s), where e**(factor * x) = e**r s**2 and |x| < limit.
 
     Two loops, for bits become a float32 between them.
     """
     first = mx.compile(lambda x: _parts(x, factor, limit))
-    second = mx.compile(lambda r, s: finish(_less_one(r), s))
+    second = mx.compile(finish)
 
     def formula(x: mx.array) -> mx.array:
         r, bits = first(x)
@@ -136,14 +144,14 @@ def _of_exponential(finish: Callable, factor: float = 1.0, limit: float = 104.0)
     return formula
 
 
-def _tanh_of_parts(q: mx.array, s: mx.array) -> mx.array:
+def _tanh_of_parts(r: mx.array, s: mx.array) -> mx.array:
     square = s * s
-    e = q * square - (1 - square)  # e**(2 * x) - 1
-    return e / (e + 2)
+    e = _less_one(r) * square
+    return (e - (1 - square)) / (e + (1 + square))
 
 
-_exp = _of_exponential(lambda q, s: (1 + q) * s * s)
-_sigmoid = _of_exponential(lambda q, s: 1 / (1 + (1 + q) * (s * s)), -1.0)
+_exp = _of_exponential(lambda r, s: _exponential(r) * s * s)
+_sigmoid = _of_exponential(lambda r, s: 1 / (1 + _exponential(r) * (s * s)), -1.0)
 _tanh = _of_exponential(_tanh_of_parts, 2.0, 10.0)
 
 exp = _formula(mx.exp, lambda x, y: y)(_exp)

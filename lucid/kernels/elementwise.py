@@ -51,6 +51,17 @@ def _builds_loops() -> bool:
     return len(calls) < 3
 
 
+def fused(function: Callable) -> Callable:
+    """Decorates arithmetic of arrays of one shape: large ones in one pass over the memory."""
+    compiled = mx.compile(function)
+
+    @functools.wraps(function)
+    def chosen(*arrays: mx.array) -> Any:
+        return (compiled if pays(arrays[0]) else function)(*arrays)
+
+    return chosen
+
+
 def _formula(plain: Callable, slope: Callable) -> Callable[[Callable], Callable]:
     """Decorates a formula of one array: the function is `plain` wherever that is as fast.
 
@@ -63,7 +74,7 @@ def _formula(plain: Callable, slope: Callable) -> Callable[[Callable], Callable]
         custom.vjp(lambda x, g, y: g * slope(x, y))
 
         def chosen(x: mx.array) -> Any:
-            return custom(x) if pays(x) else plain(x)
+            return custom(mx.contiguous(x)) if pays(x) else plain(x)
 
         return chosen
 
@@ -194,3 +205,53 @@ def shallow_tanh(x: mx.array, k: float = 1.0, times: Any = 1.0) -> mx.array:
     (a, b), (c, d), (e, f), (g, h) = ((p / k**2, q / k**4) for p, q in (*_ABOVE, *_BELOW))
     above = ((z + a) * (y * z) + y * b) * ((z + c) * z + d)
     return above / (((z + e) * z + f) * ((z + g) * z + h))
+
+
+# Others ------------------------------------------------------------------------------------------
+
+# log(1 + u) is u P(u) / Q(u) up to 1e-9 where 0 <= u <= 1
+_LOG1P = ((0.9999999991, 1.066218495, 0.2381575467, 0.00341728275),
+          (1.0, 1.566218365, 0.6879363223, 0.07528729331))  # fmt: skip
+
+
+@mx.compile
+def _softplus_of(x: mx.array, u: mx.array) -> mx.array:
+    """max(x, 0) + log(1 + u)."""
+    above = mx.maximum(x, mx.array(0.0))
+    return above + u * _polynomial(_LOG1P[0], u) / _polynomial(_LOG1P[1], u)
+
+
+_exp_of_minus = _of_exponential(lambda r, s: _exponential(r) * s * s, -1.0)
+
+
+@_formula(lambda x: mx.logaddexp(x, mx.zeros_like(x)), lambda x, y: sigmoid(x))
+def softplus(x):
+    """log(1 + e**x)."""
+    return _softplus_of(x, _exp_of_minus(mx.abs(x)))
+
+
+# sin(r) is r (1 - r^2 / pi^2) P(r^2) up to 4e-9 where |r| < pi
+_SINE = (0.9999999959, -0.06534545624, 0.001712422038, -2.489285383e-05, 2.300040062e-07,
+         -1.306478372e-09)  # fmt: skip
+
+
+@mx.compile
+def _within_a_period(x: mx.array) -> mx.array:
+    """x less a multiple of 2 pi, computed in float64."""
+    wide, big = x.astype(mx.float64), mx.array(1.5 * 2.0**52, mx.float64)
+    periods = (wide * mx.array(0.5 / math.pi, mx.float64) + big) - big
+    return (wide - periods * mx.array(2 * math.pi, mx.float64)).astype(mx.float32)
+
+
+@mx.compile
+def _sine_of_period(r: mx.array) -> mx.array:
+    r = _limited(r, math.pi)
+    square = r * r
+    return r * (1 - square * (1 / math.pi**2)) * _polynomial(_SINE, square)
+
+
+def _periodic(x: mx.array) -> mx.array:
+    return _sine_of_period(_within_a_period(x))
+
+
+sine = _formula(mx.sin, lambda x, y: mx.cos(x))(_periodic)

@@ -269,7 +269,12 @@ def silu(x, /):
     Tensor([-0.2689,  1.7616], grad=None)
     """
     s = precise.sigmoid(x)
-    return x * s, lambda g: g * (s * (1 + x * (1 - s)))
+    return x * s, lambda g: _silu_back(g, x, s)
+
+
+@elementwise.fused
+def _silu_back(g, x, s):
+    return g * (s * (1 + x * (1 - s)))
 
 
 @autocasts
@@ -300,18 +305,38 @@ def gelu(x, /, approximate="none"):
     Tensor([-0.1587,  1.9545], grad=None)
     """
     if approximate == "none":
-        phi = 0.5 * (1 + precise.erf(x * 0.7071067811865476))
-        density = lambda: precise.exp(-0.5 * x * x) * 0.3989422804014327  # noqa: E731
-        return x * phi, lambda g: g * (phi + x * density())
+        phi = _half_more(precise.erf(x * 0.7071067811865476))
+        return x * phi, lambda g: _gelu_back(g, x, phi, precise.exp(-0.5 * x * x))
     if approximate != "tanh":
         raise ValueError(f'approximate must be "none" or "tanh", got {approximate!r}')
-    t = elementwise.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))
+    t = elementwise.tanh(_gelu_inner(x))
+    return _gelu_of_tanh(x, t), lambda g: _gelu_of_tanh_back(g, x, t)
 
-    def rule(g):
-        inner = 0.7978845608028654 * (1 + 0.134145 * x * x)
-        return g * 0.5 * (1 + t + x * (1 - t * t) * inner)
 
-    return 0.5 * x * (1 + t), rule
+@elementwise.fused
+def _half_more(y):
+    return 0.5 * (1 + y)
+
+
+@elementwise.fused
+def _gelu_back(g, x, phi, e):
+    return g * (phi + x * (e * 0.3989422804014327))
+
+
+@elementwise.fused
+def _gelu_inner(x):
+    return 0.7978845608028654 * (x + 0.044715 * x * x * x)
+
+
+@elementwise.fused
+def _gelu_of_tanh(x, t):
+    return 0.5 * x * (1 + t)
+
+
+@elementwise.fused
+def _gelu_of_tanh_back(g, x, t):
+    inner = 0.7978845608028654 * (1 + 0.134145 * x * x)
+    return g * 0.5 * (1 + t + x * (1 - t * t) * inner)
 
 
 @in_float32
@@ -391,11 +416,12 @@ def snake(x, alpha, beta, /):
     >>> snake(lucid.tensor([0.0, 1.5708]), lucid.ones(1), lucid.ones(1))
     Tensor([0.    , 2.5708], grad=None)
     """
-    sine = precise.sin(alpha * x)
+    z = alpha * x
+    sine = precise.sine_of_phase(z)
     ratio = sine / beta
 
     def rule(g):
-        slope = 2 * ratio * precise.cos(alpha * x)  # of sin(z)**2 / beta in z
+        slope = precise.sine_of_phase(2 * z) / beta  # of sin(z)**2 / beta in z
         return (
             g * (1 + slope * alpha),
             sum_to(g * slope * x, alpha.shape),

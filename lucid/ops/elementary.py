@@ -242,7 +242,12 @@ def tanh(x, /):
     Tensor([0.    , 0.7616], grad=None)
     """
     y = elementwise.tanh(x)
-    return y, lambda g: g * (1 - y * y)
+    return y, lambda g: _tanh_back(g, y)
+
+
+@elementwise.fused
+def _tanh_back(g, y):
+    return g * (1 - y * y)
 
 
 @op
@@ -288,7 +293,12 @@ def sigmoid(x, /):
     Tensor([0.2689, 0.5   , 0.7311], grad=None)
     """
     y = precise.sigmoid(x)
-    return y, lambda g: g * y * (1 - y)
+    return y, lambda g: _sigmoid_back(g, y)
+
+
+@elementwise.fused
+def _sigmoid_back(g, y):
+    return g * y * (1 - y)
 
 
 @op

@@ -63,6 +63,8 @@ def pow(input, exponent, /):
     x, y = input, exponent
     if isinstance(y, int) and y < 0 and not mx.issubdtype(x.dtype, mx.inexact):
         raise ValueError(f"integers to the negative power {y} are not integers; use x.float()")
+    if isinstance(y, int | float) and y in (2, 3) and mx.issubdtype(x.dtype, mx.inexact):
+        return _square_or_cube(x, y)
     z = _integer_power(x, y) if _is_integer(y) and _is_integer(x) else mx.power(x, y)
     base = x if isinstance(x, mx.array) else mx.array(x, z.dtype)
     if isinstance(y, mx.array):
@@ -70,9 +72,17 @@ def pow(input, exponent, /):
             precise.power_in_base(g, base, y),
             precise.power_in_exponent(g, base, y),
         )
-    if y in (0, 1, 2):
-        return z, lambda g: ((mx.zeros_like(g), g, g * (2 * conjugate(base)))[int(y)], None)
+    if y in (0, 1):
+        return z, lambda g: ((mx.zeros_like(g), g)[int(y)], None)
     return z, lambda g: (precise.power_in_base(g, base, mx.array(y, z.dtype)), None)
+
+
+def _square_or_cube(x: mx.array, y: float) -> tuple[mx.array, Callable]:
+    """As products: on a CPU the C library's power takes fifteen times as long."""
+    square = x * x
+    if y == 2:
+        return square, lambda g: (g * (2 * conjugate(x)), None)
+    return square * x, lambda g: (g * (3 * conjugate(square)), None)
 
 
 def _is_integer(x: Any) -> bool:

@@ -20,14 +20,18 @@ from lucid.ops.series import polynomial
 
 
 def _unless_float64(
-    function: Callable, *, complex_too: bool = True
+    function: Callable, *, complex_too: bool = True, large_too: bool = False
 ) -> Callable[[Callable], Callable]:
-    """MLX's `function`, except on float64 (and complex64), where the decorated one runs."""
+    """MLX's `function`, except on float64 (and complex64), where the decorated one runs.
+
+    `large_too`: it also runs on large arrays, where e**x is a formula and MLX's is not.
+    """
     dtypes = (mx.float64, mx.complex64) if complex_too else (mx.float64,)
 
     def choose(precise: Callable) -> Callable:
         def chosen(x: mx.array, **settings: Any) -> mx.array:
-            return (precise if x.dtype in dtypes else function)(x, **settings)
+            own = x.dtype in dtypes or (large_too and elementwise.pays(x))
+            return (precise if own else function)(x, **settings)
 
         return chosen
 
@@ -103,6 +107,8 @@ _cosine: Callable = with_derivative(_cosine_by_tangent, lambda x: -_sine(x))
 _tangent: Callable = with_derivative(mx.tan, lambda x: 1 + mx.square(_tangent(x)))
 sin = _unless_float64(mx.sin, complex_too=False)(_sine)
 cos = _unless_float64(mx.cos, complex_too=False)(_cosine)
+# of angles that stand for a phase: beyond 1e9, where float32 knows none, any number in [-1, 1]
+sine_of_phase = _unless_float64(elementwise.sine, complex_too=False)(_sine)
 tan = _unless_float64(mx.tan, complex_too=False)(_tangent)
 
 
@@ -123,13 +129,13 @@ def erf(x):
     return 2 / math.sqrt(math.pi) * exp(-a * a) * total
 
 
-@_unless_float64(mx.softmax)
+@_unless_float64(mx.softmax, large_too=True)
 def softmax(x, axis):
     e = exp(x - mx.max(x, axis=axis, keepdims=True))
     return e / mx.sum(e, axis=axis, keepdims=True)
 
 
-@_unless_float64(mx.logsumexp)
+@_unless_float64(mx.logsumexp, large_too=True)
 def logsumexp(x, axis, keepdims):
     top = mx.max(mx.real(x), axis=axis, keepdims=True)
     top = mx.where(mx.isfinite(top), top, mx.zeros_like(top))
@@ -137,7 +143,7 @@ def logsumexp(x, axis, keepdims):
     return y if keepdims else mx.squeeze(y, axis)
 
 
-@_unless_float64(lambda x: mx.logaddexp(x, mx.zeros_like(x)))
+@_unless_float64(elementwise.softplus)
 def softplus(x):
     return mx.maximum(x, 0) + mx.log1p(exp(-mx.abs(x)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ def write(rows: list[Row]) -> None:
 
 if __name__ == "__main__":
     chosen = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was measured is written still
     rows: list[Row] = []
     try:
         for row in run(

@@ -9,7 +9,7 @@ from .layers import SHAPES, Layer, layer, read
 from .modules import SINGLES
 
 PASSES = ("forward", "both")
-LIMIT = 5.0  # seconds of a call; plain MLX takes a minute for some transposed ones
+LIMIT = 2.5  # seconds of a call; plain MLX takes a minute for some transposed ones
 BYTES = 64_000_000  # of x and y of a row, at most; w stays as it is
 PRODUCTS = 4_000_000_000  # multiply-adds of a pass, at most
 

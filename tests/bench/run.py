@@ -11,7 +11,7 @@ from .case import Case, difference
 from .process import Worker
 from .results import OURS, Row, Time
 
-SLOW = 2.0  # seconds of a call that is measured once
+SLOW = 1.0  # seconds that a peer has measured, after which it has no more turns
 
 
 class Limits(NamedTuple):
@@ -23,7 +23,7 @@ class Limits(NamedTuple):
 
 
 def compare(
-    case: Case, workers: dict[str, Worker], rounds: int, seconds: float, limits: Limits
+    case: Case, workers: dict[str, Worker], rounds: int, turn: float, limits: Limits
 ) -> Iterator[Row]:
     """Build a case everywhere, check that all compute the same, and time its passes."""
     gaps, passes = {}, {}
@@ -35,18 +35,20 @@ def compare(
     for name in case.passes:
         left = {peer: workers[peer] for peer in workers if not {peer} & {*gaps, *endless}}
         absent = {peer: "not offered" for peer in left if name not in passes[peer]}
-        digests = {}
+        digests, slices = {}, {}
         for peer in [peer for peer in left if peer not in absent]:
             answer = left[peer].ask("check", case.limit, name=name, calls=case.calls)
             if "digest" in answer:
-                digests[peer] = answer["digest"]
+                digests[peer], seconds = answer["digest"], answer["seconds"]
+                long = seconds > SLOW and peer != OURS
+                slices[peer] = [{"best": seconds, "mean": seconds}] if long else []
             elif "at_least" in answer and peer != OURS:
                 endless[peer] = Time(answer["at_least"], answer["at_least"], True)
             else:
                 absent[peer] = answer["gap"]
         absent |= _differing(digests, case.tolerance)
         able = {peer: left[peer] for peer in left if peer in digests and peer not in absent}
-        calls = _alternate(name, able, absent, rounds, seconds)
+        calls = _alternate(name, able, slices, absent, rounds, turn)
         times = {p: Time(*(_short(t / case.unit) for t in call[:2])) for p, call in calls.items()}
         facts = {peer: found for peer in able if (found := _facts(case, name, peer))}
         share = _share(case, name, calls, limits)
@@ -101,12 +103,17 @@ def _differing(digests: dict[str, Any], tolerance: float) -> dict[str, str]:
 
 
 def _alternate(
-    name: str, workers: dict[str, Worker], gaps: dict[str, str], rounds: int, seconds: float
+    name: str,
+    workers: dict[str, Worker],
+    slices: dict[str, list[dict[str, float]]],
+    gaps: dict[str, str],
+    rounds: int,
+    seconds: float,
 ) -> dict[str, Time]:
-    slices: dict[str, list[dict[str, float]]] = {peer: [] for peer in workers}
+    """Add turns of the peers to their slices of time; what they come to."""
     for _ in range(rounds):
         for peer, worker in workers.items():
-            if peer in gaps or (slices[peer] and slices[peer][0]["mean"] > SLOW):
+            if peer in gaps or sum(done["mean"] for done in slices[peer]) > SLOW:
                 continue
             answer = worker.ask("run", name=name, seconds=seconds)
             if "gap" in answer:
@@ -116,7 +123,7 @@ def _alternate(
     return {
         peer: Time(min(s["best"] for s in done), statistics.median(s["mean"] for s in done))
         for peer, done in slices.items()
-        if done and peer not in gaps
+        if done and peer in workers and peer not in gaps
     }
 
 

@@ -71,9 +71,15 @@ class Session:
         return {"passes": list(self._built.passes)}
 
     def check(self, name: str, calls: int) -> dict[str, Any]:
-        """Run a pass a few times: a digest of what came out."""
+        """Run a pass a few times: a digest of what came out, and the seconds of the last."""
         run, numpy = self._built.passes[name], self._built.numpy
-        return {"digest": digest([array for _ in range(calls) for array in numpy(run())])}
+        arrays: list[Any] = []
+        for _ in range(calls):
+            start = time.perf_counter()
+            result = run()
+            seconds = time.perf_counter() - start
+            arrays += numpy(result)
+        return {"digest": digest(arrays), "seconds": seconds}
 
     def run(self, name: str, seconds: float) -> dict[str, Any]:
         best, mean = measure(self._built.passes[name], seconds)

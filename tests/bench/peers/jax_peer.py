@@ -20,8 +20,10 @@ from .jax_kit import Kit, arrays, conv_transpose1d, filled
 from .peer import Peer
 
 
-def ready(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-    return lambda: jax.block_until_ready(function(*args))
+def compiled(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """The function of these arguments, compiled before its first call."""
+    run = jax.jit(function).lower(*args).compile()
+    return lambda: jax.block_until_ready(run(*args))
 
 
 def numpy(results: Sequence[jax.Array]) -> list[np.ndarray]:
@@ -105,8 +107,10 @@ def _passes(function: Callable[..., Any], g: jax.Array, *args: Any, compared: in
         y, back = jax.vjp(function, *args)
         return (y, *back(g))
 
-    forward = jax.jit(lambda *args: [function(*args)])
-    passes = {"forward": ready(forward, *args), "both": ready(jax.jit(both), g, *args)}
+    def forward(*args: Any) -> Any:
+        return [function(*args)]
+
+    passes = {"forward": compiled(forward, *args), "both": compiled(both, g, *args)}
     return Built(passes, lambda results: numpy(results[:compared]))
 
 

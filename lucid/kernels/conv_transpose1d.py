@@ -14,7 +14,7 @@ from operator import add
 import mlx.core as mx
 
 from lucid.kernels import conv1d, direct, implicit_matmul
-from lucid.kernels.conv1d import SHORT, window
+from lucid.kernels.conv1d import window
 from lucid.kernels.metal import Kernel
 
 
@@ -78,7 +78,7 @@ def multiply_first(
     n = x.shape[2]
     x = x.reshape(N, groups, C_in // groups, n)
     w = window(w, 0, M * P).reshape(groups, C_in // groups, Og * M * P).swapaxes(1, 2)
-    if n < SHORT and N > 1:
+    if n < conv1d.SHORT and N > 1:
         z = w @ x.transpose(1, 2, 0, 3).flatten(2)
         z = z.reshape(groups, Og, M, P, N, n).transpose(4, 0, 1, 2, 3, 5)
     else:

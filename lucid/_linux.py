@@ -5,7 +5,9 @@
   `libopenblas0`, or that of the `[blas]` extra. `LUCID_BLAS=0` leaves MLX's own.
 - The C library gives every large buffer back to the system, and the next one pays for its pages
   again. Two `mallopt` settings keep them: a copy of 65 MB went from 37 to 5 ms. They hold for the
-  whole process, whose memory then stays at its peak. `LUCID_MALLOC=0` leaves them alone.
+  whole process, whose memory then stays at its peak. The first gigabyte is asked for in huge pages,
+  where Linux grants them: a Conv-TasNet step went from 300 to 275 ms, a HiFi-GAN step from 265 to
+  250. `LUCID_MALLOC=0` leaves all this alone.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import warnings
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 _KEEP = 1 << 30
+_MADV_HUGEPAGE, _HUGE = 14, 1 << 21
 
 _HINT = (
     "MLX's own BLAS on Linux is about 30 times slower than OpenBLAS, which could not be loaded: "
@@ -57,6 +60,20 @@ def _keep_freed_memory() -> None:
     if hasattr(libc, "mallopt"):  # glibc; musl has none
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEEP)
+        _use_huge_pages(libc)
+
+
+def _use_huge_pages(libc: ctypes.CDLL) -> None:
+    """Ask for huge pages where the heap will grow to. It takes no memory, but addresses only."""
+    size = _KEEP - 16 * _HUGE  # more would be given back by `free` at once
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    start = libc.malloc(size)
+    if start:
+        first = -(-start // _HUGE) * _HUGE
+        libc.madvise(first, (start + size - first) // _HUGE * _HUGE, _MADV_HUGEPAGE)
+        libc.free(start)
 
 
 def _load(library: str) -> bool:

@@ -1,0 +1,29 @@
+"""What is set up on Linux before MLX loads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def heap(**environment):
+    """What the kernel says about the heap of a process that has imported lucid, in kB or words."""
+    code = "import lucid; print(open('/proc/self/smaps').read())"
+    command = [sys.executable, "-c", code]
+    output = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    ).stdout
+    facts = [block.partition("\n")[2] for block in output.split("[heap]")[1:]]
+    return [dict(line.split(":", 1) for line in text.splitlines()[:24]) for text in facts]
+
+
+@pytest.mark.skipif(not HUGE.exists(), reason="a Linux kernel with transparent huge pages")
+def test_the_heap_grows_into_huge_pages_and_takes_no_memory_before():
+    advised = [part for part in heap() if "hg" in part["VmFlags"].split()]
+    assert sum(int(part["Size"].split()[0]) for part in advised) > 900_000
+    assert sum(int(part["Rss"].split()[0]) for part in advised) < 100_000
+    assert not [part for part in heap(LUCID_MALLOC="0") if "hg" in part["VmFlags"].split()]

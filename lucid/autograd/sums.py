@@ -21,6 +21,17 @@ def row_sums(x: mx.array) -> mx.array:
     return (x.reshape(-1, length) @ ones).reshape(*x.shape[:-1], 1)
 
 
+def row_dots(x: mx.array, y: mx.array) -> mx.array:
+    """`row_sums` of x * y, which is not written down on a CPU: products of four rows at a time
+    take 0.20 ms for (2, 512, 1000), where multiplying and summing takes 0.57."""
+    length = x.shape[-1]
+    if x.size % (4 * length) or mx.default_device() != mx.Device(mx.cpu):
+        return row_sums(x * y)
+    shape = (-1, 4, length)
+    products = x.reshape(shape) @ y.reshape(shape).swapaxes(1, 2)
+    return mx.diagonal(products, axis1=1, axis2=2).reshape(*x.shape[:-1], 1)
+
+
 def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> mx.array:
     """`mx.sum` of a nonempty array, on the CPU by way of `row_sums` where that is quicker."""
     last = x.ndim - 1

@@ -26,6 +26,10 @@ from lucid.kernels.halves import at_once, halved, halved_weight_grad
 # larger ones the matrices outweigh the signal.
 BLOCK = 16
 
+# Rows of a matmul at most: OpenBLAS divides larger ones, and the two streams then wait for each
+# other: K12 s2 on (3, 24, 131083) 31 ms, 20 with one thread.
+ROWS = 512
+
 # Outputs in a run that meets one row of equal weights. A compiled kernel is vectorized where every
 # array that it reads has neighbours along its last axis, up to 11 of them: 4 taps and the sum so
 # far, 0.7 ms a million outputs; weights that are broadcast there take 1.4, and 8 taps at once 4.5.
@@ -72,9 +76,10 @@ def toeplitz_weight_grad(
     u, v = blocks(x, -left, hop, count, groups), blocks(g, 0, BLOCK, count, groups)
     # The derivatives of the Toeplitz matrices, (groups, Og, Cg, J*hop, BLOCK), summed along the
     # diagonals.
-    rows, v = u.shape[2] - J + 1, v[:, :, None]
+    P = v.shape[2] // g.shape[0] - count + 1
+    v = cut(v, 0, J, P)[:, :, None]
     T = mx.concatenate(
-        [u[:, None, :, j : j + rows].swapaxes(3, 4) @ v[..., :rows, :] for j in range(J)], axis=3
+        [(cut(u, j, J, P).swapaxes(3, 4)[:, None] @ v).sum(3) for j in range(J)], axis=3
     )
     shape = (g.shape[1], x.shape[1] // groups, K, BLOCK)
     step = J * hop * BLOCK
@@ -248,19 +253,29 @@ def matrices(
 
 
 def blocks(x: mx.array, start: int, size: int, count: int, groups: int) -> mx.array:
-    """x from position `start` on in blocks, `count` a sample, and the samples of a channel one
-    after the other: (groups, Cg, N*count, size)."""
+    """x from position `start` on in blocks, the samples of a channel one after the other: (groups,
+    Cg, N*count, size). Where they are to be cut into P matmuls a sample takes P - 1 blocks more."""
+    count += -(-x.shape[0] * count // ROWS) - 1
     x = window(x.swapaxes(0, 1), start, count * size)
     return mx.contiguous(x).reshape(groups, -1, x.shape[1] * count, size)
+
+
+def cut(u: mx.array, j: int, J: int, P: int) -> mx.array:
+    """Blocks j, j + 1, ... of u, for every of P matmuls: (groups, Cg, P, rows, size)."""
+    rows = (u.shape[2] - J + 1) // P
+    return mx.unflatten(u[:, :, j : j + P * rows], 2, (P, rows))
 
 
 def products(u: mx.array, T: mx.array, N: int, length: int) -> mx.array:
     """y[n, o]: block i is the sum over c and j of u[c, i + j] @ T[o, c, j], blocks of sample n."""
     groups, Og, Cg, J, _, B = T.shape
-    count, rows = u.shape[2] // N, u.shape[2] - J + 1
-    terms = [(u[:, None, c, j : j + rows], T[:, :, c, j]) for c in range(Cg) for j in range(J)]
+    count = u.shape[2] // N
+    P = count + 2 - J - -(-length // B)
+    parts = [cut(u, j, J, P) for j in range(J)]
+    terms = [(parts[j][:, None, c], T[:, :, c, None, j]) for c in range(Cg) for j in range(J)]
     y = terms[0][0] @ terms[0][1]
     for block, matrix in terms[1:]:
         y = mx.addmm(y, block, matrix)  # in place
     # The last blocks of a sample, which meet the next one, are left out.
-    return mx.as_strided(y, (N, groups * Og, length), (count * B, rows * B, 1))
+    steps = (count * B, P * y.shape[3] * B, 1)
+    return mx.as_strided(y, (N, groups * Og, length), steps)

@@ -56,7 +56,7 @@ def test_every_form_is_tested():
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.__module__}.{form.__name__}")
 def test_every_form_equals_its_definition(form, seed, block, definition, monkeypatch):
     if block:
-        for name, value in (("BLOCK", block), ("RUN", block), ("LARGE", 0)):
+        for name, value in (("BLOCK", block), ("RUN", block), ("ROWS", 7), ("LARGE", 0)):
             monkeypatch.setattr(depthwise_conv1d, name, value)
         plain = depthwise_conv1d._multiply_add  # what it computes, without g++
         monkeypatch.setattr(depthwise_conv1d, "_fused_multiply_add", plain)

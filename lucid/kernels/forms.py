@@ -73,9 +73,10 @@ class Shape(NamedTuple):
 
     @property
     def dense_in_time(self) -> bool:
-        """The Toeplitz matrix holds at most 9 zeros or so per tap; past that, taps or unfolding
-        win: K3 s2 on (4, 1090, 200) 1.7 ms, unfolded 1.0."""
-        return depthwise_conv1d.BLOCK * self.stride + self.K * self.dilation <= 10 * self.K
+        """The Toeplitz matrix holds at most 12 zeros or so per tap; past that, taps or unfolding
+        win: K7 d9 on (5, 64, 24576) 43 ms, taps 20."""
+        zeros = depthwise_conv1d.BLOCK * self.stride + self.K * self.dilation
+        return self.dilation <= 4 and zeros <= 12 * self.K
 
     @property
     def sparse_in_time(self) -> bool:

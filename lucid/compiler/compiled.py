@@ -27,7 +27,8 @@ from lucid.ops.dtypes import get_default_dtype
 from lucid.tensor import Tensor
 
 GRAPHS = 32  # kept for a function; the one that was used longest ago goes
-PATIENCE = 8  # traces before a warning
+PATIENCE = 8  # traces until a warning
+LIMIT = 64  # traces until new kinds of calls are no longer compiled
 
 _calling = threading.RLock()
 
@@ -55,7 +56,7 @@ class Compiled:
         self.name = getattr(function, "__qualname__", type(function).__name__)
         self.graphs: OrderedDict[Any, list[Graph]] = OrderedDict()
         self.traces = 0
-        self._last: tuple[Any, Graph] | None = None
+        self._last: tuple[Any, Guard] | None = None
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if replay.watcher() is not None or laziness.is_tracing() or anomaly.on:
@@ -74,10 +75,15 @@ class Compiled:
                 own = own or not graph.ids.isdisjoint(map(id, leaves))
                 if not own and graph.fits(leaves):
                     try:
-                        return graph(leaves)
+                        result = graph(leaves)
                     except replay.Changed:
-                        pass
-            return self._in_earnest(key, args, kwargs, leaves, traces=not own)
+                        continue
+                    self.graphs.move_to_end(key)
+                    return result
+            traces = not own and self.traces < LIMIT and is_available()
+            if traces and self.traces == PATIENCE:
+                self._warn(key)
+            return self._in_earnest(key, args, kwargs, leaves, traces)
 
     # The first call of its kind ---------------------------------------------------------------
 
@@ -96,11 +102,11 @@ class Compiled:
             with watching(rehearsal):
                 result = self.function(*args, **kwargs)
             mx.eval([t.array for t in _held(rehearsal)])  # a trace takes no pending work
-            if traces and is_available():
+            if traces:
                 guard = Guard(self.function, [*others_given, *rehearsal.seen.values()])
                 again = iter(given)
                 call = rebuild((args, kwargs), _unique(again))
-                self._keep(key, self._graph(call, given, guard))
+                self._keep(key, self._graph(call, given, guard), guard)
         except BaseException:
             rehearsal.take_back()
             raise
@@ -117,8 +123,9 @@ class Compiled:
             refusal = explained(self.name, error)
         raise refusal
 
-    def _keep(self, key: Any, graph: Graph) -> None:
+    def _keep(self, key: Any, graph: Graph, guard: Guard) -> None:
         self.traces += 1
+        self._last = key, guard
         self.graphs.setdefault(key, []).insert(0, graph)
         self.graphs.move_to_end(key)
         while sum(map(len, self.graphs.values())) > GRAPHS:
@@ -126,6 +133,21 @@ class Compiled:
             self.graphs[oldest].pop()
             if not self.graphs[oldest]:
                 del self.graphs[oldest]
+
+    def _warn(self, key: Any) -> None:
+        """Say what makes so many graphs."""
+        assert self._last is not None
+        before, guard = self._last
+        found = _differences(before, key) if key != before else guard.changes()
+        warnings.warn(
+            f"{self.name} was traced {self.traces} times, and now again: "
+            f"{'; '.join(found[:3]) or 'other tensors'}. Each trace takes as long as several "
+            "calls. Hand over numbers that change as Tensors, bring data to a few shapes "
+            "(buckets=... fills the last dimension up), and change modules seldom. After "
+            f"{LIMIT} traces calls of new kinds are no longer compiled",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
     def _padded(self, x: Any) -> Any:
         x = x if isinstance(x, Tensor) else Tensor(x)
@@ -151,6 +173,25 @@ def _circumstances() -> tuple[Any, ...]:
         is_debugging(),
         threading.get_ident(),
     )
+
+
+def _differences(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
+    """How the keys of two calls differ, in words."""
+    if len(before) != len(now):
+        return ["other arguments"]
+    found = []
+    for old, new in zip(before, now, strict=True):
+        if old == new:
+            continue
+        if isinstance(new, tuple) and len(new) == 5 and isinstance(new[0], tuple):
+            facts = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+            what = "a Tensor of shape" if old[0] != new[0] else "of a Tensor,"
+            found.append(f"{what} {facts[0][0]} became {facts[0][1]}")
+        elif isinstance(new, tuple) and len(new) == 2:
+            found.append(f"the argument {old[-1]!r:.40} became {new[-1]!r:.40}")
+        else:
+            found.append(f"{old!r:.40} became {new!r:.40}")
+    return found
 
 
 def _held(watcher: Watcher) -> list[Any]:

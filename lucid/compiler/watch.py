@@ -238,6 +238,21 @@ def _options_restorer(group: dict[str, Any]) -> replay.Undo:
     return lambda: group.update(before)
 
 
+_split = mx.split
+
+
+def _sliced(a: mx.array, parts: Any, axis: int = 0, **place: Any) -> list[mx.array]:
+    """`mx.split` by slices. MLX 0.32.4 fails to compile two equal splits: "_Map_base::at"."""
+    n = a.shape[axis]
+    if isinstance(parts, int):
+        if parts < 1 or n % parts:
+            return _split(a, parts, axis, **place)  # which says what is wrong
+        parts = range(n // parts, n, n // parts) if n else [0] * (parts - 1)
+    ends = [*parts, n]
+    before = (slice(None),) * (axis % a.ndim)
+    return [a[(*before, slice(i, j))] for i, j in zip([0, *parts], ends, strict=True)]
+
+
 def _with_subclasses(kind: type) -> list[type]:
     found: dict[type, None] = {kind: None}
     stack: list[Any] = [kind]
@@ -253,8 +268,9 @@ def watching(watcher: Watcher) -> Iterator[None]:
     """Let `watcher` see what this thread does."""
     with _lock:
         missing = object()
-        replaced: list[tuple[type, str, Any]] = []
-        new: list[tuple[type, str, Any]] = [
+        replaced: list[tuple[Any, str, Any]] = []
+        new: list[tuple[Any, str, Any]] = [
+            (mx, "split", _sliced),
             (Traced, "array", _watched("array")),
             (Traced, "grad", _watched("grad")),
             (Module, "__call__", _seeing(Module.__call__)),

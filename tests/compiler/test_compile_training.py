@@ -125,6 +125,7 @@ def test_gradients_accumulate(set_to_none):
     assert_same(run(lambda f: f), run(lucid.compile))
 
 
+@pytest.mark.filterwarnings("ignore:.* was traced 8 times")
 def test_everything_may_change_between_calls():
     def run(wrap):
         net = model()

@@ -238,7 +238,7 @@ def _options_restorer(group: dict[str, Any]) -> replay.Undo:
     return lambda: group.update(before)
 
 
-_split = mx.split
+_split: Any = mx.split
 
 
 def _sliced(a: mx.array, parts: Any, axis: int = 0, **place: Any) -> list[mx.array]:
@@ -250,7 +250,9 @@ def _sliced(a: mx.array, parts: Any, axis: int = 0, **place: Any) -> list[mx.arr
         parts = range(n // parts, n, n // parts) if n else [0] * (parts - 1)
     ends = [*parts, n]
     before = (slice(None),) * (axis % a.ndim)
-    return [a[(*before, slice(i, j))] for i, j in zip([0, *parts], ends, strict=True)]
+    pairs = zip([0, *parts], ends, strict=True)
+    keys = [(*before, slice(i, j)) for i, j in pairs]
+    return [a[key] for key in keys]
 
 
 def _with_subclasses(kind: type) -> list[type]:

@@ -1,5 +1,6 @@
 """The OpenBLAS of the wheel: what is missing is no crash, and tools are found where they are."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -48,3 +49,17 @@ def test_a_cache_that_cannot_be_written_is_no_error(wheel, monkeypatch):
     (wheel / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(wheel / "file"))
     assert _openblas.library() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux loads OpenBLAS")
+def test_the_environment_is_left_as_it_was():
+    program = "import os; given = dict(os.environ); import lucid; print(dict(os.environ) == given)"
+    for given in ({}, {"OPENBLAS_THREAD_TIMEOUT": "20"}):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **given},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "True\n"

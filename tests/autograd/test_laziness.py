@@ -116,3 +116,19 @@ def test_nothing_is_evaluated_while_tracing():
             return t.array
 
     assert many(mx.array(0.0)).item() == 3 * HORIZON
+
+
+def test_what_a_trace_leaves_behind_is_not_evaluated_after_it():
+    from lucid.autograd import laziness
+
+    held = []
+
+    @mx.compile
+    def keeps(x):
+        with laziness.tracing():
+            held.append(lucid.Tensor._wrap(x, "cpu") + 1.0)
+            return x + 1.0
+
+    assert keeps(mx.array(0.0)).item() == 1.0
+    results = [lucid.ones(1) + i for i in range(2 * HORIZON)]  # would evaluate a placeholder
+    assert results[-1].item() == 2 * HORIZON

@@ -33,3 +33,40 @@ def test_a_condition_takes_no_part_in_the_promotion():
         lucid.where(half, half, half)
     x = lucid.ones(2, 3, dtype=lucid.float64, requires_grad=True)
     assert lucid.autograd.gradgradcheck(lambda x: lucid.where(c[:, None], x, 0.0), (x,))
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_quick_calls_and_general_calls_agree(recorded):
+    """`f(x, y)` has a way of its own through `@op`; what is given by keyword goes the other."""
+    x = lucid.tensor([1.0, -2.0], requires_grad=recorded)
+    y = lucid.nn.Parameter(lucid.tensor([3.0, 4.0]), requires_grad=recorded)
+    for quick, general in [
+        (lucid.mul(x, y), lucid.mul(x, other=y)),
+        (lucid.mul(y, 2.5), lucid.mul(y, other=2.5)),
+        (lucid.exp(x), lucid.exp(input=x)),
+        (lucid.neg(y), lucid.neg(input=y)),
+    ]:
+        assert type(quick) is type(general) is lucid.Tensor
+        assert quick.requires_grad == general.requires_grad == recorded
+        assert quick.tolist() == general.tolist()
+        if recorded:
+            found = [
+                lucid.autograd.grad(z.sum(), (x, y), allow_unused=True) for z in (quick, general)
+            ]
+            slopes = [[g if g is None else g.tolist() for g in pair] for pair in found]
+            assert slopes[0] == slopes[1]
+
+
+def test_what_the_quick_calls_leave_to_the_general_one():
+    half, x = lucid.ones(2, dtype=lucid.float16), lucid.ones(2)
+    assert lucid.add(half, x).dtype == lucid.float32
+    assert lucid.add(x, 1).tolist() == [2.0, 2.0]
+    with lucid.autocast("cpu", dtype=lucid.bfloat16):
+        assert lucid.mv(lucid.ones(2, 2).to("cpu"), x.to("cpu")).dtype == lucid.bfloat16
+        assert lucid.exp(half.to("cpu")).dtype == lucid.float32
+    with pytest.raises(ValueError, match=r"^add: .* \(inputs: float32\[2\], float32\[3\]\)$"):
+        lucid.add(x, lucid.ones(3))
+    with pytest.raises(TypeError, match="exp expects a Tensor, got float"):
+        lucid.exp(1.0)
+    with pytest.raises(MemoryError, match="add: shape"):
+        lucid.zeros(1 << 20, 1) + lucid.zeros(1, 1 << 20)

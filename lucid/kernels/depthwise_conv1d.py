@@ -47,7 +47,7 @@ def toeplitz(
     J = -(-((BLOCK - 1) * stride + w.shape[3]) // (BLOCK * stride))
     T = matrices(w, J, BLOCK * stride, BLOCK, row=1, column=-stride)
     u = blocks(x, -left, BLOCK * stride, -(-length // BLOCK) + J - 1, groups)
-    return products(u, T, x.shape[0], length)
+    return products(u, T, x.shape[0], length, (BLOCK - 1) * stride + w.shape[3])
 
 
 @halved
@@ -59,10 +59,11 @@ def toeplitz_transposed(
     hop = -(-BLOCK // stride)  # inputs for a block of hop*stride outputs
     first = -(-(left - w.shape[3] + 1) // stride)  # the first input that meets y[0],
     start = left - first * stride  # with this tap
-    J = -(-((hop * stride - 1 + start) // stride + 1) // hop)
+    R = (hop * stride - 1 + start) // stride + 1
+    J = -(-R // hop)
     T = matrices(w.swapaxes(1, 2), J, hop, hop * stride, start, row=-stride, column=1)
     u = blocks(x, first, hop, -(-length // (hop * stride)) + J - 1, groups)
-    return products(u, T, x.shape[0], length)
+    return products(u, T, x.shape[0], length, R)
 
 
 @halved_weight_grad
@@ -266,13 +267,22 @@ def cut(u: mx.array, j: int, J: int, P: int) -> mx.array:
     return mx.unflatten(u[:, :, j : j + P * rows], 2, (P, rows))
 
 
-def products(u: mx.array, T: mx.array, N: int, length: int) -> mx.array:
-    """y[n, o]: block i is the sum over c and j of u[c, i + j] @ T[o, c, j], blocks of sample n."""
-    groups, Og, Cg, J, _, B = T.shape
+def products(u: mx.array, T: mx.array, N: int, length: int, R: int) -> mx.array:
+    """y[n, o]: block i is the sum over c and j of u[c, i + j] @ T[o, c, j], blocks of sample n.
+
+    T has R rows that are not zero. Of the last block only these are multiplied, so that a NaN stays
+    in the outputs whose R inputs hold it.
+    """
+    groups, Og, Cg, J, hop, B = T.shape
     count = u.shape[2] // N
     P = count + 2 - J - -(-length // B)
-    parts = [cut(u, j, J, P) for j in range(J)]
-    terms = [(parts[j][:, None, c], T[:, :, c, None, j]) for c in range(Cg) for j in range(J)]
+    sizes = [min(hop, R - j * hop) for j in range(J)]
+    parts = [cut(u, j, J, P)[..., :n] for j, n in enumerate(sizes)]
+    terms = [
+        (parts[j][:, None, c], T[:, :, c, None, j, :n])
+        for c in range(Cg)
+        for j, n in enumerate(sizes)
+    ]
     y = terms[0][0] @ terms[0][1]
     for block, matrix in terms[1:]:
         y = mx.addmm(y, block, matrix)  # in place

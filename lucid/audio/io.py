@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -66,7 +67,9 @@ def info(path: str | os.PathLike[str]) -> AudioInfo:
     0.5
     """
     path = Path(path)
-    header = _wav_header(path)
+    size = _size(path)
+    with open(path, "rb") as file:
+        header = _wav_header(file, path, size)
     if header is not None:
         return AudioInfo(header.sample_rate, header.channels, header.frames, header.encoding)
     with _soundfile(path) as file:
@@ -99,26 +102,33 @@ def load(
     _check_count("offset", offset, low=0)
     if frames is not None:
         _check_count("frames", frames, low=0)
-    header = _wav_header(path)
-    if header is not None:
-        count = _part(path, header.frames, offset, frames)
-        samples, rate = wav.read_frames(path, header, offset, count), header.sample_rate
-    else:
-        with _soundfile(path) as file:
-            count = _part(path, file.frames, offset, frames)
-            file.seek(offset)
-            decoded = file.read(count, dtype="float32", always_2d=True)
-            if len(decoded) < count and file.format != "MP3":  # the length of an MP3 is a guess
-                raise ValueError(
-                    f"{path}: truncated {file.format} file: it promises {count} frames, "
-                    f"{len(decoded)} can be read; copy it again"
-                )
-            samples, rate = np.ascontiguousarray(decoded.T), file.samplerate
-    if mono:
+    size = _size(path)
+    with open(path, "rb") as file:
+        header = _wav_header(file, path, size)
+        if header is not None:
+            count = _part(path, header.frames, offset, frames)
+            samples, rate = wav.read_frames(file, path, header, offset, count), header.sample_rate
+    if header is None:
+        samples, rate = _decoded(path, offset, frames)
+    if mono and len(samples) > 1:
         samples = samples.mean(axis=0, keepdims=True)
     if sample_rate is not None and sample_rate != rate:
         samples, rate = resample(samples, rate, sample_rate), sample_rate
     return samples, rate
+
+
+def _decoded(path: Path, offset: int, frames: int | None) -> tuple[np.ndarray, int]:
+    """What `load` reads through soundfile."""
+    with _soundfile(path) as file:
+        count = _part(path, file.frames, offset, frames)
+        file.seek(offset)
+        decoded = file.read(count, dtype="float32", always_2d=True)
+        if len(decoded) < count and file.format != "MP3":  # the length of an MP3 is a guess
+            raise ValueError(
+                f"{path}: truncated {file.format} file: it promises {count} frames, "
+                f"{len(decoded)} can be read; copy it again"
+            )
+        return np.ascontiguousarray(decoded.T), file.samplerate
 
 
 def save(
@@ -215,20 +225,29 @@ def _check_count(name: str, value: object, *, low: int) -> None:
         raise ValueError(f"{name}: expects an int of at least {low}, got {value}")
 
 
-def _wav_header(path: Path) -> wav.WavHeader | None:
-    """The header where the file is a WAV that we decode; None where soundfile has to."""
-    if path.is_dir():
+def _size(path: Path) -> int:
+    """Its size in bytes; an error where it is no file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # ValueError: a name with a zero byte
+        if path.exists():
+            raise
+        raise FileNotFoundError(f"{path}: no such audio file") from None
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(f"{path}: is a folder, expected an audio file")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such audio file")
-    if not path.is_file():  # reading a pipe would wait for a writer for ever
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for a writer for ever
         raise ValueError(f"{path}: is a device or a pipe, expected an audio file")
-    with open(path, "rb") as file:
-        start = file.read(12)
+    return status.st_size
+
+
+def _wav_header(file: BinaryIO, path: Path, size: int) -> wav.WavHeader | None:
+    """The header where the file is a WAV that we decode; None where soundfile has to."""
+    start = file.read(12)
     if not start:
         raise ValueError(f"{path}: the file is empty")
     if wav.is_wav(start):
-        header = wav.read_header(path)
+        file.seek(0)
+        header = wav.parse_header(file, path, size)
         return header if header.encoding in wav.SUPPORTED else None
     if _format_name(start) is None:
         raise ValueError(

@@ -27,6 +27,7 @@ ENCODINGS = {
     (FLOAT, 8): "float64",
 }
 SUPPORTED = tuple(ENCODINGS.values())
+_WIDTHS = {name: width for (_, width), name in ENCODINGS.items()}
 
 # Tags worth naming in an error, from the registry in Microsoft's mmreg.h
 _TAG_NAMES = {
@@ -71,10 +72,15 @@ def read_header(path: str | os.PathLike[str]) -> WavHeader:
     path = Path(path)
     size = path.stat().st_size
     with open(path, "rb") as file:
-        start = file.read(12)
-        if not is_wav(start):
-            raise ValueError(f"{path}: not a WAV file: it starts with {start!r}")
-        return _walk_chunks(file, path, size, riff_size=struct.unpack("<I", start[4:8])[0])
+        return parse_header(file, path, size)
+
+
+def parse_header(file: BinaryIO, path: Path, size: int) -> WavHeader:
+    """What `read_header` returns, of the `size` bytes of `path`, opened as `file`."""
+    start = file.read(12)
+    if not is_wav(start):
+        raise ValueError(f"{path}: not a WAV file: it starts with {start!r}")
+    return _walk_chunks(file, path, size, riff_size=struct.unpack("<I", start[4:8])[0])
 
 
 def _walk_chunks(file: BinaryIO, path: Path, size: int, riff_size: int) -> WavHeader:
@@ -92,9 +98,10 @@ def _walk_chunks(file: BinaryIO, path: Path, size: int, riff_size: int) -> WavHe
             if format_chunk is None:
                 raise ValueError(f"{path}: damaged WAV file: data before the fmt chunk")
             length = long_size if length == 0xFFFFFFFF and long_size else length
-            streamed = length == 0 and riff_size in (0, 0xFFFFFFFF, file.tell() - 8)
+            offset = file.tell()
+            streamed = length == 0 and riff_size in (0, 0xFFFFFFFF, offset - 8)
             streamed = streamed or (_STREAMED <= length <= 0xFFFFFFFF and length > size)
-            return _header(path, format_chunk, file.tell(), size, None if streamed else length)
+            return _header(path, format_chunk, offset, size, None if streamed else length)
         body = file.read(min(length, 64))
         if name == b"fmt ":
             format_chunk = body
@@ -133,22 +140,16 @@ def _header(path: Path, fmt: bytes, offset: int, size: int, length: int | None) 
 
 
 def read_frames(
-    path: str | os.PathLike[str], header: WavHeader, offset: int, frames: int
+    file: BinaryIO, path: Path, header: WavHeader, offset: int, frames: int
 ) -> np.ndarray:
     """Decode `frames` frames from `offset` on: float32 (channels, frames), full scale is 1."""
-    width = _width(header.encoding)
-    block = width * header.channels
-    with open(path, "rb") as file:
-        file.seek(header.data_offset + offset * block)
-        raw = file.read(frames * block)
+    block = _WIDTHS[header.encoding] * header.channels
+    file.seek(header.data_offset + offset * block)
+    raw = file.read(frames * block)
     if len(raw) != frames * block:
         raise ValueError(f"{path}: the file shrank while it was being read")
     samples = _decode(np.frombuffer(raw, np.uint8), header.encoding)
     return np.ascontiguousarray(samples.reshape(frames, header.channels).T)
-
-
-def _width(encoding: str) -> int:
-    return next(width for (_, width), name in ENCODINGS.items() if name == encoding)
 
 
 def _decode(raw: np.ndarray, encoding: str) -> np.ndarray:
@@ -156,23 +157,29 @@ def _decode(raw: np.ndarray, encoding: str) -> np.ndarray:
     if encoding == "pcm8":  # the only unsigned one
         return (raw.astype(np.float32) - 128) / 128
     if encoding == "pcm16":
-        return raw.view("<i2").astype(np.float32) / 2**15
+        return _scaled(raw.view("<i2"), 16)
     if encoding == "pcm24":  # three bytes become the upper three of an int32
         wide = np.zeros((raw.size // 3, 4), np.uint8)
         wide[:, 1:] = raw.reshape(-1, 3)
-        return wide.view("<i4")[:, 0].astype(np.float32) / 2**31
+        return _scaled(wide.view("<i4")[:, 0], 32)
     if encoding == "pcm32":
-        return raw.view("<i4").astype(np.float32) / 2**31
+        return _scaled(raw.view("<i4"), 32)
     if encoding == "float32":
         return raw.view("<f4").astype(np.float32)
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, as everywhere
         return raw.view("<f8").astype(np.float32)
 
 
+def _scaled(integers: np.ndarray, bits: int) -> np.ndarray:
+    samples = integers.astype(np.float32)
+    samples *= 2.0 ** (1 - bits)  # in place: a second array of this size costs as much again
+    return samples
+
+
 def encode(audio: np.ndarray, sample_rate: int, encoding: str) -> bytes:
     """A whole WAV file as bytes from float `audio` (channels, frames) within [-1, 1]."""
     channels = audio.shape[0]
-    if sample_rate * channels * _width(encoding) > 0xFFFFFFFF:
+    if sample_rate * channels * _WIDTHS[encoding] > 0xFFFFFFFF:
         raise ValueError(
             f"a WAV file holds at most 4 GB per second, not {channels} channels of {encoding} at "
             f"{sample_rate} Hz"
@@ -187,7 +194,7 @@ def encode(audio: np.ndarray, sample_rate: int, encoding: str) -> bytes:
     else:  # pcm24: the lower three bytes of an int32
         wide = _quantise(interleaved, 24).astype("<i4").reshape(-1, 1).view(np.uint8)
         tag, data = PCM, wide[:, :3].tobytes()
-    width = _width(encoding)
+    width = _WIDTHS[encoding]
     block = channels * width
     fmt = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * block, block, 8 * width)
     chunks = _chunk(b"fmt ", fmt)

@@ -71,13 +71,28 @@ def draw(dataset: Any, index: int, rng: np.random.Generator) -> Any:
     return dataset[index] if method is None else method(index, rng)
 
 
+def draws(dataset: Any) -> bool:
+    """Whether `draw` does anything with the generator that it gets; else none has to be made."""
+    if type(dataset) is Subset:
+        return draws(dataset.dataset)
+    if type(dataset) is ConcatDataset:
+        return any(map(draws, dataset.datasets))
+    method = getattr(dataset, "draw", None)
+    return method is not None and getattr(method, "__func__", None) is not Dataset.draw
+
+
+def item_seed(seed: int, epoch: int, index: int) -> np.random.SeedSequence:
+    """What all random numbers of item `index` come from."""
+    return np.random.SeedSequence(seed, spawn_key=(epoch, index))
+
+
 def item_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The generator that item `index` gets in `epoch` of a loader with `seed`.
 
     >>> bool(item_rng(0, 3, 7).random() == item_rng(0, 3, 7).random())
     True
     """
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch, index)))
+    return np.random.default_rng(item_seed(seed, epoch, index))
 
 
 class TensorDataset(Dataset):

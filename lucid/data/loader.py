@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from lucid.autograd import laziness
 from lucid.autograd.mode import no_grad
 from lucid.data.collate import default_collate, evaluate
-from lucid.data.dataset import IterableDataset, draw, fresh_seed, item_rng
+from lucid.data.dataset import IterableDataset, draw, draws, fresh_seed, item_rng, item_seed
 from lucid.data.sampler import batched
 from lucid.ops.keys import Generator, branch
 
@@ -221,13 +222,17 @@ class DataLoader:
 
     def _read(self, epoch: int, indices: list[Any], stop: threading.Event) -> Any:
         items = indices if self._streams else []
+        random = draws(self.dataset)
         for index in () if self._streams else indices:
             if stop.is_set():
                 return None  # nobody waits for it
             try:
-                rng = item_rng(self.seed, epoch, index)
-                with branch(int(rng.bit_generator.seed_seq.generate_state(1, np.uint64)[0])):
-                    items.append(draw(self.dataset, index, rng))
+                with branch(partial(_stream_start, self.seed, epoch, index)):
+                    if random:
+                        item = draw(self.dataset, index, item_rng(self.seed, epoch, index))
+                    else:
+                        item = self.dataset[index]
+                    items.append(item)
             except Exception as error:
                 raise RuntimeError(
                     f"DataLoader: item {index} of {type(self.dataset).__name__} raised "
@@ -246,6 +251,11 @@ class DataLoader:
             return f"{len(indices)} items"
         shown = ", ".join(str(index) for index in indices[:8])
         return f"the items [{shown}{', ...' if len(indices) > 8 else ''}]"
+
+
+def _stream_start(seed: int, epoch: int, index: int) -> int:
+    """Where Lucid's own stream begins for an item. Few items draw from it, so few ask."""
+    return int(item_seed(seed, epoch, index).generate_state(1, np.uint64)[0])
 
 
 def _check_int(name: str, value: Any, low: int) -> None:

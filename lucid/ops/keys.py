@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -146,13 +146,26 @@ def position() -> int:
     return place
 
 
+class _Later(Generator):
+    """A stream that asks where it begins when somebody draws from it."""
+
+    def __init__(self, begin: Callable[[], int]) -> None:
+        self.device, self._lock, self._begin = "cpu", threading.Lock(), begin
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("_seed", "_state"):
+            raise AttributeError(name)
+        return vars(self._start(self._begin()))[name]
+
+
 @contextmanager
-def branch(state: int) -> Iterator[None]:
+def branch(state: int | Callable[[], int]) -> Iterator[None]:
     """Let this thread draw from a stream of its own, begun at `state`; the other one stands still.
 
-    So what is drawn inside does not depend on what other threads draw at the same time.
+    So what is drawn inside does not depend on what other threads draw at the same time. A `state`
+    that takes long to compute may be a function: it is called at the first draw.
     """
-    stream = Generator()._start(state)
+    stream = _Later(state) if callable(state) else Generator()._start(state)
     if isinstance(state, _Position):
 
         def start() -> tuple[list[mx.array], replay.Undo]:

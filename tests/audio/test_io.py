@@ -72,6 +72,23 @@ def test_bad_paths(tmp_path):
         info(tmp_path / "text.wav")
 
 
+def test_a_wav_is_opened_once(tone, monkeypatch):
+    opened, real = [], builtins.open
+
+    def counted(path, *args, **kwargs):
+        opened.append(path)
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "open", counted)
+    load(tone)
+    assert opened == [tone]
+
+
+def test_a_name_that_no_file_can_have():
+    with pytest.raises(FileNotFoundError, match="no such audio file"):
+        load("a\0.wav")
+
+
 @pytest.mark.parametrize(("suffix", "exact"), [("flac", True), ("ogg", False), ("aiff", True)])
 def test_other_formats_go_through_soundfile(tmp_path, suffix, exact):
     soundfile = pytest.importorskip("soundfile")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.data import DataLoader, Dataset, TensorDataset
+from lucid.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset
 
 
 class Drawn(Dataset):
@@ -314,6 +314,32 @@ def test_the_stream_of_an_item_does_not_depend_on_the_workers():
     assert epochs[0] == epochs[1] == epochs[2]
     rows = [tuple(row) for epoch in epochs[0] for batch in epoch for row in batch]
     assert len(set(rows)) == 24
+
+
+def test_the_numbers_of_an_item_come_from_its_seed_sequence():
+    sequences = [np.random.SeedSequence(3, spawn_key=(1, index)) for index in range(12)]
+    expected = [np.random.default_rng(s).standard_normal(3).astype(np.float32) for s in sequences]
+    loader = DataLoader(Drawn(12), 12, seed=3)
+    loader.set_epoch(1)
+    np.testing.assert_array_equal(values(loader)[0][0], expected)
+    loader = DataLoader(FromTheStream(), 12, seed=3)
+    loader.set_epoch(1)
+    (batch,) = loader
+    for row, sequence in zip(batch, sequences, strict=True):
+        lucid.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+        assert row.tolist() == lucid.randn(2).tolist()
+
+
+def test_a_generator_is_made_only_where_items_are_drawn(monkeypatch):
+    def made(*_):
+        raise AssertionError("a generator")
+
+    monkeypatch.setattr("lucid.data.loader.item_rng", made)
+    plain = ConcatDataset([Subset(Broken(), [3, 4]), [7.0]])
+    assert [batch.tolist() for batch in DataLoader(plain, 1)] == [[3], [4], [7.0]]
+    for drawn in (Drawn(2), Subset(Drawn(2), [0]), ConcatDataset([[1], Drawn(2)])):
+        with pytest.raises(RuntimeError, match="AssertionError: a generator"):
+            list(DataLoader(drawn, 2))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

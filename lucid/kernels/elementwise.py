@@ -51,17 +51,6 @@ def _builds_loops() -> bool:
     return len(calls) < 3
 
 
-def fused(function: Callable) -> Callable:
-    """Decorates arithmetic of arrays of one shape: large ones in one pass over the memory."""
-    compiled = mx.compile(function)
-
-    @functools.wraps(function)
-    def chosen(*arrays: mx.array) -> Any:
-        return (compiled if pays(arrays[0]) else function)(*arrays)
-
-    return chosen
-
-
 def _formula(plain: Callable, slope: Callable) -> Callable[[Callable], Callable]:
     """Decorates a formula of one array: the function is `plain` wherever that is as fast.
 

@@ -8,13 +8,13 @@ import mlx.core as mx
 
 from lucid.autograd.tape import sum_to
 from lucid.kernels import elementwise
+from lucid.ops import activation_passes as passes
 from lucid.ops import precise
 from lucid.ops.autocast import autocasts
 from lucid.ops.cast import in_float32
 from lucid.ops.cut import chunk
 from lucid.ops.device import on_device
 from lucid.ops.elementary import sigmoid, tanh
-from lucid.ops.fused import fused
 from lucid.ops.keys import next_key
 from lucid.ops.math import abs, mul
 from lucid.ops.op import op
@@ -34,12 +34,7 @@ def relu(x, /):
     Tensor([0., 2.], grad=None)
     """
     y = mx.maximum(x, mx.array(0, x.dtype))
-    return y, lambda g: _where_positive(g, y)
-
-
-@fused
-def _where_positive(g, y):
-    return g * mx.sign(y)  # mx.where on signs at random is six times slower
+    return y, lambda g: passes.where_positive(g, y)
 
 
 @op
@@ -51,27 +46,7 @@ def leaky_relu(x, /, negative_slope=0.01):
     Tensor([-0.1,  2. ], grad=None)
     """
     slope = mx.array(negative_slope, x.dtype)
-    return _bent(x, slope), lambda g: _bent_back(g, x, slope)
-
-
-# max, min and sign, since mx.where on signs at random is six times slower
-
-
-@fused
-def _bent(x, slope):
-    """x where positive, else slope * x."""
-    return mx.maximum(x, 0) + slope * mx.minimum(x, 0)
-
-
-@fused
-def _bent_back(g, x, slope):
-    positive = mx.sign(mx.maximum(x, 0))
-    return g * (positive + slope * (1 - positive))
-
-
-@fused
-def _bent_weight(g, x):
-    return g * mx.minimum(x, 0)
+    return passes.bent(x, slope), lambda g: passes.bent_back(g, x, slope)
 
 
 def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
@@ -117,10 +92,10 @@ def prelu(x, weight, /):
     w = weight.reshape([-1 if i == 1 and weight.size > 1 else 1 for i in range(x.ndim)])
 
     def rule(g):
-        dw = sum_to(_bent_weight(g, x), w.shape)
-        return _bent_back(g, x, w), dw.reshape(weight.shape)
+        dw = sum_to(passes.bent_weight(g, x), w.shape)
+        return passes.bent_back(g, x, w), dw.reshape(weight.shape)
 
-    return _bent(x, w), rule
+    return passes.bent(x, w), rule
 
 
 @op
@@ -269,12 +244,7 @@ def silu(x, /):
     Tensor([-0.2689,  1.7616], grad=None)
     """
     s = precise.sigmoid(x)
-    return x * s, lambda g: _silu_back(g, x, s)
-
-
-@elementwise.fused
-def _silu_back(g, x, s):
-    return g * (s * (1 + x * (1 - s)))
+    return x * s, lambda g: passes.silu_back(g, x, s)
 
 
 @autocasts
@@ -305,38 +275,12 @@ def gelu(x, /, approximate="none"):
     Tensor([-0.1587,  1.9545], grad=None)
     """
     if approximate == "none":
-        phi = _half_more(precise.erf(x * 0.7071067811865476))
-        return x * phi, lambda g: _gelu_back(g, x, phi, precise.exp(-0.5 * x * x))
+        phi = passes.half_more(precise.erf(x * 0.7071067811865476))
+        return x * phi, lambda g: passes.gelu_back(g, x, phi, precise.exp(-0.5 * x * x))
     if approximate != "tanh":
         raise ValueError(f'approximate must be "none" or "tanh", got {approximate!r}')
-    t = elementwise.tanh(_gelu_inner(x))
-    return _gelu_of_tanh(x, t), lambda g: _gelu_of_tanh_back(g, x, t)
-
-
-@elementwise.fused
-def _half_more(y):
-    return 0.5 * (1 + y)
-
-
-@elementwise.fused
-def _gelu_back(g, x, phi, e):
-    return g * (phi + x * (e * 0.3989422804014327))
-
-
-@elementwise.fused
-def _gelu_inner(x):
-    return 0.7978845608028654 * (x + 0.044715 * x * x * x)
-
-
-@elementwise.fused
-def _gelu_of_tanh(x, t):
-    return 0.5 * x * (1 + t)
-
-
-@elementwise.fused
-def _gelu_of_tanh_back(g, x, t):
-    inner = 0.7978845608028654 * (1 + 0.134145 * x * x)
-    return g * 0.5 * (1 + t + x * (1 - t * t) * inner)
+    t = elementwise.tanh(passes.gelu_inner(x))
+    return passes.gelu_of_tanh(x, t), lambda g: passes.gelu_of_tanh_back(g, x, t)
 
 
 @in_float32

@@ -8,6 +8,7 @@ import mlx.core as mx
 
 from lucid.kernels import elementwise
 from lucid.ops import precise
+from lucid.ops.fused import fused
 from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.rules import holomorphic, rounded_once
@@ -245,7 +246,7 @@ def tanh(x, /):
     return y, lambda g: _tanh_back(g, y)
 
 
-@elementwise.fused
+@fused
 def _tanh_back(g, y):
     return g * (1 - y * y)
 
@@ -296,7 +297,7 @@ def sigmoid(x, /):
     return y, lambda g: _sigmoid_back(g, y)
 
 
-@elementwise.fused
+@fused
 def _sigmoid_back(g, y):
     return g * y * (1 - y)
 

@@ -82,12 +82,10 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     shift = None if bias is None else bias.astype(r.dtype).reshape(channels)
     y = centred * scale if shift is None else _affine(centred, scale, shift)
 
-    def rule(g, *_):  # centred anew by way of the sums: x alone is kept
-        g, rows = _wide(g).reshape(shape), _wide(x).reshape(shape)
-        sums = row_sums(g)
-        products = row_dots(g, rows) - mean * sums
-        across, along = average(scale * sums), r * r * average(scale * products)
-        dx = _combined(g, rows, scale, along, across - mean * along)
+    def rule(g, *_):  # centred anew: x alone is kept
+        g, centred = _wide(g).reshape(shape), _wide(x).reshape(shape) - mean
+        sums, products = row_sums(g), row_dots(g, centred)
+        dx = _combined(g, centred, scale, r * r * average(scale * products), average(scale * sums))
         dw = None if weight is None else (products * r).sum(axis=0).reshape(weight.shape)
         db = None if bias is None else sums.sum(axis=0).reshape(bias.shape)
         return dx.reshape(x.shape), dw, db

@@ -18,18 +18,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import numbers
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import mlx.core as mx
-import numpy as np
 
 from lucid.autograd import anomaly
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, next_order, specification
 from lucid.kernels.memory import SAFE, check_size
+from lucid.ops.arguments import by_keyword, converted, explained, mixed_devices, no_tensor
 from lucid.ops.autocast import POLICIES, active
 from lucid.ops.device import is_default, on_device
 from lucid.ops.promotion import promoted
@@ -84,7 +83,7 @@ class Operation:
         if settings and self.has_dim:
             settings = as_torch(settings)
         if len(args) < count:
-            args, settings = _by_keyword(name, self.arrays, args, settings)
+            args, settings = by_keyword(name, self.arrays, args, settings)
         inputs, rest = args, ()
         if count and len(args) > count:
             inputs, rest = args[:count], args[count:]
@@ -96,13 +95,13 @@ class Operation:
         recorded = False
         for x in inputs:
             if not isinstance(x, Traced):
-                values.append(x if type(x) is float else _converted(name, x, inputs))
+                values.append(x if type(x) is float else converted(name, x, inputs))
                 edges.append(None)
                 continue
             if first is None:
                 first, device = x, x._device
             elif x._device != device:
-                raise _mixed_devices(name, first, x)
+                raise mixed_devices(name, first, x)
             values.append(x.array)
             if x.requires_grad:
                 source = x._node
@@ -111,7 +110,7 @@ class Operation:
             else:
                 edges.append(None)
         if first is None:
-            raise _no_tensor(name, inputs)
+            raise no_tensor(name, inputs)
         if self.broadcasts:
             values = promoted(values)
         try:
@@ -121,7 +120,7 @@ class Operation:
                 with on_device(device):
                     out, rule = self.function(*values, *rest, **settings)
         except ERRORS as error:
-            raise _explained(name, values, error) from error
+            raise explained(name, values, error) from error
         if not recorded or rule is None or not recording.get():
             return _constant(self, out, type(first), device)
         return _recorded(self, out, rule, type(first), device, edges, values, rest, settings)
@@ -154,7 +153,7 @@ def _of_one(operation: Operation) -> Callable:
         try:
             out, rule = function(array)
         except ERRORS as error:
-            raise _explained(operation.name, (array,), error) from error
+            raise explained(operation.name, (array,), error) from error
         if not x.requires_grad or rule is None or not recording.get():
             return _constant(operation, out, type(x), x._device)
         source = x._node
@@ -187,30 +186,13 @@ def _of_two(operation: Operation) -> Callable:
         try:
             out, rule = function(a, b)
         except ERRORS as error:
-            raise _explained(operation.name, (a, b), error) from error
+            raise explained(operation.name, (a, b), error) from error
         if not recorded or rule is None or not recording.get():
             return _constant(operation, out, type(x), x._device)
         edges = (x._edge(), y._edge() if b is not y else None)
         return _recorded(operation, out, rule, type(x), x._device, edges, (a, b))
 
     return call
-
-
-def _by_keyword(
-    name: str, arrays: Sequence[str], args: tuple, settings: dict[str, Any]
-) -> tuple[tuple, dict[str, Any]]:
-    """Arrays given by keyword: by their own names or, the first two, as `input` and `other`."""
-    given, rest = list(args), dict(settings)
-    for position in range(len(args), len(arrays)):
-        names = (arrays[position], *("input", "other")[position : position + 1])
-        found = [n for n in names if n in rest]
-        if not found:
-            raise TypeError(
-                f"{name}() misses its argument {names[-1]!r}: it takes {len(arrays)} "
-                f"tensor{'s' * (len(arrays) > 1)}, got {len(given)}"
-            )
-        given.append(rest.pop(found[0]))
-    return tuple(given), rest
 
 
 def _constant(operation: Operation, out: Any, cls: type[Traced], device: str) -> Any:
@@ -359,48 +341,3 @@ def _rule_of(node: OpNode) -> tuple[Callable, int]:
         return (lambda: linear_rule), 0
     function, rest, settings = node.operation.function, node.rest, node.settings
     return (lambda *values: function(*values, *rest, **settings)[1]), len(node.values)
-
-
-def _converted(name: str, x: Any, inputs: Sequence[Any]) -> Any:
-    """An input that is not a tensor: numbers stay weakly typed, arrays become `mx.array`."""
-    if isinstance(x, np.generic):
-        x = x.item()
-    if isinstance(x, int) and not -(1 << 63) <= x < 1 << 63:
-        raise OverflowError(f"{name}: the int {x} does not fit into 64 bits; write it as a float")
-    if x is None or isinstance(x, bool | int | float | complex | mx.array):
-        return x
-    if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
-        wide = any(isinstance(t, Traced) and t.array.dtype == mx.float64 for t in inputs)
-        return mx.array(x, mx.float64 if wide and x.dtype == np.float64 else None)
-    if isinstance(x, numbers.Real):
-        return float(x)
-    raise TypeError(f"{name} expects Tensors, arrays or numbers, got {type(x).__name__}: {x!r:.60}")
-
-
-def _no_tensor(name: str, inputs: Sequence[Any]) -> TypeError:
-    return TypeError(
-        f"{name} expects a Tensor, got {', '.join(type(x).__name__ for x in inputs)}; "
-        "wrap the data with lucid.tensor(...)"
-    )
-
-
-def _mixed_devices(name: str, a: Traced, b: Traced) -> RuntimeError:
-    return RuntimeError(
-        f"{name} expects its tensors on one device, got {a._device!r} and {b._device!r}; "
-        f"move one of them, e.g. x.to({a._device!r})"
-    )
-
-
-def _explained(name: str, values: Sequence[Any], error: Exception) -> Exception:
-    """The same exception, saying which operation and which inputs."""
-    described = [
-        f"{str(v.dtype).split('.')[-1]}{list(v.shape)}" if isinstance(v, mx.array) else repr(v)
-        for v in values
-    ]
-    text = str(error)
-    if "incompatible function arguments" in text:  # followed by a page of C++ signatures
-        text = "arguments of these kinds are not accepted"
-    kind = type(error)
-    if text == "std::bad_cast":  # MLX about a float, None or 2**64 in the place of an int
-        kind, text = TypeError, "a setting is of the wrong type, or an int too large"
-    return kind(f"{name}: {text} (inputs: {', '.join(described)})")

@@ -41,7 +41,7 @@ class Graph:
         self._compiled = trace.run()
         self._fixed, self._others = _split([trace.place(t) for t in trace.state])
         self._written, self._written_others = _split(trace.written)
-        self._actions = trace.actions
+        self._actions, self._pieces = trace.actions, trace.pieces
         self._fresh, self._results, self._form = trace.fresh, trace.results, trace.form
         self._single = type(self._form) is Hole and type(self._results[0]) is int
         self._rebound, self._flags = trace.rebound, trace.flags
@@ -132,7 +132,8 @@ class Graph:
                 undo.append(back)
                 hosts += arrays
             out = self._compiled(given, state, hosts)
-            mx.async_eval(out)
+            for piece in self._pieces:
+                mx.async_eval(out[piece])
         except BaseException:
             for back in reversed(undo):
                 back()

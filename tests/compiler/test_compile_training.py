@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mlx.core as mx
 import numpy as np
 import pytest
 
 import lucid
 from lucid import nn
+from lucid.compiler.trace import PIECE, _pieces
 from lucid.optim import lr_scheduler
 
 OPTIMIZERS = {
@@ -177,3 +179,16 @@ def test_everything_may_change_between_calls():
         return {**state_of(net), "losses": np.array(losses)}
 
     assert_same(run(lambda f: f), run(lucid.compile))
+
+
+def test_results_are_computed_in_pieces_the_last_first_and_none_is_left_out() -> None:
+    sizes = [1, PIECE, 3, 5, 2 * PIECE, 7, 0, 1]  # bytes
+    found = _pieces([mx.zeros(n, mx.uint8) for n in sizes])
+    assert [i for piece in found for i in reversed(range(len(sizes))[piece])] == [*range(8)][::-1]
+    if lucid.default_device() == "cpu":
+        assert [sizes[piece] for piece in found] == [
+            [2 * PIECE, 7, 0, 1],
+            [PIECE, 3, 5],
+            [1],
+        ]
+    assert _pieces([]) == [] or lucid.default_device() != "cpu"

@@ -1,15 +1,21 @@
-"""Long sums, as products with ones.
+"""Long sums, in parts and as products with ones.
 
-MLX adds up a contiguous axis on one core, value after value: 0.57 ms for the rows of (2, 512,
-1000), and 131072 equal numbers are off by 4e-4. The product is a BLAS call: 0.17 ms, and 1e-6.
+MLX adds up on the CPU value after value, on one core, halves in half precision: 2^25 float32
+numbers of 0.1 come out 40 % too small. So a long sum is taken of the sums of its parts: 1e-5, and
+of 2^22 numbers in 1.4 ms instead of 2.4. For many rows the product with ones is a BLAS call, which
+adds in parts of its own: 0.17 ms for the rows of (2, 512, 1000), where MLX takes 0.57.
 """
 
 from __future__ import annotations
+
+from math import prod
 
 import mlx.core as mx
 
 _WORTH = 1 << 14  # elements; below, the sum is as quick
 _LONG = 32
+_CHAIN = 1 << 12  # values that may be added up one after the other
+_PART = 128
 
 
 def row_sums(x: mx.array) -> mx.array:
@@ -17,6 +23,13 @@ def row_sums(x: mx.array) -> mx.array:
     length = x.shape[-1]
     if length == 1:
         return x
+    if length > _CHAIN:
+        return sum_over(x, (x.ndim - 1,), keepdims=True)
+    return _product_with_ones(x)
+
+
+def _product_with_ones(x: mx.array) -> mx.array:
+    length = x.shape[-1]
     ones = mx.ones((length, 1), x.dtype)
     return (x.reshape(-1, length) @ ones).reshape(*x.shape[:-1], 1)
 
@@ -25,7 +38,10 @@ def row_dots(x: mx.array, y: mx.array) -> mx.array:
     """`row_sums` of x * y, which is not written down on a CPU: products of four rows at a time
     take 0.20 ms for (2, 512, 1000), where multiplying and summing takes 0.57."""
     length = x.shape[-1]
-    if x.size % (4 * length) or mx.default_device() != mx.Device(mx.cpu):
+    if length > _CHAIN and length % 1024 == 0:  # shorter rows, the sums of which are summed
+        parts = (*x.shape[:-1], -1, 1024)
+        return row_sums(row_dots(x.reshape(parts), y.reshape(parts)).squeeze(-1))
+    if length > _CHAIN or x.size % (4 * length) or not _on_cpu():
         return row_sums(x * y)
     shape = (-1, 4, length)
     products = x.reshape(shape) @ y.reshape(shape).swapaxes(1, 2)
@@ -33,14 +49,35 @@ def row_dots(x: mx.array, y: mx.array) -> mx.array:
 
 
 def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> mx.array:
-    """`mx.sum` of a nonempty array, on the CPU by way of `row_sums` where that is quicker."""
+    """`mx.sum` of a nonempty array, on the CPU quicker and more accurate where it is long."""
+    if x.dtype in (mx.float16, mx.bfloat16) and _on_cpu():
+        return sum_over(x.astype(mx.float32), axes, keepdims=keepdims).astype(x.dtype)
     last = x.ndim - 1
-    if last not in axes or not _is_quicker(x):
-        return x.sum(axis=axes, keepdims=keepdims)
-    sums = row_sums(x)
-    if others := tuple(a for a in axes if a != last):
-        sums = sums.sum(axis=others, keepdims=True)
-    return sums if keepdims else sums.squeeze(axes)
+    if last in axes and _is_quicker(x):
+        x = _product_with_ones(x)
+    if prod([x.shape[a] for a in axes]) > _CHAIN and _is_coarse(x):
+        x = _shortened(x, axes)
+    return x.sum(axis=axes, keepdims=keepdims)
+
+
+def _shortened(x: mx.array, axes: tuple[int, ...]) -> mx.array:
+    """An array with the same sum over `axes`, along which it has few elements."""
+    while prod([x.shape[a] for a in axes]) > _CHAIN:
+        axis = max(axes, key=lambda a: x.shape[a])
+        rest = x.shape[axis] % _PART
+        if x.shape[axis] <= _PART:
+            x = x.sum(axis=axis, keepdims=True)
+        elif rest == 0:
+            x = _sums_of_parts(x, axis)
+        else:
+            x, end = mx.split(x, [x.shape[axis] - rest], axis)
+            x = mx.concatenate([_sums_of_parts(x, axis), end.sum(axis, keepdims=True)], axis)
+    return x
+
+
+def _sums_of_parts(x: mx.array, axis: int) -> mx.array:
+    """Of neighbours: parts of what lies apart would be quicker, except in a transposed array."""
+    return mx.unflatten(x, axis, (-1, _PART)).sum(axis + 1)
 
 
 def _is_quicker(x: mx.array) -> bool:
@@ -49,5 +86,13 @@ def _is_quicker(x: mx.array) -> bool:
         x.size >= max(_WORTH, 8 * length)
         and length >= _LONG
         and x.dtype in (mx.float32, mx.float64)
-        and mx.default_device() == mx.Device(mx.cpu)
+        and _on_cpu()
     )
+
+
+def _is_coarse(x: mx.array) -> bool:
+    return x.dtype in (mx.float32, mx.complex64) and _on_cpu()
+
+
+def _on_cpu() -> bool:
+    return mx.default_device() == mx.Device(mx.cpu)

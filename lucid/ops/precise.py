@@ -13,6 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd.sums import sum_over
 from lucid.autograd.tape import sum_to
 from lucid.kernels import elementwise
 from lucid.ops.rules import conjugate
@@ -139,7 +140,8 @@ def softmax(x, axis):
 def logsumexp(x, axis, keepdims):
     top = mx.max(mx.real(x), axis=axis, keepdims=True)
     top = mx.where(mx.isfinite(top), top, mx.zeros_like(top))
-    y = mx.log(mx.sum(exp(x - top), axis=axis, keepdims=True)) + top
+    axes = axis if isinstance(axis, tuple) else (axis % x.ndim,)
+    y = mx.log(sum_over(exp(x - top), axes, keepdims=True)) + top
     return y if keepdims else mx.squeeze(y, axis)
 
 

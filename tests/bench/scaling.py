@@ -31,7 +31,6 @@ def stack(group: str, name: str, size: float | None, **spec: int) -> Case:
         "stack",
         spec,
         ("step",),
-        tolerance=0.1,  # MLX's CPU sums of millions of float32 values are off by so much
         memory=("lucid", "torch"),
         memory_calls=(1, 3),
         size=size,

@@ -55,7 +55,7 @@ def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> m
     last = x.ndim - 1
     if last in axes and _is_quicker(x):
         x = _product_with_ones(x)
-    if prod([x.shape[a] for a in axes]) > _CHAIN and _is_coarse(x):
+    if is_coarse(x, axes):
         x = _shortened(x, axes)
     return x.sum(axis=axes, keepdims=keepdims)
 
@@ -90,8 +90,10 @@ def _is_quicker(x: mx.array) -> bool:
     )
 
 
-def _is_coarse(x: mx.array) -> bool:
-    return x.dtype in (mx.float32, mx.complex64) and _on_cpu()
+def is_coarse(x: mx.array, axes: tuple[int, ...]) -> bool:
+    """Whether MLX adds up so many values over `axes` that digits get lost."""
+    long = prod([x.shape[a] for a in axes]) > _CHAIN
+    return long and x.dtype in (mx.float32, mx.complex64) and _on_cpu()
 
 
 def _on_cpu() -> bool:

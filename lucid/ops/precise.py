@@ -13,7 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.autograd.sums import sum_over
+from lucid.autograd.sums import is_coarse, sum_over
 from lucid.autograd.tape import sum_to
 from lucid.kernels import elementwise
 from lucid.ops.rules import conjugate
@@ -25,18 +25,29 @@ def _unless_float64(
 ) -> Callable[[Callable], Callable]:
     """MLX's `function`, except on float64 (and complex64), where the decorated one runs.
 
-    `large_too`: it also runs on large arrays, where e**x is a formula and MLX's is not.
+    `large_too`: it also runs on large arrays, where e**x is a formula and MLX's is not, and over
+    long axes, which MLX adds up coarsely.
     """
     dtypes = (mx.float64, mx.complex64) if complex_too else (mx.float64,)
 
     def choose(precise: Callable) -> Callable:
         def chosen(x: mx.array, **settings: Any) -> mx.array:
-            own = x.dtype in dtypes or (large_too and elementwise.pays(x))
+            own = x.dtype in dtypes
+            if large_too and not own:
+                own = elementwise.pays(x) or is_coarse(x, _axes(settings["axis"]))
             return (precise if own else function)(x, **settings)
 
         return chosen
 
     return choose
+
+
+def _axes(axis: int | tuple[int, ...]) -> tuple[int, ...]:
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+def _sum(x: mx.array, axis: int | tuple[int, ...]) -> mx.array:
+    return sum_over(x, tuple(a % x.ndim for a in _axes(axis)), keepdims=True)
 
 
 def with_derivative(function: Callable, derivative: Callable) -> Callable:
@@ -133,15 +144,14 @@ def erf(x):
 @_unless_float64(mx.softmax, large_too=True)
 def softmax(x, axis):
     e = exp(x - mx.max(x, axis=axis, keepdims=True))
-    return e / mx.sum(e, axis=axis, keepdims=True)
+    return e / _sum(e, axis)
 
 
 @_unless_float64(mx.logsumexp, large_too=True)
 def logsumexp(x, axis, keepdims):
     top = mx.max(mx.real(x), axis=axis, keepdims=True)
     top = mx.where(mx.isfinite(top), top, mx.zeros_like(top))
-    axes = axis if isinstance(axis, tuple) else (axis % x.ndim,)
-    y = mx.log(sum_over(exp(x - top), axes, keepdims=True)) + top
+    y = mx.log(_sum(exp(x - top), axis)) + top
     return y if keepdims else mx.squeeze(y, axis)
 
 

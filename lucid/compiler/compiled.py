@@ -18,8 +18,9 @@ from lucid.autograd.mode import recording
 from lucid.compiler.graph import Graph
 from lucid.compiler.guard import Guard
 from lucid.compiler.refusal import explained, looked_at_values
+from lucid.compiler.trace import Unsteady
 from lucid.compiler.tracer import Tracer
-from lucid.compiler.tree import flatten, others, rebuild
+from lucid.compiler.tree import flatten, form_of, others, rebuild
 from lucid.compiler.watch import Watcher, has_array, restorer, watching
 from lucid.ops.autocast import active
 from lucid.ops.device import default_device
@@ -92,8 +93,9 @@ class Compiled:
     ) -> Any:
         """Run the function as it is, and trace it for the calls to come."""
         given = [_stand_in(x) for x in leaves]
-        spare = iter(leaves)
-        args, kwargs = rebuild((args, kwargs), _unique(spare))
+        call = rebuild((args, kwargs), _unique(iter(given)))
+        args, kwargs = rebuild((args, kwargs), _unique(iter(leaves)))
+        form = form_of((args, kwargs))
         rehearsal = Watcher()
         others_given = list(others((args, kwargs)))
         owners = Guard(self.function, others_given).owners
@@ -101,12 +103,16 @@ class Compiled:
         try:
             with watching(rehearsal):
                 result = self.function(*args, **kwargs)
+            if form_of((args, kwargs)) != form:
+                raise Unsteady(
+                    f"{self.name} changes a list, a dict or a dataclass among its arguments, "
+                    "which its compiled form would not do; return what is new"
+                )
             mx.eval([t.array for t in _held(rehearsal)])  # a trace takes no pending work
             if traces:
                 guard = Guard(self.function, [*others_given, *rehearsal.seen.values()])
-                again = iter(given)
-                call = rebuild((args, kwargs), _unique(again))
-                self._keep(key, self._graph(call, given, guard), guard)
+                with rehearsal.grads_of_before():  # calls to come find them so
+                    self._keep(key, self._graph(call, given, guard), guard)
         except BaseException:
             rehearsal.take_back()
             raise

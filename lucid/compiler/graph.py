@@ -76,6 +76,7 @@ class Graph:
         """What MLX compiles for `backward`."""
         trace = self._trace
         tracer = trace.context.copy().run(lambda: trace.traced(given, state, hosts))
+        trace.born += tracer.born
         results: list[Tensor] = []
         try:
             flatten(trace.result, results, [])

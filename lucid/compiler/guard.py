@@ -6,15 +6,18 @@ comparison of lists, done in C, tells whether all is as it was.
 
 from __future__ import annotations
 
+import copy
+import functools
 import types
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
 from lucid.amp.grad_scaler import GradScaler
-from lucid.compiler.tree import Same, rebuild
+from lucid.compiler.tree import Same, form_of, rebuild
 from lucid.nn.module import Module
 from lucid.optim.formula import Formula
 from lucid.optim.lr_scheduler.scheduler import LRScheduler
@@ -22,7 +25,7 @@ from lucid.optim.optimizer import Optimizer
 from lucid.tensor import Tensor
 
 _PLAIN = (int, float, bool, str, type(None), complex, bytes)
-LONGEST = 256  # a list or dict of more entries is compared by being the same object
+LONGEST = 256  # a list or dict of more entries is compared by its length only
 _DEPTH = 4
 
 
@@ -39,6 +42,21 @@ class _Number:
 _NUMBER = _Number()
 
 
+class _Long(Same):
+    """Equal to one list or dict only, as long as it has as many entries as now."""
+
+    __slots__ = ("length",)
+
+    def __init__(self, it: Any) -> None:
+        super().__init__(it)
+        self.length = len(it)
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self.it and len(other) == self.length
+
+    __hash__ = Same.__hash__
+
+
 def frozen(value: Any, depth: int = _DEPTH) -> Any:
     """What equals `value` as long as it is what it is now."""
     kind = type(value)
@@ -48,8 +66,10 @@ def frozen(value: Any, depth: int = _DEPTH) -> Any:
         return {k: frozen(v, depth - 1) for k, v in value.items()}
     if depth and kind in (list, tuple) and len(value) <= LONGEST:
         return kind(frozen(v, depth - 1) for v in value)
-    if kind is set and len(value) <= LONGEST:
-        return set(value)
+    if kind in (set, deque) and len(value) <= LONGEST:
+        return copy.copy(value)
+    if kind in (list, dict, set, deque):
+        return _Long(value)
     return value if kind.__eq__ is object.__eq__ else Same(value)
 
 
@@ -76,8 +96,6 @@ class Guard:
         self.cells: list[tuple[str, Any]] = []
         self._seen: set[int] = set()
         self._function(function, "")
-        if isinstance(function, Module):
-            self._object(function, type(function).__name__)
         for value in others:
             self._object(value, type(value).__name__)
         self.contents = [frozen(_content(cell)) for _, cell in self.cells]
@@ -100,8 +118,9 @@ class Guard:
         return self._dicts[id(owner)][1].get(key)
 
     def loosen(self, owner: dict[str, Any], key: str) -> None:
-        """Allow other tensors under a key of one of `dicts()`."""
-        self._dicts[id(owner)][2][key] = rebuild(owner[key], lambda _: _TENSOR)
+        """Allow other tensors under a key of one of `dicts()`, if nothing else changed there."""
+        if form_of(owner[key]) == form_of(self.before(owner, key)):
+            self._dicts[id(owner)][2][key] = rebuild(owner[key], lambda _: _TENSOR)
 
     def changes(self) -> list[str]:
         """What is not as it was, in words."""
@@ -121,9 +140,16 @@ class Guard:
 
     def _function(self, function: Any, name: str) -> None:
         """The closure of a function, the globals that it names, and those of functions there."""
+        if isinstance(function, functools.partial):
+            self._values({**dict(enumerate(function.args)), **function.keywords})
+            self._function(function.func, name)
+            return
         if isinstance(function, types.MethodType):
             self._object(function.__self__, "self")
             function = function.__func__
+        elif not isinstance(function, types.FunctionType):
+            self._object(function, type(function).__name__)
+            function = getattr(type(function), "__call__", None)  # noqa: B004
         while hasattr(function, "__wrapped__"):
             function = function.__wrapped__
         if not isinstance(function, types.FunctionType) or id(function) in self._seen:
@@ -137,13 +163,32 @@ class Guard:
             self.cells.append((label, cell))
             self._object(_content(cell), label)
         known = function.__globals__
-        for label in sorted(_names(function.__code__)):
-            if label in known and not isinstance(known[label], types.ModuleType):
-                self.cells.append((label, (known, label)))
-                self._object(known[label], label)
+        used = sorted(_names(function.__code__))
+        labels = [k for k in used if k in known and not isinstance(known[k], types.ModuleType)]
+        self._values(known, labels)
+        defaults = dict(enumerate(function.__defaults__ or ()))
+        self._values({**defaults, **(function.__kwdefaults__ or {})})
+
+    def _values(self, values: Mapping[Any, Any], labels: Iterable[Any] | None = None) -> None:
+        """What is found in a dict under some labels, or under all."""
+        for label in values if labels is None else labels:
+            self.cells.append((str(label), (values, label)))
+            self._object(values[label], str(label))
+
+    def _class(self, kind: type) -> None:
+        """The values in a class of the user's, and what its `forward` names."""
+        if id(kind) in self._seen or not _is_users_class(kind):
+            return
+        self._seen.add(id(kind))
+        plain = [k for k, v in vars(kind).items() if k[:2] != "__" and not hasattr(v, "__get__")]
+        self._values(vars(kind), plain)
+        if issubclass(kind, Module) and "forward" in vars(kind):
+            self._function(vars(kind)["forward"], kind.__name__)
+        for base in kind.__bases__:
+            self._class(base)
 
     def _object(self, value: Any, name: str, depth: int = 2) -> None:
-        if isinstance(value, types.FunctionType | types.MethodType):
+        if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
             self._function(value, name)
             return
         if id(value) in self._seen or isinstance(value, type) or not hasattr(value, "__dict__"):
@@ -167,9 +212,11 @@ class Guard:
     def _owner(self, name: str, owner: Any) -> None:
         live = vars(owner)
         snapshot = frozen(live)
+        self._class(type(owner))
         self.owners.append(owner)
         self._add(name, live, snapshot)
-        self._dicts[id(live)] = live, dict(live), snapshot
+        before = {k: list(v) if type(v) is list else v for k, v in live.items()}
+        self._dicts[id(live)] = live, before, snapshot
         if isinstance(owner, Module):
             for slot in ("_parameters", "_buffers"):
                 self._dicts[id(live[slot])] = live[slot], dict(live[slot]), snapshot[slot]
@@ -236,7 +283,11 @@ def _is_users(value: Any) -> bool:
         return False
     if isinstance(value, GradScaler | LRScheduler):  # a schedule goes on in each call
         return isinstance(value, GradScaler)
-    root = (type(value).__module__ or "").partition(".")[0]
+    return _is_users_class(type(value))
+
+
+def _is_users_class(kind: type) -> bool:
+    root = (kind.__module__ or "").partition(".")[0]
     return root not in ("lucid", "mlx", "numpy", "builtins", "functools", "logging", "threading")
 
 

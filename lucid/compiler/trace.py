@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextvars
+import pickle
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
 from lucid.autograd import laziness, replay
 from lucid.autograd.tape import Node, Traced, outside
@@ -100,6 +103,7 @@ class Trace:
 
     def traced(self, given: list[mx.array], state: list[mx.array], hosts: list[mx.array]) -> Tracer:
         """Run the function on placeholders."""
+        dice = _dice()
         left = iter(hosts)
         planned = [[next(left) for _ in found] for found in self.planned]
         inputs = list(zip([*self.leaves, *self.state], [*given, *state], strict=True))
@@ -109,6 +113,11 @@ class Trace:
             args, kwargs = self.call
             with watching(tracer), laziness.tracing(), casting(active.get()):
                 self.result = self.function(*args, **kwargs)
+            if _dice() != dice:
+                raise Unsteady(
+                    f"{self.name} draws from Python's or NumPy's random numbers, which its "
+                    "compiled form would do only once; draw them outside, or with lucid.rand"
+                )
         except BaseException:
             tracer.take_back()
             raise
@@ -288,6 +297,11 @@ def _pieces(arrays: Sequence[mx.array]) -> list[slice]:
             found.append(slice(i, stop))
             stop, size = i, 0
     return found
+
+
+def _dice() -> bytes:
+    """Where the random numbers of Python and NumPy stand."""
+    return pickle.dumps((random.getstate(), np.random.get_state()))
 
 
 def _is_spent(node: Node) -> bool:

@@ -47,10 +47,14 @@ def flatten(value: Any, leaves: list[Tensor], form: list[Any]) -> None:
                 return
         leaves.append(value)
         form.append(Tensor)
+    elif kind is float:  # zeros have a sign, and NaN is not itself
+        form.append((kind, value if value == value != 0 else repr(value)))
     elif kind in _PLAIN:
         form.append((kind, value))
-    elif kind is dict:
-        form.append((dict, *value))
+    elif kind in (set, frozenset):
+        form.append((kind, frozenset(value)))
+    elif isinstance(value, dict):
+        form.append((kind, *value))
         for v in value.values():
             flatten(v, leaves, form)
     elif isinstance(value, tuple | list):
@@ -66,6 +70,13 @@ def flatten(value: Any, leaves: list[Tensor], form: list[Any]) -> None:
             flatten(getattr(value, field.name), leaves, form)
     else:
         form.append(Same(value))
+
+
+def form_of(value: Any) -> list[Any]:
+    """What describes a tree besides its tensors."""
+    form: list[Any] = []
+    flatten(value, [], form)
+    return form
 
 
 ARRAYS = (Tensor, np.ndarray, mx.array)
@@ -98,8 +109,10 @@ def rebuild(value: Any, leaf: Callable[[Any], Any], kinds: Any = ARRAYS) -> Any:
         parts = [rebuild(v, leaf, kinds) for v in value]
         # a named tuple takes its fields one by one
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    if type(value) is dict:
-        return {k: rebuild(v, leaf, kinds) for k, v in value.items()}
+    if isinstance(value, dict):
+        copied = copy.copy(value)  # an OrderedDict stays one
+        copied.update({k: rebuild(v, leaf, kinds) for k, v in value.items()})
+        return copied
     if _is_data(value):
         copied = copy.copy(value)
         for f in dataclasses.fields(value):
@@ -113,7 +126,7 @@ def others(value: Any) -> Iterator[Any]:
     if isinstance(value, tuple | list):
         for v in value:
             yield from others(v)
-    elif type(value) is dict:
+    elif isinstance(value, dict):
         for v in value.values():
             yield from others(v)
     elif type(value) not in _PLAIN and not isinstance(value, Tensor | np.ndarray | mx.array):

@@ -35,6 +35,7 @@ class Watcher:
         self.actions: list[replay.Action] = []
         self.seen: dict[int, Any] = {}  # modules and optimizers at work
         self.touched: dict[int, Traced] = {}
+        self.grads: list[tuple[Traced, Any]] = []  # of these tensors, before
         self.born: list[weakref.ref] = []
         self.is_acting = False
 
@@ -51,6 +52,7 @@ class Watcher:
     def touch(self, tensor: Traced) -> None:
         """A tensor that was there before, at the first touch."""
         self.touched[id(tensor)] = tensor
+        self.grads.append((tensor, get(tensor, "grad")))
         self.undo.append(rememberer(tensor))
 
     def read(self, tensor: Traced, name: str) -> Any:
@@ -65,6 +67,18 @@ class Watcher:
             else:
                 self.bear(tensor)
         put(tensor, name, value)
+
+    @contextmanager
+    def grads_of_before(self) -> Iterator[None]:
+        """Let the tensors have the `.grad` that they had before, for a while."""
+        after = [(tensor, get(tensor, "grad")) for tensor, _ in self.grads]
+        for tensor, grad in self.grads:
+            put(tensor, "grad", grad)
+        try:
+            yield
+        finally:
+            for tensor, grad in after:
+                put(tensor, "grad", grad)
 
     # Python -------------------------------------------------------------------------------------
 
@@ -147,7 +161,8 @@ def restorer(owner: Any) -> replay.Undo:
             inner += [(v, _copy(v)) for v in (value.values() if isinstance(value, dict) else value)]
 
     def back() -> None:
-        owner.__class__ = kind
+        if type(owner) is not kind:
+            owner.__class__ = kind
         own.clear()
         own.update(before)
         for value, copied in inner:

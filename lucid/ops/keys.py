@@ -45,7 +45,7 @@ class Generator:
         whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
         if not whole or not -(1 << 63) <= seed < 1 << 64:
             raise ValueError(f"a seed must be an int from -2**63 to 2**64 - 1, got {seed!r}")
-        return self._start(int(seed))
+        return self._moved(lambda: self._start(int(seed)))
 
     def _start(self, seed: int) -> Generator:
         self._seed = self._state = seed & _MASK
@@ -53,7 +53,7 @@ class Generator:
 
     def seed(self) -> int:
         """Start the stream somewhere that nobody can foresee; returns the seed."""
-        self._start(int.from_bytes(os.urandom(8), "little"))
+        self._moved(lambda: self._start(int.from_bytes(os.urandom(8), "little")))
         return self._seed
 
     def initial_seed(self) -> int:
@@ -62,7 +62,14 @@ class Generator:
 
     def get_state(self) -> np.ndarray:
         """Where the stream stands, to be handed to `set_state` later."""
-        return np.array(divmod(self._state, 1 << 32), np.uint32)
+        words = np.empty(2, np.uint32)
+
+        def note() -> tuple[list[mx.array], replay.Undo]:
+            words[:] = divmod(self._state, 1 << 32)
+            return [], lambda: None
+
+        replay.arrays(note, [])
+        return words
 
     def set_state(self, state: Any) -> Generator:
         """Go on with the stream where `get_state` was called.
@@ -76,9 +83,27 @@ class Generator:
                 "a state of the random stream is an array of 2 uint32, got "
                 f"{words.dtype} of shape {words.shape}"
             )
-        high, low = words.tolist()
-        with self._lock:
-            self._state = high << 32 | low
+
+        def go() -> None:
+            high, low = words.tolist()
+            with self._lock:
+                self._state = high << 32 | low
+
+        return self._moved(go)
+
+    def _moved(self, move: Callable[[], Any]) -> Generator:
+        """Let the stream stand elsewhere; inside a compiled function, in each call."""
+
+        def action() -> tuple[list[mx.array], replay.Undo]:
+            seed, state = self._seed, self._state
+            move()
+
+            def back() -> None:
+                self._seed, self._state = seed, state
+
+            return [], back
+
+        replay.arrays(action, [])
         return self
 
     def __reduce__(self) -> Any:

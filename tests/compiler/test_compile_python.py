@@ -1,0 +1,149 @@
+"""What a compiled function sees of Python besides tensors: all of it as it is now, or an error."""
+
+import functools
+import io
+import random
+from collections import OrderedDict, deque
+
+import numpy as np
+import pytest
+
+import lucid
+from lucid.compiler import Unsteady
+from lucid.compiler.trace import Trace
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """One entry for each graph that is made."""
+    made, run = [], Trace.run
+    monkeypatch.setattr(Trace, "run", lambda self: made.append(self) or run(self))
+    return made
+
+
+class Scale:
+    factor = 1.0
+
+    def __init__(self):
+        self.shift, self.history = 0.0, []
+
+    def __call__(self, x):
+        return x * self.factor + self.shift
+
+    def log(self, x):
+        self.history.append(x.detach())
+        return x * 2
+
+
+def test_values_around_a_function_may_change():
+    options, scale, names = {"factor": 1.0}, Scale(), {"a"}
+
+    def function(x, options=options):
+        return x * options["factor"]
+
+    for compiled in (function, functools.partial(lambda o, x: x * o["factor"], options)):
+        fast = lucid.compile(compiled)
+        for factor in (2.0, 3.0, 2.0):
+            options["factor"] = factor
+            assert fast(lucid.ones(1)).item() == factor
+    fast = lucid.compile(scale)
+    for number in (1.0, 2.0, 1.0):
+        scale.shift = number
+        assert fast(lucid.ones(1)).item() == 1.0 + number
+    try:
+        Scale.factor = 5.0
+        assert fast(lucid.ones(1)).item() == 6.0
+    finally:
+        Scale.factor = 1.0
+    counted = lucid.compile(lambda x, names: x * len(names))
+    for name in "bcd":
+        names.add(name)
+        assert counted(lucid.ones(1), names).item() == len(names)
+
+
+@pytest.mark.parametrize("keep", [[], deque(), list(range(300))], ids=["list", "deque", "long"])
+def test_a_container_that_grows_is_refused(keep):
+    step = lucid.compile(lambda x: keep.append(1) or x * 2)
+    with pytest.raises(Unsteady, match="changes Python values"):
+        step(lucid.ones(2))
+
+
+def test_a_history_of_tensors_in_an_attribute_is_refused():
+    step = lucid.compile(Scale().log)
+    with pytest.raises(Unsteady, match="history changed"):
+        step(lucid.ones(2))
+
+
+def test_an_argument_that_is_changed_is_refused():
+    step = lucid.compile(lambda batch: batch.update(y=batch["x"] * 2) or batch["y"])
+    with pytest.raises(Unsteady, match="among its arguments"):
+        step({"x": lucid.ones(2)})
+    step = lucid.compile(lambda xs: xs.append(xs[0]) or xs[0] * 2)
+    with pytest.raises(Unsteady, match="among its arguments"):
+        step([lucid.ones(2)])
+
+
+def test_what_a_hook_keeps_is_refused_though_backward_is_outside():
+    kept, layer = {}, lucid.nn.Linear(2, 2)
+    layer.register_forward_hook(lambda m, a, y: kept.update(y=y.detach()))
+    with pytest.raises(Unsteady, match="kept by something outside"):
+        lucid.compile(lambda x: layer(x) * 2)(lucid.ones(1, 2))
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_random_numbers_of_others_are_refused(draw):
+    with pytest.raises(Unsteady, match="random numbers"):
+        lucid.compile(lambda x: x * draw())(lucid.ones(2))
+
+
+def test_the_random_stream_is_moved_in_each_call():
+    generator = lucid.Generator()
+
+    def function(x):
+        state = lucid.get_rng_state()
+        first = lucid.rand(2)
+        lucid.set_rng_state(state)
+        with lucid.random.fork_rng():
+            lucid.manual_seed(3)
+            second = lucid.rand(2)
+        third = lucid.rand(2, generator=generator.manual_seed(5))
+        return lucid.stack([x, first, lucid.rand(2), second, third])
+
+    results = []
+    for each in (function, lucid.compile(function)):
+        lucid.manual_seed(0)
+        found = [each(lucid.ones(2)).tolist() for _ in range(4)]
+        results.append((found, lucid.get_rng_state().tolist(), lucid.initial_seed()))
+    assert results[0] == results[1]
+
+
+def test_dicts_of_other_kinds_are_results_and_arguments():
+    step = lucid.compile(lambda d: OrderedDict(y=d["x"] * 2, x=d["x"]))
+    for number in (1.0, 2.0, 3.0):
+        found = step(OrderedDict(x=lucid.tensor(number)))
+        assert type(found) is OrderedDict
+        assert (found["y"].item(), found["x"].item()) == (2 * number, number)
+
+
+def test_nan_is_one_number(traces):
+    step = lucid.compile(lambda x, a: x * a)
+    for _ in range(4):
+        assert np.isnan(step(lucid.ones(1), float("nan")).item())
+    assert len(traces) == 1
+
+
+def test_objects_that_python_does_not_let_change():
+    out = io.StringIO()
+    step = lucid.compile(lambda x: out.closed or x * 2)
+    assert [step(lucid.ones(1)).item() for _ in range(2)] == [2.0, 2.0]
+
+
+def test_gradients_thrown_away_outside_need_one_trace(traces):
+    layer = lucid.nn.Linear(2, 2)
+    optimizer = lucid.optim.SGD(layer.parameters(), lr=0.1)
+    step = lucid.compile(lambda x: layer(x).sum().backward())
+    for _ in range(4):
+        step(lucid.ones(1, 2))
+        optimizer.step()
+        optimizer.zero_grad()
+    assert len(traces) == 1

@@ -27,7 +27,8 @@ def compile(
     Another graph is made where the arguments have other shapes, dtypes or Python values (a float
     that differs from call to call belongs into a Tensor), and where a module, an optimizer or a
     variable that the function names was changed: `model.eval()`, a layer replaced, a gradient
-    switched off; what its `functools.partial`, its defaults and the user's classes hold, too. What only some object deeper inside holds is not watched.
+    switched off. Defaults, `functools.partial` and the user's classes are looked at, too; what
+    only some object deeper inside holds is not.
 
     NumPy arrays among the arguments come to the function as Tensors. After an error, in the
     function or in MLX, all tensors, optimizers, schedules and random streams are as before.

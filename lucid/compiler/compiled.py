@@ -6,7 +6,7 @@ import functools
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -103,6 +103,11 @@ class Compiled:
         try:
             with watching(rehearsal):
                 result = self.function(*args, **kwargs)
+            if isinstance(result, Iterator | Awaitable):
+                raise TypeError(
+                    f"{self.name} returns a {type(result).__name__}, which runs after the call; "
+                    "return a list"
+                )
             if form_of((args, kwargs)) != form:
                 raise Unsteady(
                     f"{self.name} changes a list, a dict or a dataclass among its arguments, "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import traceback
 from typing import Any
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PYTHON = sysconfig.get_path("stdlib") + os.sep  # and packages below it
 # MLX's words, and ours in operations whose result has a shape that depends on values
 _SIGNS = (
     "during function transformations",
@@ -34,6 +36,7 @@ def explained(name: str, error: BaseException) -> DataDependentError:
     frames = traceback.extract_tb(error.__traceback__)
     users = [f for f in frames if not os.path.abspath(f.filename).startswith(_HERE)]
     users = [f for f in users if f"{os.sep}mlx{os.sep}" not in f.filename] or list(frames)
+    users = [f for f in users if not f.filename.startswith(_PYTHON)] or users
     place = users[-1]
     return DataDependentError(
         f"{name} looks at the values of a Tensor in {place.filename}, line {place.lineno}: "

@@ -1,5 +1,6 @@
 """What a compiled function sees of Python besides tensors: all of it as it is now, or an error."""
 
+import copy
 import functools
 import io
 import random
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.compiler import Unsteady
+from lucid.compiler import DataDependentError, Unsteady
 from lucid.compiler.trace import Trace
 
 
@@ -147,3 +148,15 @@ def test_gradients_thrown_away_outside_need_one_trace(traces):
         optimizer.step()
         optimizer.zero_grad()
     assert len(traces) == 1
+
+
+def test_generators_are_refused():
+    step = lucid.compile(lambda x: (x * i for i in range(3)))
+    with pytest.raises(TypeError, match="returns a generator"):
+        step(lucid.ones(1))
+
+
+def test_an_error_names_the_users_line_and_not_pythons():
+    step = lucid.compile(lambda x: sorted([x.sum(), copy.copy(x).sum()]))
+    with pytest.raises(DataDependentError, match=r"test_compile_python\.py"):
+        step(lucid.ones(2))

@@ -17,9 +17,9 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.autograd import anomaly
 from lucid.autograd.mode import recording
-from lucid.autograd.sums import sum_over
 
 Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
 PLACES = {"cpu": mx.cpu, "gpu": mx.gpu}

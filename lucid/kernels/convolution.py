@@ -14,6 +14,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.kernels import batching, metal
 from lucid.kernels.batching import folded, folded_weight_grad
 from lucid.kernels.examples import Problem
@@ -257,7 +258,7 @@ def _affine(
     @function.vjp
     def function_vjp(primals, cotangent, output):
         gradients = derivative(cotangent, *primals[:2])
-        return gradients if bias is None else (*gradients, cotangent.sum((0, 2)))
+        return gradients if bias is None else (*gradients, sum_over(cotangent, (0, 2)))
 
     function.vmap(mapped)
     y: Any = function(a, b) if bias is None else function(a, b, bias)  # MLX declares object

@@ -18,6 +18,7 @@ from operator import add
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.kernels.conv1d import window
 from lucid.kernels.conv_transpose1d import flip
 from lucid.kernels.halves import at_once, halved, halved_weight_grad
@@ -147,7 +148,7 @@ def taps_weight_grad(
             quarters = [
                 (g[..., t : t + n], x[..., t + at - left : t + at - left + n]) for t in places
             ]
-            sums.append(_total(quarters, multiply_add).sum(-1))
+            sums.append(sum_over(_total(quarters, multiply_add), (4,)))
         return reduce(add, sums).sum(0)
 
     return mx.stack([tap(k) for k in range(K)], axis=-1).flatten(0, 1)

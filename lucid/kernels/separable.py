@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.kernels import separable_conv1d as launcher
 from lucid.kernels import trust
 from lucid.kernels.convolution import conv1d, conv1d_weight_grad, conv_transpose1d
@@ -92,9 +93,9 @@ def gradients(
     return (
         conv_transpose1d(g_mid, depthwise, length=x.shape[2], padding=left, **place),
         conv1d_weight_grad(x, g_mid, kernel_size=depthwise.shape[2], padding=left, **place),
-        g_mid.sum((0, 2)),
+        sum_over(g_mid, (0, 2)),
         conv1d_weight_grad(mid, g, kernel_size=1),
-        g.sum((0, 2)),
+        sum_over(g, (0, 2)),
     )
 
 

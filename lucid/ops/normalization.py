@@ -11,7 +11,7 @@ import math
 
 import mlx.core as mx
 
-from lucid.autograd.sums import row_dots, row_sums
+from lucid._sums import row_dots, row_sums
 from lucid.ops.fused import fused
 from lucid.ops.op import op
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.autograd.sums import is_coarse, sum_over
+from lucid._sums import is_coarse, sum_over
 from lucid.autograd.tape import sum_to
 from lucid.kernels import elementwise
 from lucid.ops.rules import conjugate

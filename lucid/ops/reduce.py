@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
-from lucid.autograd.sums import sum_over
+from lucid._sums import sum_over
 from lucid.ops import precise
 from lucid.ops.cast import dtype_of
 from lucid.ops.op import op

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid.autograd.sums import row_dots, row_sums, sum_over
+from lucid._sums import row_dots, row_sums, sum_over
 from lucid.nn import functional as F
 
 MANY = (1 << 22) + 77

@@ -165,7 +165,7 @@ def test_the_second_run_waits_for_the_gradient(monkeypatch):
     monkeypatch.setattr(mx, "depends", depends)
     x, w = (lucid.tensor(v, requires_grad=True) for v in ([1.0, 2.0], [5.0, 6.0]))
     checkpoint(lambda x: x * w, x).backward(lucid.tensor([3.0, 4.0]))
-    gradients = [[15.0, 24.0], [3.0, 8.0]]
+    gradients = [[3.0, 8.0], [15.0, 24.0]]
     assert waited == [([[1.0, 2.0]], [[3.0, 4.0]]), (gradients, gradients)]
 
 

@@ -22,6 +22,7 @@ from lucid.compiler.trace import Unsteady
 from lucid.compiler.tracer import Tracer
 from lucid.compiler.tree import flatten, form_of, others, rebuild
 from lucid.compiler.watch import Watcher, has_array, restorer, watching
+from lucid.kernels import elementwise
 from lucid.ops.autocast import active
 from lucid.ops.device import default_device
 from lucid.ops.dtypes import get_default_dtype
@@ -237,16 +238,7 @@ def _stand_in(x: Tensor) -> Tensor:
 @functools.cache
 def is_available() -> bool:
     """Whether MLX compiles on this machine; if not, says so once."""
-    calls = []
-
-    def probe(x: mx.array) -> mx.array:
-        calls.append(x)
-        return x
-
-    compiled = mx.compile(probe)
-    compiled(mx.array(0.0))
-    compiled(mx.array(0.0))
-    if len(calls) == 1:
+    if elementwise.compiles():
         return True
     warnings.warn(
         "lucid.compile has no effect: MLX does not compile here. On Linux it needs the C++ "

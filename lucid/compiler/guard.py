@@ -17,14 +17,13 @@ import mlx.core as mx
 import numpy as np
 
 from lucid.amp.grad_scaler import GradScaler
-from lucid.compiler.tree import Same, form_of, rebuild
+from lucid.compiler.tree import PLAIN, Same, form_of, rebuild
 from lucid.nn.module import Module
 from lucid.optim.formula import Formula
 from lucid.optim.lr_scheduler.scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.tensor import Tensor
 
-_PLAIN = (int, float, bool, str, type(None), complex, bytes)
 LONGEST = 256  # a list or dict of more entries is compared by its length only
 _DEPTH = 4
 
@@ -60,7 +59,7 @@ class _Long(Same):
 def frozen(value: Any, depth: int = _DEPTH) -> Any:
     """What equals `value` as long as it is what it is now."""
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return value
     if depth and isinstance(value, dict) and len(value) <= LONGEST:
         return {k: frozen(v, depth - 1) for k, v in value.items()}
@@ -309,6 +308,6 @@ def _differences(name: str, before: Any, now: Any) -> list[str]:
     several = isinstance(before, list | tuple) and isinstance(now, list | tuple)
     if several and len(before) == len(now):
         return [d for b, n in zip(before, now, strict=True) for d in _differences(name, b, n)]
-    if type(now) in _PLAIN and type(before) in _PLAIN:
+    if type(now) in PLAIN and type(before) in PLAIN:
         return [f"{name} was {before!r:.40} and is {now!r:.40}"]
     return [f"{name} changed"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from lucid.tensor import Tensor
 
-_PLAIN = (int, float, bool, str, type(None), complex, bytes)
+PLAIN = (int, float, bool, str, type(None), complex, bytes)
 
 
 class Same:
@@ -49,7 +49,7 @@ def flatten(value: Any, leaves: list[Tensor], form: list[Any]) -> None:
         form.append(Tensor)
     elif kind is float:  # zeros have a sign, and NaN is not itself
         form.append((kind, value if value == value != 0 else repr(value)))
-    elif kind in _PLAIN:
+    elif kind in PLAIN:
         form.append((kind, value))
     elif kind in (set, frozenset):
         form.append((kind, frozenset(value)))
@@ -129,7 +129,7 @@ def others(value: Any) -> Iterator[Any]:
     elif isinstance(value, dict):
         for v in value.values():
             yield from others(v)
-    elif type(value) not in _PLAIN and not isinstance(value, Tensor | np.ndarray | mx.array):
+    elif type(value) not in PLAIN and not isinstance(value, Tensor | np.ndarray | mx.array):
         yield value
 
 

@@ -27,6 +27,18 @@ class Network(NamedTuple):
     rate: float = 1e-3
 
 
+def separating(nn: Any, narrow: int, wide: int, dilation: int) -> list[Any]:
+    """The layers of a block of Conv-TasNet, up to what leads out of it."""
+    return [
+        nn.Conv1d(narrow, wide, 1),
+        nn.PReLU(),
+        nn.GroupNorm(1, wide),
+        nn.Conv1d(wide, wide, 3, padding=dilation, dilation=dilation, groups=wide),
+        nn.PReLU(),
+        nn.GroupNorm(1, wide),
+    ]
+
+
 def conv_tasnet(kit: Any, filters: int, narrow: int, wide: int, layers: int, **_: int) -> Any:
     """Luo and Mesgarani 2019, small: two sources, two stacks, negative SI-SNR."""
     nn = kit.nn
@@ -34,14 +46,7 @@ def conv_tasnet(kit: Any, filters: int, narrow: int, wide: int, layers: int, **_
     class Block(nn.Module):
         def __init__(self, dilation: int) -> None:
             super().__init__()
-            self.net = nn.Sequential(
-                nn.Conv1d(narrow, wide, 1),
-                nn.PReLU(),
-                nn.GroupNorm(1, wide),
-                nn.Conv1d(wide, wide, 3, padding=dilation, dilation=dilation, groups=wide),
-                nn.PReLU(),
-                nn.GroupNorm(1, wide),
-            )
+            self.net = nn.Sequential(*separating(nn, narrow, wide, dilation))
             self.residual = nn.Conv1d(wide, narrow, 1)
             self.skip = nn.Conv1d(wide, narrow, 1)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..case import Built, draw
-from ..models import NETWORKS, initial
+from ..models import NETWORKS, initial, separating
 from ..modules import SINGLES
 from ..overhead import OPERANDS
 from .peer import Peer
@@ -42,15 +42,8 @@ def blocks(nn: Any, count: int, channels: int) -> Any:
     class Block(nn.Module):
         def __init__(self, dilation: int) -> None:
             super().__init__()
-            self.net = nn.Sequential(
-                nn.Conv1d(channels, wide, 1),
-                nn.PReLU(),
-                nn.GroupNorm(1, wide),
-                nn.Conv1d(wide, wide, 3, padding=dilation, dilation=dilation, groups=wide),
-                nn.PReLU(),
-                nn.GroupNorm(1, wide),
-                nn.Conv1d(wide, channels, 1),
-            )
+            inner = separating(nn, channels, wide, dilation)
+            self.net = nn.Sequential(*inner, nn.Conv1d(wide, channels, 1))
 
         def forward(self, x: Any) -> Any:
             return x + self.net(x)

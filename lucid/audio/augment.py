@@ -37,8 +37,7 @@ def crop_or_pad(
             raise ValueError(f"crop_or_pad: nothing to repeat in x of shape {x.shape}")
         times = -(-length // x.shape[-1])
         x = np.concatenate([x] * times, axis=-1)
-    spare = abs(length - x.shape[-1])
-    start = spare // 2 if rng is None else int(rng.integers(spare + 1))
+    start = place(abs(length - x.shape[-1]), rng)
     if x.shape[-1] >= length:
         if repeat and rng is None:
             start = 0
@@ -46,6 +45,11 @@ def crop_or_pad(
     out = np.zeros((*x.shape[:-1], length), x.dtype)
     out[..., start : start + x.shape[-1]] = x
     return out
+
+
+def place(spare: int, rng: np.random.Generator | None) -> int:
+    """Where a part begins that may begin at 0 to `spare`: anywhere, without `rng` in the middle."""
+    return spare // 2 if rng is None else int(rng.integers(spare + 1))
 
 
 def gain(x: np.ndarray, db: float) -> np.ndarray:

@@ -7,12 +7,11 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lucid.audio.augment import crop_or_pad
+from lucid.audio.augment import crop_or_pad, place
 from lucid.audio.io import info, load
 
 SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
@@ -279,16 +278,31 @@ class AudioFolder:
         return samples, self._number[self.clips[index].label]
 
     def _fitted(self, index: int, rng: np.random.Generator | None) -> np.ndarray:
-        samples = self._samples(index)
-        return samples if self.length is None else crop_or_pad(samples, self.length, rng)
+        if self.length is None:
+            return self._samples(index)
+        clip = self.clips[index]
+        spare = clip.frames - self.length
+        if spare <= 0 or not self._cut_while_read(clip):
+            return crop_or_pad(self._samples(index), self.length, rng)
+        samples, _ = self._load(clip, offset=place(spare, rng), frames=self.length)
+        fits = samples.shape[-1] == self.length  # not if the file has changed since
+        return samples if fits else crop_or_pad(samples, self.length)
+
+    def _cut_while_read(self, clip: Clip) -> bool:
+        """Whether the part is all that has to be read; a compressed file may be cut elsewhere."""
+        same_rate = clip.sample_rate == self.sample_rate
+        return self._cache is None and same_rate and clip.path.suffix.lower() in (".wav", ".wave")
 
     def _samples(self, index: int) -> np.ndarray:
         """The whole clip. Two workers may both decode it once; they store the same samples."""
-        read = partial(load, self.clips[index].path, mono=True, sample_rate=self.sample_rate)
+        clip = self.clips[index]
         if self._cache is None:
-            return read()[0]
+            return self._load(clip)[0]
         if index not in self._cache:
-            samples, _ = read()
+            samples, _ = self._load(clip)
             samples.flags.writeable = False  # spares the cache a transform in place
             self._cache[index] = samples
         return self._cache[index]
+
+    def _load(self, clip: Clip, **part: int) -> tuple[np.ndarray, int]:
+        return load(clip.path, mono=True, sample_rate=self.sample_rate, **part)

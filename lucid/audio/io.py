@@ -9,18 +9,18 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from lucid.audio import wav
+from lucid.audio.open_file import OpenFile
 from lucid.audio.resample import resample
 
 # The first bytes of the formats that libsndfile reads. MP3 without tags has no such mark.
@@ -66,14 +66,13 @@ def info(path: str | os.PathLike[str]) -> AudioInfo:
     >>> info(path).duration
     0.5
     """
-    path = Path(path)
-    size = _size(path)
-    with open(path, "rb") as file:
-        header = _wav_header(file, path, size)
+    path = _path(path)
+    with OpenFile(path) as file:
+        header = _wav_header(file)
     if header is not None:
         return AudioInfo(header.sample_rate, header.channels, header.frames, header.encoding)
-    with _soundfile(path) as file:
-        return AudioInfo(file.samplerate, file.channels, file.frames, file.subtype.lower())
+    with _soundfile(path) as sound:
+        return AudioInfo(sound.samplerate, sound.channels, sound.frames, sound.subtype.lower())
 
 
 def load(
@@ -98,16 +97,15 @@ def load(
     >>> load(path, offset=1)
     (array([[ 0.5 , -0.25]], dtype=float32), 8000)
     """
-    path = Path(path)
+    path = _path(path)
     _check_count("offset", offset, low=0)
     if frames is not None:
         _check_count("frames", frames, low=0)
-    size = _size(path)
-    with open(path, "rb") as file:
-        header = _wav_header(file, path, size)
+    with OpenFile(path) as file:
+        header = _wav_header(file)
         if header is not None:
             count = _part(path, header.frames, offset, frames)
-            samples, rate = wav.read_frames(file, path, header, offset, count), header.sample_rate
+            samples, rate = wav.read_frames(file, header, offset, count), header.sample_rate
     if header is None:
         samples, rate = _decoded(path, offset, frames)
     if mono and len(samples) > 1:
@@ -225,34 +223,23 @@ def _check_count(name: str, value: object, *, low: int) -> None:
         raise ValueError(f"{name}: expects an int of at least {low}, got {value}")
 
 
-def _size(path: Path) -> int:
-    """Its size in bytes; an error where it is no file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # ValueError: a name with a zero byte
-        if path.exists():
-            raise
-        raise FileNotFoundError(f"{path}: no such audio file") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(f"{path}: is a folder, expected an audio file")
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for a writer for ever
-        raise ValueError(f"{path}: is a device or a pipe, expected an audio file")
-    return status.st_size
+def _path(path: str | os.PathLike[str]) -> Path:
+    """Not made anew where it is one: that takes longer than to open the file."""
+    return path if isinstance(path, Path) else Path(path)
 
 
-def _wav_header(file: BinaryIO, path: Path, size: int) -> wav.WavHeader | None:
+def _wav_header(file: OpenFile) -> wav.WavHeader | None:
     """The header where the file is a WAV that we decode; None where soundfile has to."""
-    start = file.read(12)
+    start = file.read(0, 12)
     if not start:
-        raise ValueError(f"{path}: the file is empty")
+        raise ValueError(f"{file.path}: the file is empty")
     if wav.is_wav(start):
-        file.seek(0)
-        header = wav.parse_header(file, path, size)
+        header = wav.parse_header(file)
         return header if header.encoding in wav.SUPPORTED else None
     if _format_name(start) is None:
         raise ValueError(
-            f"{path}: not an audio file that can be read: it starts with {start!r}; supported are "
-            "WAV, and FLAC, Ogg, MP3 and AIFF through soundfile"
+            f"{file.path}: not an audio file that can be read: it starts with {start!r}; supported "
+            "are WAV, and FLAC, Ogg, MP3 and AIFF through soundfile"
         )
     return None
 

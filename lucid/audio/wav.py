@@ -11,9 +11,10 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
+
+from lucid.audio.open_file import OpenFile
 
 PCM, FLOAT, EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
 
@@ -69,49 +70,50 @@ def read_header(path: str | os.PathLike[str]) -> WavHeader:
 
     Raises ValueError, naming the file, where the header is damaged or the data is cut short.
     """
-    path = Path(path)
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        return parse_header(file, path, size)
+    with OpenFile(Path(path)) as file:
+        return parse_header(file)
 
 
-def parse_header(file: BinaryIO, path: Path, size: int) -> WavHeader:
-    """What `read_header` returns, of the `size` bytes of `path`, opened as `file`."""
-    start = file.read(12)
+def parse_header(file: OpenFile) -> WavHeader:
+    """What `read_header` returns."""
+    start = file.read(0, 12)
     if not is_wav(start):
-        raise ValueError(f"{path}: not a WAV file: it starts with {start!r}")
-    return _walk_chunks(file, path, size, riff_size=struct.unpack("<I", start[4:8])[0])
+        raise ValueError(f"{file.path}: not a WAV file: it starts with {start!r}")
+    return _walk_chunks(file, riff_size=struct.unpack("<I", start[4:8])[0])
 
 
-def _walk_chunks(file: BinaryIO, path: Path, size: int, riff_size: int) -> WavHeader:
+def _walk_chunks(file: OpenFile, riff_size: int) -> WavHeader:
     """Step from chunk to chunk until the data; LIST, bext, fact and others are passed over."""
     format_chunk = long_size = None
+    place = 12
     while True:
-        head = file.read(8)
+        head = file.read(place, 8)
         if len(head) < 8:
             found = "a fmt but no data chunk" if format_chunk else "no fmt chunk"
             raise ValueError(
-                f"{path}: damaged WAV file: {found} in its {size} bytes; copy or export it again"
+                f"{file.path}: damaged WAV file: {found} in its {file.size} bytes; copy or export "
+                "it again"
             )
         name, length = head[:4], struct.unpack("<I", head[4:])[0]
+        place += 8
         if name == b"data":
             if format_chunk is None:
-                raise ValueError(f"{path}: damaged WAV file: data before the fmt chunk")
+                raise ValueError(f"{file.path}: damaged WAV file: data before the fmt chunk")
             length = long_size if length == 0xFFFFFFFF and long_size else length
-            offset = file.tell()
-            streamed = length == 0 and riff_size in (0, 0xFFFFFFFF, offset - 8)
-            streamed = streamed or (_STREAMED <= length <= 0xFFFFFFFF and length > size)
-            return _header(path, format_chunk, offset, size, None if streamed else length)
-        body = file.read(min(length, 64))
+            streamed = length == 0 and riff_size in (0, 0xFFFFFFFF, place - 8)
+            streamed = streamed or (_STREAMED <= length <= 0xFFFFFFFF and length > file.size)
+            return _header(file, format_chunk, place, None if streamed else length)
+        body = file.read(place, min(length, 64))
         if name == b"fmt ":
             format_chunk = body
         elif name == b"ds64" and len(body) >= 16:
             long_size = struct.unpack("<Q", body[8:16])[0]
-        file.seek(length - len(body) + length % 2, os.SEEK_CUR)  # chunks are padded to even sizes
+        place += length + length % 2  # chunks are padded to even sizes
 
 
-def _header(path: Path, fmt: bytes, offset: int, size: int, length: int | None) -> WavHeader:
+def _header(file: OpenFile, fmt: bytes, offset: int, length: int | None) -> WavHeader:
     """Check the fmt chunk `fmt` and the `length` of the data (None: to the end of the file)."""
+    path = file.path
     if len(fmt) < 16:
         raise ValueError(f"{path}: damaged WAV file: a fmt chunk of {len(fmt)} bytes, not 16")
     tag, channels, rate, _, block, bits = struct.unpack("<HHIIHH", fmt[:16])
@@ -129,7 +131,7 @@ def _header(path: Path, fmt: bytes, offset: int, size: int, length: int | None) 
             f"{path}: damaged WAV header: {bits} bits, {channels} channels, blocks of {block} "
             f"bytes, format tag {tag}; supported are {', '.join(SUPPORTED)}"
         )
-    present = size - offset
+    present = file.size - offset
     length = present if length is None else length
     if length - present >= block:
         raise ValueError(
@@ -139,15 +141,12 @@ def _header(path: Path, fmt: bytes, offset: int, size: int, length: int | None) 
     return WavHeader(rate, channels, min(length, present) // block, encoding, offset)
 
 
-def read_frames(
-    file: BinaryIO, path: Path, header: WavHeader, offset: int, frames: int
-) -> np.ndarray:
+def read_frames(file: OpenFile, header: WavHeader, offset: int, frames: int) -> np.ndarray:
     """Decode `frames` frames from `offset` on: float32 (channels, frames), full scale is 1."""
     block = _WIDTHS[header.encoding] * header.channels
-    file.seek(header.data_offset + offset * block)
-    raw = file.read(frames * block)
+    raw = file.read(header.data_offset + offset * block, frames * block)
     if len(raw) != frames * block:
-        raise ValueError(f"{path}: the file shrank while it was being read")
+        raise ValueError(f"{file.path}: the file shrank while it was being read")
     samples = _decode(np.frombuffer(raw, np.uint8), header.encoding)
     return np.ascontiguousarray(samples.reshape(frames, header.channels).T)
 

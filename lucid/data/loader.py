@@ -17,6 +17,7 @@ from lucid.autograd.mode import no_grad
 from lucid.data.collate import default_collate, evaluate
 from lucid.data.dataset import IterableDataset, draw, draws, fresh_seed, item_rng, item_seed
 from lucid.data.sampler import batched
+from lucid.data.turns import Turns
 from lucid.ops.keys import Generator, branch
 
 
@@ -192,6 +193,12 @@ class DataLoader:
         """Keep `num_workers * prefetch_factor` batches in the making, hand them over in order."""
         laziness.flush()  # the dataset may hold Tensors that are not computed yet
         stop = threading.Event()
+        turns = Turns()
+
+        def make(indices: list[int]) -> Any:
+            with turns.next():
+                return self._batch(epoch, indices, stop)
+
         pool = ThreadPoolExecutor(
             self.num_workers, thread_name_prefix="lucid-data", initializer=self._initializer()
         )
@@ -200,7 +207,7 @@ class DataLoader:
             while True:
                 room = self.num_workers * self.prefetch_factor - len(pending)
                 for number, indices in itertools.islice(numbered, room):
-                    pending.append((number, pool.submit(self._batch, epoch, indices, stop)))
+                    pending.append((number, pool.submit(make, indices)))
                 if not pending:
                     return
                 number, future = pending.popleft()

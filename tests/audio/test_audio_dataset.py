@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from lucid.audio import AudioFolder, save, scan, split, split_fold, split_official, split_speaker
+from lucid.audio import (
+    AudioFolder,
+    crop_or_pad,
+    load,
+    save,
+    scan,
+    split,
+    split_fold,
+    split_official,
+    split_speaker,
+)
 
 
 def put(folder, *names, frames=400):
@@ -111,6 +121,22 @@ def test_items(spoken):
     assert whole[0][0].shape == (1, 400)
     with pytest.raises(IndexError):
         dataset[28]
+
+
+def test_a_part_is_that_of_the_whole(tmp_path):
+    path = tmp_path / "a_b_0.wav"
+    save(path, np.random.default_rng(0).uniform(-1, 1, (2, 30000)), 8000)
+    clips = scan(tmp_path).clips
+    for rate in (8000, 4000):  # cut while it is read, and after it was resampled
+        whole, _ = load(path, mono=True, sample_rate=rate)
+        dataset = AudioFolder(clips, sample_rate=rate, length=9000)
+        np.testing.assert_array_equal(dataset[0][0], crop_or_pad(whole, 9000))
+        for seed in range(4):
+            drawn, _ = dataset.draw(0, np.random.default_rng(seed))
+            expected = crop_or_pad(whole, 9000, np.random.default_rng(seed))
+            np.testing.assert_array_equal(drawn, expected)
+    save(path, np.full(12000, 0.5), 8000)  # another recording than was scanned
+    assert AudioFolder(clips, sample_rate=8000, length=9000)[0][0].shape == (1, 9000)
 
 
 def test_transform_runs_on_training_items_only(spoken):

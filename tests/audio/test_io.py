@@ -72,16 +72,38 @@ def test_bad_paths(tmp_path):
         info(tmp_path / "text.wav")
 
 
-def test_a_wav_is_opened_once(tone, monkeypatch):
-    opened, real = [], builtins.open
+def test_a_wav_is_opened_once_and_closed(tone, monkeypatch):
+    opened, real = [], os.open
 
     def counted(path, *args, **kwargs):
-        opened.append(path)
-        return real(path, *args, **kwargs)
+        opened.append(real(path, *args, **kwargs))
+        return opened[-1]
 
-    monkeypatch.setattr(builtins, "open", counted)
+    monkeypatch.setattr(os, "open", counted)
     load(tone)
-    assert opened == [tone]
+    (file,) = opened
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file)
+
+
+def test_what_fails_closes_its_file(tmp_path, monkeypatch):
+    closed, real = [], os.close
+    monkeypatch.setattr(os, "close", lambda file: closed.append(real(file)))
+    with pytest.raises(IsADirectoryError):
+        load(tmp_path)
+    assert len(closed) == 1
+
+
+@pytest.mark.parametrize("frames", [5, 9000, 20000])
+def test_parts_inside_and_beyond_what_is_read_first(tmp_path, frames, monkeypatch):
+    monkeypatch.setattr("lucid.audio.open_file._MOST", 1001)  # as a system may shorten a read
+    samples = np.random.default_rng(0).integers(-9, 9, (2, frames)) / 32768
+    save(tmp_path / "a.wav", samples, 8000)
+    for offset in (0, frames // 2, frames - 1):
+        np.testing.assert_array_equal(
+            load(tmp_path / "a.wav", offset=offset, frames=4000)[0],
+            samples[:, offset : offset + 4000].astype(np.float32),
+        )
 
 
 def test_a_name_that_no_file_can_have():

@@ -12,6 +12,8 @@ from math import prod
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
+
 _WORTH = 1 << 14  # elements; below, the sum is as quick
 _LONG = 32
 _CHAIN = 1 << 12  # values that may be added up one after the other
@@ -41,7 +43,7 @@ def row_dots(x: mx.array, y: mx.array) -> mx.array:
     if length > _CHAIN and length % 1024 == 0:  # shorter rows, the sums of which are summed
         parts = (*x.shape[:-1], -1, 1024)
         return row_sums(row_dots(x.reshape(parts), y.reshape(parts)).squeeze(-1))
-    if length > _CHAIN or x.size % (4 * length) or not _on_cpu():
+    if length > _CHAIN or x.size % (4 * length) or not on_cpu():
         return row_sums(x * y)
     shape = (-1, 4, length)
     products = x.reshape(shape) @ y.reshape(shape).swapaxes(1, 2)
@@ -50,7 +52,7 @@ def row_dots(x: mx.array, y: mx.array) -> mx.array:
 
 def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> mx.array:
     """`mx.sum` of a nonempty array, on the CPU quicker and more accurate where it is long."""
-    if x.dtype in (mx.float16, mx.bfloat16) and _on_cpu():
+    if x.dtype in (mx.float16, mx.bfloat16) and on_cpu():
         return sum_over(x.astype(mx.float32), axes, keepdims=keepdims).astype(x.dtype)
     last = x.ndim - 1
     if last in axes and _is_quicker(x):
@@ -92,15 +94,11 @@ def _is_quicker(x: mx.array) -> bool:
         x.size >= max(_WORTH, 8 * length)
         and length >= _LONG
         and x.dtype in (mx.float32, mx.float64)
-        and _on_cpu()
+        and on_cpu()
     )
 
 
 def is_coarse(x: mx.array, axes: tuple[int, ...]) -> bool:
     """Whether MLX adds up so many values over `axes` that digits get lost."""
     long = prod([x.shape[a] for a in axes]) > _CHAIN
-    return long and x.dtype in (mx.float32, mx.complex64) and _on_cpu()
-
-
-def _on_cpu() -> bool:
-    return mx.default_device() == mx.Device(mx.cpu)
+    return long and x.dtype in (mx.float32, mx.complex64) and on_cpu()

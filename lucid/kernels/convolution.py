@@ -14,6 +14,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid._sums import sum_over
 from lucid.kernels import batching, metal
 from lucid.kernels.batching import folded, folded_weight_grad
@@ -243,8 +244,7 @@ def _affine(
     `mapped` is the rule of `mx.vmap`; in the precision that pays."""
     empty = a.size == 0 or b.size == 0 or 0 in shape
     # On the CPU a half-precision matmul is a scalar loop; float32 around it is 30 times faster.
-    on_cpu = mx.default_device() == mx.cpu and not metal.available()
-    half = on_cpu and a.dtype in (mx.float16, mx.bfloat16)
+    half = on_cpu() and not metal.available() and a.dtype in (mx.float16, mx.bfloat16)
 
     @mx.custom_function
     def function(*arrays: mx.array) -> mx.array:

@@ -21,8 +21,9 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
+
 LARGE = 1 << 15  # smaller arrays take less time than the checks and launches save
-_CPU = mx.Device(mx.cpu)
 
 
 def pays(x: mx.array) -> bool:
@@ -32,7 +33,7 @@ def pays(x: mx.array) -> bool:
 
 def vectorises(x: mx.array) -> bool:
     """Whether a formula of x, inside something compiled, is faster than MLX's own function."""
-    return x.dtype == mx.float32 and mx.default_device() == _CPU and compiles()
+    return x.dtype == mx.float32 and on_cpu() and compiles()
 
 
 @functools.cache

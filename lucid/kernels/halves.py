@@ -13,6 +13,8 @@ from functools import partial, wraps
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
+
 Form = Callable[..., mx.array]
 LEAST = 1 << 17  # elements of a signal; below, starting the second thread costs what it saves
 
@@ -21,7 +23,7 @@ _threads = threading.local()  # a stream belongs to the thread that made it
 
 def at_once(first: Callable[[], mx.array], second: Callable[[], mx.array]) -> list[mx.array]:
     """The results of both; on the CPU each is computed by a thread of its own."""
-    if mx.default_device() != mx.cpu:
+    if not on_cpu():
         return [first(), second()]
     if not hasattr(_threads, "stream"):
         _threads.stream = mx.new_stream(mx.cpu)
@@ -69,8 +71,7 @@ def halved_weight_grad(form: Form) -> Form:
 
 
 def _worthwhile(x: mx.array, groups: int) -> bool:
-    on_cpu = mx.default_device() == mx.cpu
-    return on_cpu and x.size >= LEAST and (x.shape[0] > 1 or groups > 1)
+    return on_cpu() and x.size >= LEAST and (x.shape[0] > 1 or groups > 1)
 
 
 def _counts(groups: int) -> list[int]:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid.kernels import shaders
 
 DTYPES = (mx.float32, mx.float16, mx.bfloat16)
@@ -51,7 +52,7 @@ def obstacle() -> str:
         return "LUCID_KERNELS is off"
     if not mx.metal.is_available():
         return "MLX sees no Metal GPU on this machine"
-    return "" if mx.default_device() == mx.gpu else "the default device is the CPU"
+    return "the default device is the CPU" if on_cpu() else ""
 
 
 class Source(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate
 
@@ -25,8 +26,7 @@ def affine(x, weight, bias, /):
     out, size = weight.shape
     if not alike:
         dtype = mx.result_type(*(a for a in (x, weight, bias) if a is not None))
-    on_cpu = dtype in _HALF and mx.default_device() == mx.Device(mx.cpu)
-    wide = mx.float32 if on_cpu else dtype
+    wide = mx.float32 if dtype in _HALF and on_cpu() else dtype
     w, b = (a if a is None else a.astype(wide) for a in (weight, bias))
     result = (*shape[:-1], out)
     if not (x.size and weight.size):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid.autograd.tape import sum_to
 from lucid.ops import precise
 from lucid.ops.op import op
@@ -56,17 +57,13 @@ def _is_half(x: mx.array | None) -> bool:
     return x is not None and x.dtype in _HALF
 
 
-def _on_gpu() -> bool:
-    return mx.default_device() == mx.Device(mx.gpu)
-
-
 def _fused(
     q: mx.array, k: mx.array, v: mx.array, scale: float, causal: bool, plain: bool
 ) -> mx.array | None:
     """MLX's own kernel, on the GPU: it never stores the weights. None where it does not fit."""
     square = q.shape[-2] == k.shape[-2]  # else its causal mask is another one than torch's
     alike = q.shape[:-2] == k.shape[:-2] == v.shape[:-2] and q.dtype == k.dtype == v.dtype
-    if not (plain and alike and q.ndim == 4 and q.dtype != mx.float64 and _on_gpu()):
+    if not (plain and alike and q.ndim == 4 and q.dtype != mx.float64 and not on_cpu()):
         return None
     if causal and not square:
         return None

@@ -7,6 +7,8 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
+
 FOREIGN = ("cuda", "xpu", "hip")  # where torch runs and lucid does not
 _NAMES = {"cpu": "cpu", "gpu": "gpu", "metal": "gpu", "mps": "gpu"}
 
@@ -59,7 +61,7 @@ DEVICES = {name: device(name) for name in ("cpu", "gpu")}
 _outer: list[str] = []  # the defaults around the blocks that we are in
 _NOTHING: AbstractContextManager = nullcontext()
 _KINDS = {"cpu": mx.cpu, "gpu": mx.gpu}
-_default = "gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu"
+_default = "cpu" if on_cpu() else "gpu"
 
 
 def default_device() -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid.kernels.elementwise import LARGE
+from lucid._device import on_cpu
+from lucid.kernels.elementwise import pays
 
 
 def fused(formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,8 +22,6 @@ def fused(formula: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(formula)
     def run(x: mx.array, *rest: mx.array) -> Any:
-        on_gpu = mx.default_device() != mx.Device(mx.cpu)
-        pays = x.dtype == mx.float32 and x.size >= LARGE
-        return (compiled if on_gpu or pays else formula)(x, *rest)
+        return (compiled if pays(x) or not on_cpu() else formula)(x, *rest)
 
     return run

@@ -21,6 +21,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid.ops.op import op
 from lucid.ops.recurrent_cells import CELLS, FUSED, Cell
 
@@ -58,7 +59,7 @@ class _Scan:
     """The way forward, and what it leaves to the way back."""
 
     def __init__(self, arrays: Sequence[Any], cell: Cell, mask: Any) -> None:
-        if mx.default_device() == mx.Device(mx.cpu):  # on a GPU x meets its weights as they are
+        if on_cpu():  # on a GPU x meets its weights as they are
             arrays = [_wide(a) for a in arrays]
         x, h, c, *weights = arrays
         self.cell, self.directions = cell, len(weights) // WEIGHTS

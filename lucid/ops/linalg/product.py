@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid.autograd.tape import sum_to
 from lucid.ops.arrange import roll
 from lucid.ops.autocast import autocasts
@@ -79,7 +80,7 @@ def _product(x: mx.array, y: mx.array) -> mx.array:
     if not mx.issubdtype(mx.result_type(x, y), mx.inexact):
         return _of_integers(x, y)
     half = (mx.float16, mx.bfloat16)
-    if x.dtype in half and y.dtype in half and mx.default_device() == mx.Device(mx.cpu):
+    if x.dtype in half and y.dtype in half and on_cpu():
         dtype = mx.result_type(x, y)
         return mx.matmul(x.astype(mx.float32), y.astype(mx.float32)).astype(dtype)
     return mx.matmul(x, y)

@@ -68,7 +68,7 @@ def test_the_kernel_for_the_gpu_computes_the_same(monkeypatch, causal):
     called = []
     own = attention.mx.fast.scaled_dot_product_attention
     kernel = lambda *a, **s: called.append(1) or own(*a, **s)  # noqa: E731
-    monkeypatch.setattr(attention, "_on_gpu", lambda: True)
+    monkeypatch.setattr(attention, "on_cpu", lambda: False)
     monkeypatch.setattr(attention.mx.fast, "scaled_dot_product_attention", kernel)
     y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     assert called == [1]

@@ -8,8 +8,8 @@ from typing import Any
 
 from lucid.compiler.compiled import Compiled, is_compiling
 from lucid.compiler.module import compiled_module
+from lucid.compiler.outcome import Unsteady
 from lucid.compiler.refusal import DataDependentError
-from lucid.compiler.trace import Unsteady
 from lucid.nn.module import Module
 
 

@@ -17,11 +17,11 @@ from lucid.autograd.debugging import is_debugging
 from lucid.autograd.mode import recording
 from lucid.compiler.graph import Graph
 from lucid.compiler.guard import Guard
+from lucid.compiler.outcome import Unsteady
 from lucid.compiler.refusal import explained, looked_at_values
-from lucid.compiler.trace import Unsteady
 from lucid.compiler.tracer import Tracer
 from lucid.compiler.tree import flatten, form_of, others, rebuild
-from lucid.compiler.watch import Watcher, has_array, restorer, watching
+from lucid.compiler.watch import Watcher, restorer, watching
 from lucid.kernels import elementwise
 from lucid.ops.autocast import active
 from lucid.ops.device import default_device
@@ -96,34 +96,38 @@ class Compiled:
         given = [_stand_in(x) for x in leaves]
         call = rebuild((args, kwargs), _unique(iter(given)))
         args, kwargs = rebuild((args, kwargs), _unique(iter(leaves)))
-        form = form_of((args, kwargs))
-        rehearsal = Watcher()
-        others_given = list(others((args, kwargs)))
-        owners = Guard(self.function, others_given).owners
-        rehearsal.undo += [restorer(owner) for owner in owners]
+        rehearsal, objects = Watcher(), list(others((args, kwargs)))
         try:
-            with watching(rehearsal):
-                result = self.function(*args, **kwargs)
-            if isinstance(result, Iterator | Awaitable):
-                raise TypeError(
-                    f"{self.name} returns a {type(result).__name__}, which runs after the call; "
-                    "return a list"
-                )
-            if form_of((args, kwargs)) != form:
-                raise Unsteady(
-                    f"{self.name} changes a list, a dict or a dataclass among its arguments, "
-                    "which its compiled form would not do; return what is new"
-                )
-            mx.eval([t.array for t in _held(rehearsal)])  # a trace takes no pending work
+            result = self._rehearsed(rehearsal, objects, args, kwargs)
             if traces:
-                guard = Guard(self.function, [*others_given, *rehearsal.seen.values()])
+                guard = Guard(self.function, [*objects, *rehearsal.seen.values()], rehearsal.used)
                 with rehearsal.grads_of_before():  # calls to come find them so
                     self._keep(key, self._graph(call, given, guard), guard)
         except BaseException:
             rehearsal.take_back()
             raise
-        for tensor in _held(rehearsal):
-            vars(tensor).pop("_born", None)
+        rehearsal.let_go()
+        return result
+
+    def _rehearsed(self, rehearsal: Watcher, objects: Sequence[Any], args: Any, kwargs: Any) -> Any:
+        """The result of the function, run in earnest; what it leaves behind is evaluated."""
+        form = form_of((args, kwargs))
+        around = Guard(self.function, objects)
+        rehearsal.undo += [restorer(owner) for owner in around.owners]
+        rehearsal.used = {kind: {} for kind in around.classes}
+        with watching(rehearsal):
+            result = self.function(*args, **kwargs)
+        if isinstance(result, Iterator | Awaitable):
+            raise TypeError(
+                f"{self.name} returns a {type(result).__name__}, which runs after the call; "
+                "return a list"
+            )
+        if form_of((args, kwargs)) != form:
+            raise Unsteady(
+                f"{self.name} changes a list, a dict or a dataclass among its arguments, "
+                "which its compiled form would not do; return what is new"
+            )
+        mx.eval([t.array for t in rehearsal.held()])  # a trace takes no pending work
         return result
 
     def _graph(self, call: Any, leaves: Sequence[Tensor], guard: Guard) -> Graph:
@@ -204,12 +208,6 @@ def _differences(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
         else:
             found.append(f"{old!r:.40} became {new!r:.40}")
     return found
-
-
-def _held(watcher: Watcher) -> list[Any]:
-    """The tensors that a call touched, and those that it made and that are still there."""
-    made = [t for t in (reference() for reference in watcher.born) if t is not None]
-    return [t for t in [*watcher.touched.values(), *made] if has_array(t)]
 
 
 def _unique(leaves: Any) -> Callable[[Any], Any]:

@@ -12,8 +12,9 @@ import mlx.core as mx
 from lucid.autograd import laziness, replay
 from lucid.autograd.tape import Node, walk
 from lucid.compiler.guard import Guard
-from lucid.compiler.places import Fixed
-from lucid.compiler.trace import Trace, Unsteady, likes
+from lucid.compiler.outcome import Unsteady
+from lucid.compiler.places import Fixed, Place
+from lucid.compiler.trace import Trace, likes
 from lucid.compiler.tree import Hole, filled, flatten
 from lucid.compiler.watch import watching
 from lucid.tensor import Tensor
@@ -37,33 +38,27 @@ class Graph:
         self, function: Callable, call: tuple[Any, Any], leaves: Sequence[Tensor], guard: Guard
     ) -> None:
         self.guard = guard
-        trace = Trace(function, call, leaves, guard)
-        self._compiled = trace.run()
-        self._fixed, self._others = _split([trace.place(t) for t in trace.state])
-        self._written, self._written_others = _split(trace.written)
-        self._actions, self._pieces = trace.actions, trace.pieces
-        self._fresh, self._results, self._form = trace.fresh, trace.results, trace.form
-        self._single = type(self._form) is Hole and type(self._results[0]) is int
-        self._rebound, self._flags = trace.rebound, trace.flags
-        simple = [_is_simple(p, i) for p, i in trace.grads]
-        grads: list[Any] = trace.grads
-        self._new_grads = [(p.tensor, i) for (p, i), s in zip(grads, simple, strict=True) if s]
-        self._other_grads = [g for g, s in zip(grads, simple, strict=True) if not s]
-        self._without_grad, self._with_grad = trace.without_grad, trace.with_grad
-        self._watched, self._hooked = trace.watched, trace.hooked
-        self._facts = list(map(_graph_facts, self._watched))
-        self._hooks_before = [tuple(h and list(h) for h in _hooks(t)) for t in self._hooked]
-        self.ids = frozenset(map(id, self._watched))
-        self._roots, self._spent, self._sources = trace.roots, trace.spent, trace.sources
-        self._trace = trace
+        self._trace = Trace(function, call, leaves, guard)
+        recording = self._trace.run()
+        outcome = self._outcome = recording.outcome
+        self._compiled, self._actions = recording.compiled, recording.actions
+        self._pieces = recording.pieces
+        self._fixed, self._others = _split(recording.state)
+        self._written, self._written_others = _split(outcome.written)
+        self._fresh = [device for device, _, _ in outcome.fresh]
+        self._single = type(outcome.form) is Hole and type(outcome.results[0]) is int
+        simple: list[Any] = [g for g in outcome.grads if _is_simple(*g)]
+        self._new_grads = [(place.tensor, number) for place, number in simple]
+        self._other_grads = [g for g in outcome.grads if not _is_simple(*g)]
+        self._facts = list(map(_graph_facts, outcome.watched))
+        self._hooks_before = [tuple(h and list(h) for h in _hooks(t)) for t in outcome.hooked]
+        self.ids = frozenset(map(id, outcome.watched))
         self._backward: Callable[..., Any] = mx.compile(self._gradients)
-        if self._roots:  # now, while Python is what it was in the forward pass
-            shapes = [trace.kinds[self._results[i]] for i in self._roots]
-            seeds = [mx.zeros(*kind) for kind in shapes]
-            self._backward(likes(leaves), likes(trace.state), trace.hosts(), seeds)
+        if outcome.derivative.roots:  # now, while Python is what it was in the forward pass
+            self._backward(*self._trace.likes(), self._seeds())
         for leaf, like in zip(leaves, likes(leaves), strict=True):
             leaf.array = like  # the first batch need not be kept
-        self._check_leaks(trace)
+        self._check_leaks()
 
     def backward(self, inputs: Any, gradients: Sequence[mx.array]) -> list[mx.array | None]:
         """The gradients of the sources; `inputs` are what the forward pass had."""
@@ -72,16 +67,21 @@ class Graph:
         found = iter(out)
         return [next(found) if reached else None for reached in self._reached]
 
+    def _seeds(self) -> list[mx.array]:
+        outcome = self._outcome
+        kinds = [outcome.fresh[outcome.results[i]] for i in outcome.derivative.roots]
+        return [mx.zeros(shape, dtype) for _, shape, dtype in kinds]
+
     def _gradients(self, given: Any, state: Any, hosts: Any, seeds: Any) -> list[mx.array]:
         """What MLX compiles for `backward`."""
-        trace = self._trace
-        tracer = trace.context.copy().run(lambda: trace.traced(given, state, hosts))
+        trace, derivative = self._trace, self._outcome.derivative
+        tracer, result = trace.context.copy().run(lambda: trace.traced(given, state, hosts))
         trace.born += tracer.born
         results: list[Tensor] = []
         try:
-            flatten(trace.result, results, [])
-            edges: list[Any] = [results[i]._edge() for i in self._roots]
-            targets = {(id(t), 0): i for i, t in enumerate(trace.source_tensors)}
+            flatten(result, results, [])
+            edges: list[Any] = [results[i]._edge() for i in derivative.roots]
+            targets = {(id(t), 0): i for i, t in enumerate(derivative.tensors)}
             with watching(tracer), laziness.tracing():
                 found = walk(
                     list(zip(edges, seeds, strict=True)),
@@ -91,12 +91,12 @@ class Graph:
                 )
         finally:
             tracer.take_back()
-            del trace.result
         self._reached = [i in found for i in range(len(targets))]
         return [found[i] for i in sorted(found)]
 
-    def _check_leaks(self, trace: Trace) -> None:
+    def _check_leaks(self) -> None:
         """Placeholders must not live on: they have no values."""
+        trace = self._trace
         if _alive(trace.born):
             gc.collect()  # perhaps in a cycle
         for shape in _alive(trace.born):
@@ -104,15 +104,17 @@ class Graph:
                 f"a Tensor of shape {shape} made inside {trace.name} is kept by something outside, "
                 "such as a list or a global; return it instead"
             )
+        trace.born.clear()
 
     def fits(self, leaves: Sequence[Tensor]) -> bool:
         """Whether what the trace took for granted still holds."""
+        outcome = self._outcome
         return (
             self.guard.holds()
-            and list(map(_graph_facts, self._watched)) == self._facts
-            and list(map(_hooks, self._hooked)) == self._hooks_before
-            and all(p.get(leaves).grad is None for p in self._without_grad)
-            and all(p.get(leaves).grad is not None for p in self._with_grad)
+            and list(map(_graph_facts, outcome.watched)) == self._facts
+            and list(map(_hooks, outcome.hooked)) == self._hooks_before
+            and all(p.get(leaves).grad is None for p in outcome.without_grad)
+            and all(p.get(leaves).grad is not None for p in outcome.with_grad)
         )
 
     def __call__(self, leaves: Sequence[Tensor]) -> Any:
@@ -155,20 +157,22 @@ class Graph:
             tensor.grad = new[number]
         for place, found in self._other_grads:
             place.get(leaves).grad = found if found is None else _of(found, leaves, new)
-        for owner, key, form, numbers in self._rebound:
-            owner[key] = filled(form, [_of(n, leaves, new) for n in numbers])
-        for place, flag in self._flags:
+        for owner, key, form, values in self._outcome.rebound:
+            owner[key] = filled(form, [_of(v, leaves, new) for v in values])
+        for place, flag in self._outcome.flags:
             place.get(leaves).requires_grad = flag
 
     def _result(self, leaves: Sequence[Tensor], new: Sequence[Tensor], inputs: Any) -> Any:
-        results = [_of(n, leaves, new) for n in self._results]
-        for position in self._spent:
+        results = [_of(v, leaves, new) for v in self._outcome.results]
+        derivative = self._outcome.derivative
+        for position in derivative.spent:
             results[position].requires_grad, results[position]._node = True, _SPENT
-        if self._roots:
-            record(self, leaves, [results[i] for i in self._roots], inputs)
+        if derivative.roots:
+            roots = [results[i] for i in derivative.roots]
+            record(self.backward, derivative.sources, leaves, roots, inputs)
         if self._single:
             return results[0]
-        return filled(self._form, results)
+        return filled(self._outcome.form, results)
 
 
 def _alive(references: Sequence[Any]) -> list[tuple[int, ...]]:
@@ -231,11 +235,17 @@ _SPENT: Node = CompiledNode("compiled", (), (), Tensor, "cpu")
 _SPENT.release()
 
 
-def record(graph: Graph, leaves: Sequence[Tensor], results: Sequence[Tensor], inputs: Any) -> None:
+def record(
+    backward: Callable,
+    sources: Sequence[Place],
+    leaves: Sequence[Tensor],
+    results: Sequence[Tensor],
+    inputs: Any,
+) -> None:
     """Make `results` differentiable in what the function used."""
-    edges = [place.get(leaves)._edge() for place in graph._sources]
+    edges = [place.get(leaves)._edge() for place in sources]
     kinds = [(y.array.shape, y.array.dtype) for y in results]
     node = CompiledNode("compiled", edges, kinds, Tensor, results[0]._device)
-    node.backward, node.inputs = graph.backward, inputs
+    node.backward, node.inputs = backward, inputs
     for index, y in enumerate(results):
         y.requires_grad, y._node, y._index = True, node, index

@@ -1,22 +1,28 @@
-"""What a trace took for granted: Python values that it found around it.
+"""What a trace took for granted: the Python values that the function can reach, as they were.
 
-Each is frozen: copied, with `Same` in the place of what is to be that very object. Then a single
-comparison of lists, done in C, tells whether all is as it was.
+The function's closure, the globals that it names and its defaults are walked over, with the
+attributes of the objects there, the values of their classes and the functions among all that, to
+any depth. Wherever a value can be put, a dict or a cell, is a `Place`, whose values are frozen
+(see `lucid.compiler.frozen`). Then one comparison of two lists, done in C, tells whether all is
+as it was.
+
+Of an object of the user's only those attributes count that the function reads or writes, so a
+trainer may keep its history beside them.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
+import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
-from lucid.amp.grad_scaler import GradScaler
+from lucid.compiler.frozen import ANY, LONGEST, NUMBER, TENSOR, differences, frozen
 from lucid.compiler.tree import PLAIN, Same, form_of, rebuild
 from lucid.nn.module import Module
 from lucid.optim.formula import Formula
@@ -24,250 +30,273 @@ from lucid.optim.lr_scheduler.scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.tensor import Tensor
 
-LONGEST = 256  # a list or dict of more entries is compared by its length only
-_DEPTH = 4
+Children = Iterable[tuple[str, Any]]
+Used = Mapping[type, dict[int, set[str]]]
+_OURS = ("lucid", "mlx", "numpy")
+_PYTHON = ("builtins", "functools", "logging", "threading")
+_OF_MODULES = frozenset(vars(Module()))
+_HEAP, _MUTABLE = 1 << 9, 1 << 9 | 1 << 8  # Python's flags of classes: made by `class`; immutable
+_EVERYTHING = "__dict__"  # the attribute whose reader may have read all of them
 
 
-class _Number:
-    """Equal to any number: one that an optimizer reads anew in each call."""
+class _View:
+    """Values that lie in no dict of their own, read anew each time."""
 
-    def __eq__(self, other: Any) -> bool:
-        several = other if type(other) is tuple else (other,)
-        return all(type(x) in (float, int) for x in several)
+    def __init__(self, read: Callable[[], dict[Any, Any]]) -> None:
+        self.read = read
+
+    def __eq__(self, saved: Any) -> bool:
+        return saved == self.read()
 
     __hash__ = None  # type: ignore[assignment]
 
 
-_NUMBER = _Number()
+class Place:
+    """A dict, or a view of values as a dict, and what it is to equal.
 
+    `names`, where there are any, are the keys that count.
+    """
 
-class _Long(Same):
-    """Equal to one list or dict only, as long as it has as many entries as now."""
+    def __init__(
+        self, name: str, live: Any, saved: dict[Any, Any], names: set[str] | None = None
+    ) -> None:
+        self.name, self.live, self.saved, self.names = name, live, saved, names
 
-    __slots__ = ("length",)
+    def now(self) -> dict[Any, Any]:
+        return self.live.read() if isinstance(self.live, _View) else self.live
 
-    def __init__(self, it: Any) -> None:
-        super().__init__(it)
-        self.length = len(it)
-
-    def __eq__(self, other: Any) -> bool:
-        return other is self.it and len(other) == self.length
-
-    __hash__ = Same.__hash__
-
-
-def frozen(value: Any, depth: int = _DEPTH) -> Any:
-    """What equals `value` as long as it is what it is now."""
-    kind = type(value)
-    if kind in PLAIN:
-        return value
-    if depth and isinstance(value, dict) and len(value) <= LONGEST:
-        return {k: frozen(v, depth - 1) for k, v in value.items()}
-    if depth and kind in (list, tuple) and len(value) <= LONGEST:
-        return kind(frozen(v, depth - 1) for v in value)
-    if kind in (set, deque) and len(value) <= LONGEST:
-        return copy.copy(value)
-    if kind in (list, dict, set, deque):
-        return _Long(value)
-    return value if kind.__eq__ is object.__eq__ else Same(value)
-
-
-def _frozen_options(group: dict[str, Any], formula: bool) -> dict[str, Any]:
-    """The options of a group; those of a `Formula` that are numbers are used anew in each call."""
-    options = {k: _NUMBER if formula and _NUMBER.__eq__(v) else frozen(v) for k, v in group.items()}
-    return {**options, "params": [Same(p) for p in group["params"]]}
+    def narrowed(self) -> bool:
+        """Look at what counts only; whether that is as it was."""
+        if self.names is not None and _EVERYTHING not in self.names:
+            self.live, self.saved = _part(self.live, self.names), _only(self.saved, self.names)
+            self.names = None
+        return self.saved == self.now()
 
 
 class Guard:
     """The Python values around a function, as they were.
 
     Args:
-        function: what is compiled: its closure and the globals that it names are looked at.
+        function: what is compiled.
         others: objects it was given, and modules and optimizers that were seen at work.
+        used: of the classes that were watched, the names of attributes that the function used, by
+            the ids of the objects.
+
+    Attributes:
+        used: see above; what a trace uses besides is added.
+        owners: modules, optimizers and objects of the user's classes.
+        classes: the user's classes among those of the owners.
     """
 
-    def __init__(self, function: Callable, others: Iterable[Any]) -> None:
-        self.live: list[Any] = []
-        self.snapshot: list[Any] = []
-        self.names: list[str] = []
-        self.owners: list[Any] = []  # modules, optimizers, and objects of the user's classes
-        self._dicts: dict[int, tuple[Any, Any, Any]] = {}  # a dict, a copy, what it is to equal
-        self.cells: list[tuple[str, Any]] = []
+    def __init__(
+        self,
+        function: Callable,
+        others: Iterable[Any],
+        used: Used = types.MappingProxyType({}),
+    ) -> None:
+        self.owners: list[Any] = []
+        self.classes: dict[type, None] = {}
+        self._places: list[Place] = []
         self._seen: set[int] = set()
-        self._function(function, "")
-        for value in others:
-            self._object(value, type(value).__name__)
-        self.contents = [frozen(_content(cell)) for _, cell in self.cells]
+        self.used = used
+        waiting = [("", function), *((type(v).__name__, v) for v in others)]
+        for name, value in waiting:  # which grows meanwhile
+            waiting += self._visit(name, value)
+        self._live = [place.live for place in self._places]
+        self._saved = [place.saved for place in self._places]
+        self._dicts: dict[int, tuple[dict, dict, dict]] = {}  # live, saved, as saved at first
+        for place in self._places:
+            self._pair(place.live, place.saved)
 
     def holds(self) -> bool:
         """Whether all is as it was."""
         try:
-            return self.snapshot == self.live and (
-                self.contents == [_content(cell) for _, cell in self.cells]
-            )
+            return self._saved == self._live or self._narrowed()
         except Exception:  # what is compared may refuse to be
             return False
 
-    def dicts(self) -> list[dict[str, Any]]:
-        """The attributes of modules and objects, and the dicts that hold a module's tensors."""
-        return [live for live, _, _ in self._dicts.values()]
+    def changes(self) -> list[str]:
+        """What is not as it was, in words."""
+        return [d for p in self._places for d in differences(p.name, p.saved, p.now())]
+
+    def dicts(self) -> Iterator[dict[str, Any]]:
+        """The dicts of attributes, and the dicts in these."""
+        return (live for live, _, _ in self._dicts.values())
 
     def before(self, owner: dict[str, Any], key: str) -> Any:
         """What one of `dicts()` had under a key."""
-        return self._dicts[id(owner)][1].get(key)
+        return rebuild(self._dicts[id(owner)][2].get(key), lambda same: same.it, Same)
 
     def loosen(self, owner: dict[str, Any], key: str) -> None:
         """Allow other tensors under a key of one of `dicts()`, if nothing else changed there."""
         if form_of(owner[key]) == form_of(self.before(owner, key)):
-            self._dicts[id(owner)][2][key] = rebuild(owner[key], lambda _: _TENSOR)
+            self._dicts[id(owner)][1][key] = rebuild(owner[key], lambda _: TENSOR)
 
-    def changes(self) -> list[str]:
-        """What is not as it was, in words."""
-        found = []
-        for name, before, now in zip(self.names, self.snapshot, self.live, strict=True):
-            found += _differences(name, before, now)
-        for (name, cell), before in zip(self.cells, self.contents, strict=True):
-            found += _differences(name, before, _content(cell))
-        return found
-
-    # Collecting -------------------------------------------------------------------------------
-
-    def _add(self, name: str, live: Any, snapshot: Any) -> None:
-        self.live.append(live)
-        self.snapshot.append(snapshot)
-        self.names.append(name)
-
-    def _function(self, function: Any, name: str) -> None:
-        """The closure of a function, the globals that it names, and those of functions there."""
-        if isinstance(function, functools.partial):
-            self._values({**dict(enumerate(function.args)), **function.keywords})
-            self._function(function.func, name)
-            return
-        if isinstance(function, types.MethodType):
-            self._object(function.__self__, "self")
-            function = function.__func__
-        elif not isinstance(function, types.FunctionType):
-            self._object(function, type(function).__name__)
-            function = getattr(type(function), "__call__", None)  # noqa: B004
-        while hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        if not isinstance(function, types.FunctionType) or id(function) in self._seen:
-            return
-        self._seen.add(id(function))
-        root = (function.__module__ or "").partition(".")[0]
-        if root in ("lucid", "mlx", "numpy"):
-            return
-        free = function.__code__.co_freevars
-        for label, cell in zip(free, function.__closure__ or (), strict=True):
-            self.cells.append((label, cell))
-            self._object(_content(cell), label)
-        known = function.__globals__
-        used = sorted(_names(function.__code__))
-        labels = [k for k in used if k in known and not isinstance(known[k], types.ModuleType)]
-        self._values(known, labels)
-        defaults = dict(enumerate(function.__defaults__ or ()))
-        self._values({**defaults, **(function.__kwdefaults__ or {})})
-
-    def _values(self, values: Mapping[Any, Any], labels: Iterable[Any] | None = None) -> None:
-        """What is found in a dict under some labels, or under all."""
-        for label in values if labels is None else labels:
-            self.cells.append((str(label), (values, label)))
-            self._object(values[label], str(label))
-
-    def _class(self, kind: type) -> None:
-        """The values in a class of the user's, and what its `forward` names."""
-        if id(kind) in self._seen or not _is_users_class(kind):
-            return
-        self._seen.add(id(kind))
-        plain = [k for k, v in vars(kind).items() if k[:2] != "__" and not hasattr(v, "__get__")]
-        self._values(vars(kind), plain)
-        if issubclass(kind, Module) and "forward" in vars(kind):
-            self._function(vars(kind)["forward"], kind.__name__)
-        for base in kind.__bases__:
-            self._class(base)
-
-    def _object(self, value: Any, name: str, depth: int = 2) -> None:
-        if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
-            self._function(value, name)
-            return
-        if id(value) in self._seen or isinstance(value, type) or not hasattr(value, "__dict__"):
-            if depth and isinstance(value, list | tuple | dict) and len(value) <= LONGEST:
-                for v in value.values() if isinstance(value, dict) else value:
-                    self._object(v, name, depth - 1)
-            return
-        self._seen.add(id(value))
-        if isinstance(value, Module):
-            for path, module in value.named_modules():
-                self._seen.add(id(module))
-                label = f"{name}.{path}" if path else name
-                self._owner(label, module)
-        elif isinstance(value, Optimizer):
-            self._optimizer(value, name)
-        elif _is_users(value) and depth:
-            self._owner(name, value)
-            for label, v in vars(value).items():
-                self._object(v, f"{name}.{label}", depth - 1)
-
-    def _owner(self, name: str, owner: Any) -> None:
-        live = vars(owner)
-        snapshot = frozen(live)
-        self._class(type(owner))
-        self.owners.append(owner)
-        self._add(name, live, snapshot)
-        before = {k: list(v) if type(v) is list else v for k, v in live.items()}
-        self._dicts[id(live)] = live, before, snapshot
-        if isinstance(owner, Module):
-            for slot in ("_parameters", "_buffers"):
-                self._dicts[id(live[slot])] = live[slot], dict(live[slot]), snapshot[slot]
-
-    def _optimizer(self, optimizer: Optimizer, name: str) -> None:
-        self.owners.append(optimizer)
-        own = vars(optimizer)
-        formula = isinstance(optimizer, Formula)
-        skipped = ("state", "param_groups", "_stepped")
-        rest = {k: frozen(v) for k, v in own.items() if k not in skipped}
-        rest |= {k: Same(own[k]) if k != "_stepped" else _ANY for k in skipped}
-        self._add(name, own, rest)
-        groups = optimizer.param_groups
-        self._add(f"{name}.param_groups", groups, [_frozen_options(g, formula) for g in groups])
-        state = optimizer.state
-        self._add(
-            f"{name}.state",
-            state,
-            # the very dicts; of a Formula their counts go on from call to call
-            dict(state) if formula else {p: frozen(s) for p, s in state.items()},
-        )
-
-
-class _Any:
-    """Equal to everything."""
-
-    def __eq__(self, other: Any) -> bool:
+    def _narrowed(self) -> bool:
+        """Whether all that counts is as it was. What does not is not looked at again."""
+        for position, place in enumerate(self._places):
+            if place.saved != place.live:
+                if not place.narrowed():
+                    return False
+                self._live[position], self._saved[position] = place.live, place.saved
         return True
 
-    __hash__ = None  # type: ignore[assignment]
+    def _pair(self, live: Any, saved: Any) -> None:
+        if isinstance(live, dict) and isinstance(saved, dict) and live is not saved:
+            self._dicts[id(live)] = live, saved, dict(saved)
+            for key, value in saved.items():
+                self._pair(live[key], value)
+
+    # Walking ----------------------------------------------------------------------------------
+
+    def _visit(self, name: str, value: Any) -> Children:
+        """Note the places of a value; what is in them is visited next."""
+        if type(value) in PLAIN or isinstance(value, Tensor | np.ndarray | mx.array):
+            return ()
+        if id(value) in self._seen:
+            return ()
+        self._seen.add(id(value))
+        if isinstance(value, functools.partial):
+            read = self._view(name, lambda: {**dict(enumerate(value.args)), **value.keywords})
+            return [*read, (name, value.func)]
+        if isinstance(value, types.MethodType):
+            return [("self", value.__self__), (name, value.__func__)]
+        if isinstance(value, types.FunctionType):
+            return self._function(value)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, dict | list | tuple | set | frozenset | deque):
+            inside = value.values() if isinstance(value, dict) else value
+            return [(name, v) for v in inside] if len(value) <= LONGEST else ()
+        if isinstance(value, Optimizer):
+            return self._optimizer(name, value)
+        if isinstance(value, Module) or _is_users(value):
+            return self._object(name, value)
+        wrapped = getattr(value, "__wrapped__", None)  # as by functools.cache
+        return () if wrapped is None else [(name, wrapped)]
+
+    def _put(self, place: Place) -> Children:
+        self._places.append(place)
+        now, names = place.now(), place.names
+        found = now if names is None or _EVERYTHING in names else _only(now, names)
+        return [(f"{place.name}.{k}".lstrip("."), v) for k, v in found.items()]
+
+    def _view(self, name: str, read: Callable[[], dict[Any, Any]]) -> list[tuple[str, Any]]:
+        saved = {k: frozen(v, f"{name}.{k}".lstrip("."), exact=True) for k, v in read().items()}
+        return list(self._put(Place(name, _View(read), saved)))
+
+    def _function(self, function: types.FunctionType) -> Children:
+        """The closure of a function, the globals that it names, and its defaults."""
+        cells = function.__code__.co_freevars, function.__closure__ or ()
+        inside = _contents(*cells)
+        if not _is_users_code(function.__globals__.get("__name__")):  # a decorator of somebody's
+            return inside.items()
+        names = _names(function.__code__)
+        scopes = [function.__globals__, *map(vars, _users_modules(inside.values()))]
+        found = list(self._named(scopes, names))
+        if inside:
+            found += self._view("", lambda: _contents(*cells))
+        if function.__defaults__ or function.__kwdefaults__:
+            found += self._view(function.__name__, lambda: _defaults(function))
+        own = vars(function)
+        found += self._put(Place(function.__name__, own, frozen(own, function.__name__, True)))
+        return found
+
+    def _named(self, scopes: list[dict[str, Any]], names: set[str]) -> Children:
+        """What a function names of its globals and of modules among them."""
+        found: list[tuple[str, Any]] = []
+        for scope in scopes:  # which grows meanwhile
+            present = _only(scope, sorted(names & scope.keys()))
+            inner = map(vars, _users_modules(present.values()))
+            scopes += [s for s in inner if not any(s is other for other in scopes)]
+            labels = [k for k, v in present.items() if not isinstance(v, types.ModuleType)]
+            if labels:
+                found += self._view("", functools.partial(_only, scope, labels))
+        return found
+
+    def _class(self, kind: type) -> Children:
+        """The values in a class of the user's, its methods, and those of its bases."""
+        if not _is_users_code(kind.__module__):
+            return ()
+        self._view(kind.__name__, lambda: _of_class(kind))
+        found = [(f"{kind.__name__}.{k}", _function_of(v)) for k, v in vars(kind).items()]
+        return [*found, *((base.__name__, base) for base in kind.__bases__)]
+
+    def _object(self, name: str, owner: Any) -> Children:
+        """The attributes of a module, or of an object of the user's."""
+        kind = type(owner)
+        found: list[tuple[str, Any]] = []
+        own = _is_users_name(kind.__module__)
+        names = self.used[kind].setdefault(id(owner), set()) if kind in self.used else None
+        if own:
+            if kind.__flags__ & _MUTABLE == _HEAP:
+                self.classes[kind] = None
+            found.append((kind.__name__, kind))
+        if hasattr(owner, "__dict__"):
+            self.owners.append(owner)
+            live = vars(owner)
+            if names is not None and isinstance(owner, Module):
+                names |= _OF_MODULES
+            found += self._put(Place(name, live, frozen(live, name, exact=own), names))
+        slots = [s for k in kind.__mro__ for s in _slots(k) if s not in _HIDDEN]
+        if slots and own:
+            found += self._view(name, lambda: {s: getattr(owner, s, None) for s in slots})
+        return found
+
+    def _optimizer(self, name: str, optimizer: Optimizer) -> Children:
+        """Options and attributes; a `Formula` reads those that are numbers anew in each call."""
+        self.owners.append(optimizer)
+        formula = isinstance(optimizer, Formula)
+        own, groups, state = vars(optimizer), optimizer.param_groups, optimizer.state
+        saved = {k: frozen(v, f"{name}.{k}") for k, v in own.items() if k != "state"}
+        saved["_stepped"] = ANY
+        saved["param_groups"] = [_options(group, formula) for group in groups]
+        # the very dicts; of a Formula their counts go on from call to call
+        saved["state"] = dict(state) if formula else {p: frozen(s) for p, s in state.items()}
+        return self._put(Place(name, own, saved))
 
 
-class _Tensor:
-    """Equal to any tensor: one that is made anew in each call."""
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, Tensor)
-
-    __hash__ = None  # type: ignore[assignment]
+def _options(group: dict[str, Any], formula: bool) -> dict[str, Any]:
+    return {k: NUMBER if formula and _is_number(v) else frozen(v) for k, v in group.items()}
 
 
-_ANY, _TENSOR = _Any(), _Tensor()
+def _is_number(value: Any) -> bool:
+    return NUMBER.__eq__(value)
 
 
-def _content(cell: Any) -> Any:
-    """What is in a cell of a closure, or under a name among the globals."""
-    if isinstance(cell, tuple):
-        return cell[0].get(cell[1])
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None
+def _part(live: Any, names: set[str]) -> _View:
+    read = live.read if isinstance(live, _View) else lambda: live
+    return _View(lambda: _only(read(), names))
+
+
+def _only(values: Mapping[Any, Any], names: Iterable[Any]) -> dict[Any, Any]:
+    return {k: values[k] for k in names if k in values}
+
+
+def _contents(names: Iterable[str], cells: Iterable[types.CellType]) -> dict[str, Any]:
+    """What is in the cells of a closure that are assigned."""
+    found = {}
+    for name, cell in zip(names, cells, strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return found
+
+
+def _defaults(function: types.FunctionType) -> dict[Any, Any]:
+    return {**dict(enumerate(function.__defaults__ or ())), **(function.__kwdefaults__ or {})}
+
+
+def _of_class(kind: type) -> dict[str, Any]:
+    found = dict(vars(kind))
+    found.pop("__slotnames__", None)  # comes with the first copy of an object
+    return found
+
+
+def _users_modules(values: Iterable[Any]) -> list[types.ModuleType]:
+    modules = [v for v in values if isinstance(v, types.ModuleType)]
+    return [m for m in modules if _is_users_code(m.__name__)]
 
 
 def _names(code: types.CodeType) -> set[str]:
@@ -276,38 +305,34 @@ def _names(code: types.CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
+_HIDDEN = ("__dict__", "__weakref__")
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _function_of(value: Any) -> Any:
+    """The function behind a property, or a static or class method."""
+    if isinstance(value, staticmethod | classmethod):
+        return value.__func__
+    if isinstance(value, property):
+        return value.fget
+    return value.func if isinstance(value, functools.cached_property) else value
+
+
 def _is_users(value: Any) -> bool:
     """An object whose attributes can be looked at: of a class that is not ours nor Python's."""
-    if isinstance(value, np.ndarray | np.generic | mx.array | types.ModuleType | Tensor):
+    if isinstance(value, types.ModuleType | LRScheduler):  # a schedule goes on in each call
         return False
-    if isinstance(value, GradScaler | LRScheduler):  # a schedule goes on in each call
-        return isinstance(value, GradScaler)
-    return _is_users_class(type(value))
+    return _is_users_name(type(value).__module__)
 
 
-def _is_users_class(kind: type) -> bool:
-    root = (kind.__module__ or "").partition(".")[0]
-    return root not in ("lucid", "mlx", "numpy", "builtins", "functools", "logging", "threading")
+def _is_users_name(module: str | None) -> bool:
+    return (module or "").partition(".")[0] not in (*_OURS, *_PYTHON)
 
 
-def _differences(name: str, before: Any, now: Any) -> list[str]:
-    try:
-        if before == now:
-            return []
-    except Exception:
-        pass
-    if isinstance(before, dict) and isinstance(now, dict):
-        found = []
-        for key in {**before, **now}:
-            label = f"{name}.{key}" if isinstance(key, str) else name
-            if key not in now or key not in before:
-                found.append(f"{label} {'came' if key in now else 'went'}")
-            else:
-                found += _differences(label, before[key], now[key])
-        return found
-    several = isinstance(before, list | tuple) and isinstance(now, list | tuple)
-    if several and len(before) == len(now):
-        return [d for b, n in zip(before, now, strict=True) for d in _differences(name, b, n)]
-    if type(now) in PLAIN and type(before) in PLAIN:
-        return [f"{name} was {before!r:.40} and is {now!r:.40}"]
-    return [f"{name} changed"]
+def _is_users_code(module: str | None) -> bool:
+    root = (module or "").partition(".")[0]
+    return root not in _OURS and root not in sys.stdlib_module_names

@@ -8,10 +8,12 @@ the eager path pays nothing.
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import mlx.core as mx
@@ -24,6 +26,7 @@ from lucid.optim.optimizer import Optimizer
 
 _ARRAY = vars(Traced)["array"]  # where an array is kept, whatever the class's attribute is
 _ATTRIBUTES = ("requires_grad", "_node", "_index", "_device")
+_USES = ("__getattribute__", "__setattr__", "__delattr__")
 _lock = threading.RLock()  # one thread watches at a time: the properties are on the class
 
 
@@ -38,6 +41,8 @@ class Watcher:
         self.grads: list[tuple[Traced, Any]] = []  # of these tensors, before
         self.born: list[weakref.ref] = []
         self.is_acting = False
+        # of the user's classes to watch, the attributes that are used, by the ids of the objects
+        self.used: Mapping[type, dict[int, set[str]]] = {}
 
     # Tensors ------------------------------------------------------------------------------------
 
@@ -104,6 +109,16 @@ class Watcher:
         tree = it.modules() if isinstance(it, Module) else [it]
         for one in tree:
             self.undo.append(restorer(one))
+
+    def held(self) -> list[Traced]:
+        """The tensors that were touched, and those that were born and are still there."""
+        made = [t for t in (reference() for reference in self.born) if t is not None]
+        return [t for t in [*self.touched.values(), *made] if has_array(t)]
+
+    def let_go(self) -> None:
+        """What was born is a tensor like any other from now on."""
+        for tensor in self.held():
+            vars(tensor).pop("_born", None)
 
     def take_back(self) -> None:
         """Let everything be as it was before."""
@@ -209,6 +224,23 @@ def _seeing(method: Callable) -> Callable:
     return call
 
 
+def _using(kind: type, method: str) -> Callable:
+    """A method that gets, sets or deletes attributes and lets the watcher know of which."""
+    original = getattr(kind, method)
+
+    def call(self: Any, name: str, *value: Any) -> Any:
+        watcher = replay.watcher()
+        if watcher is not None and not (name == "__dict__" and _is_our_code(sys._getframe(1))):
+            watcher.used[kind].setdefault(id(self), set()).add(name)
+        return original(self, name, *value)
+
+    return call
+
+
+def _is_our_code(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").startswith("lucid.")
+
+
 def _acting(step: Callable) -> Callable:
     """The `step` of a schedule as an action: it goes on in each call."""
 
@@ -296,6 +328,8 @@ def watching(watcher: Watcher) -> Iterator[None]:
             for kind in _with_subclasses(base):
                 if "step" in vars(kind):
                     new.append((kind, "step", wrap(vars(kind)["step"])))
+        for kind in watcher.used:
+            new += [(kind, method, _using(kind, method)) for method in _USES]
         before = replay.watch(watcher)
         try:
             for owner, name, value in new:

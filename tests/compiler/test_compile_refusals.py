@@ -80,6 +80,13 @@ def test_a_tensor_kept_elsewhere_is_refused():
     def step(x):
         keeper.kept = x * 2
 
+    with pytest.raises(RuntimeError, match=r"changes Python values.*keeper\.kept changed"):
+        lucid.compile(step)(lucid.ones(3))
+    kept = [].append  # of a list that nothing names
+
+    def step(x):
+        kept(x * 2)
+
     with pytest.raises(RuntimeError, match=r"shape \(3,\) made inside .*step is kept"):
         lucid.compile(step)(lucid.ones(3))
 

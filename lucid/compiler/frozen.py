@@ -1,0 +1,197 @@
+"""Frozen values: each equals what it was made of, as long as that is what it was then."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from lucid.compiler.tree import PLAIN, Same
+from lucid.tensor import Tensor
+
+LONGEST = 10_000  # entries of a container that are compared one by one, in 0.1 ms
+HEAVIEST = 1 << 20  # bytes of an array that are compared, in 0.1 ms
+_CONTAINERS: dict[type, Any] = {dict: dict, list: list, tuple: tuple, deque: deque}
+
+
+def frozen(value: Any, name: str = "", exact: bool = False, _around: tuple[int, ...] = ()) -> Any:
+    """What equals `value` as long as it is what it is now.
+
+    Containers are frozen with all that is in them. Of objects it is known which ones they are; what
+    is in them is a place of its own, see `lucid.compiler.guard`.
+
+    Args:
+        value: anything.
+        name: what to call it in a warning.
+        exact: tell 1 from 1.0 and from True, and 0.0 from -0.0.
+    """
+    kind = type(value)
+    if kind in PLAIN:
+        return Exactly(value) if exact and kind in (int, float, bool, complex) else value
+    if isinstance(value, np.ndarray | mx.array):
+        return Values(value, name)
+    if kind in (set, frozenset):
+        return frozenset(value)
+    base = next((b for b in _CONTAINERS if isinstance(value, b)), None)
+    if base is None or id(value) in _around:
+        if isinstance(value, Iterator):
+            return At(value)
+        return value if kind.__eq__ is object.__eq__ else Same(value)
+    if len(value) > LONGEST:
+        _warn(name, f"a {kind.__name__} of {len(value)} entries", "only their number is")
+        return Long(value)
+    around = (*_around, id(value))
+    if base is dict:
+        return {k: frozen(v, f"{name}[{k!r}]", exact, around) for k, v in value.items()}
+    return base(frozen(v, name, exact, around) for v in value)
+
+
+class Exactly(Same):
+    """Equal to one number only, of the same type and sign."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: Any) -> bool:
+        it = self.it
+        return other is it or (type(other) is type(it) and repr(other) == repr(it))
+
+    __hash__ = Same.__hash__
+
+
+class Long(Same):
+    """Equal to one container only, as long as it has as many entries as now."""
+
+    __slots__ = ("length",)
+
+    def __init__(self, it: Any) -> None:
+        super().__init__(it)
+        self.length = len(it)
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self.it and len(other) == self.length
+
+    __hash__ = Same.__hash__
+
+
+class Values(Same):
+    """Equal to one array only, as long as it has the values of now."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, it: Any, name: str) -> None:
+        super().__init__(it)
+        self.values = None
+        if it.nbytes > HEAVIEST:
+            _warn(name, f"an array of {it.nbytes >> 20} MB", "only that it is the same one is")
+        elif not isinstance(it, np.ndarray) or it.dtype != object:
+            self.values = _bytes(it)
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self.it and (self.values is None or _bytes(other) == self.values)
+
+    __hash__ = Same.__hash__
+
+
+class At(Same):
+    """Equal to one iterator only, as long as it stands where it stands now."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, it: Any) -> None:
+        super().__init__(it)
+        self.place = _standing(it)
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self.it and _standing(other) == self.place
+
+    __hash__ = Same.__hash__
+
+
+class _Number:
+    """Equal to any number, or tuple of numbers: an option that is read anew in each call."""
+
+    def __eq__(self, other: Any) -> bool:
+        several = other if type(other) is tuple else (other,)
+        return all(type(x) in (float, int) for x in several)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Any:
+    """Equal to everything."""
+
+    def __eq__(self, other: Any) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Tensor:
+    """Equal to any tensor: one that is made anew in each call."""
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Tensor)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+NUMBER, ANY, TENSOR = _Number(), _Any(), _Tensor()
+
+
+def differences(name: str, before: Any, now: Any) -> list[str]:
+    """How something frozen and what is there now differ, in words."""
+    try:
+        if before == now:
+            return []
+    except Exception:
+        pass
+    if isinstance(before, dict) and isinstance(now, dict):
+        found = []
+        for key in {**before, **now}:
+            label = f"{name}.{key}".lstrip(".") if isinstance(key, str) else name
+            if key not in now or key not in before:
+                found.append(f"{label} {'came' if key in now else 'went'}")
+            else:
+                found += differences(label, before[key], now[key])
+        return found
+    several = isinstance(before, list | tuple) and isinstance(now, list | tuple)
+    if several and len(before) == len(now):
+        return [d for b, n in zip(before, now, strict=True) for d in differences(name, b, n)]
+    before = before.it if isinstance(before, Exactly) else before
+    if type(now) in PLAIN and type(before) in PLAIN:
+        return [f"{name} was {before!r:.40} and is {now!r:.40}"]
+    return [f"{name} changed"]
+
+
+def _bytes(array: Any) -> bytes:
+    if isinstance(array, mx.array) and array.dtype == mx.bfloat16:
+        array = array.view(mx.uint16)
+    return np.asarray(array).tobytes()
+
+
+def _standing(iterator: Any) -> list[Any]:
+    """Where an iterator stands, and those inside it, as far as Python tells."""
+    frame: FrameType | None = getattr(iterator, "gi_frame", None)
+    hint = getattr(iterator, "__length_hint__", None)
+    found = [hint() if hint else None, repr(iterator)]
+    if frame is not None:
+        found += [frame.f_lasti, *map(id, frame.f_locals.values())]
+    inner = [getattr(iterator, "gi_yieldfrom", None), *gc.get_referents(iterator)]
+    for it in inner:  # which grows: `zip` has a tuple of them
+        inner += it if type(it) is tuple else ()
+    return found + [_standing(it) for it in inner if isinstance(it, Iterator)]
+
+
+def _warn(name: str, what: str, but: str) -> None:
+    warnings.warn(
+        f"{name} is {what}, of which {but} looked at when a compiled function is called again; "
+        "hand over what may change as an argument",
+        RuntimeWarning,
+        stacklevel=2,
+    )

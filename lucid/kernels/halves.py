@@ -1,4 +1,4 @@
-"""Two halves of a convolution at the same time.
+"""Two halves of a computation at the same time.
 
 A CPU stream of MLX is one thread, and the matmuls of a depthwise convolution are too small for the
 threads of a BLAS, so a second stream is what keeps a second core busy. Measured on 2 cores: passes
@@ -30,6 +30,17 @@ def at_once(first: Callable[[], mx.array], second: Callable[[], mx.array]) -> li
     with mx.stream(_threads.stream):
         one = first()
     return [one, second()]
+
+
+def by_samples(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array:
+    """function(*arrays) for each half of two or more samples, joined: worth it if that is small.
+
+    An array of a single sample goes to both halves.
+    """
+    middle = max(a.shape[0] for a in arrays) // 2
+    split = [[a, a] if a.shape[0] == 1 else _split(a, middle) for a in arrays]
+    first, second = (partial(function, *part) for part in zip(*split, strict=True))
+    return mx.concatenate(at_once(first, second))
 
 
 def halved(form: Form) -> Form:

@@ -89,7 +89,8 @@ def prelu(x, weight, /):
             f"prelu expects a weight of shape (1,) or ({channels},) for x of shape "
             f"{x.shape}, got {weight.shape}"
         )
-    w = weight.reshape([-1 if i == 1 and weight.size > 1 else 1 for i in range(x.ndim)])
+    # a single weight has no dimensions, so that loops read it once
+    w = weight.reshape([-1 if i == 1 else 1 for i in range(x.ndim)] if weight.size > 1 else [])
 
     def rule(g):
         dw = sum_to(passes.bent_weight(g, x), w.shape)

@@ -12,6 +12,7 @@ import math
 import mlx.core as mx
 
 from lucid._sums import row_dots, row_sums
+from lucid.kernels.halves import by_samples
 from lucid.ops.fused import fused
 from lucid.ops.op import op
 
@@ -25,13 +26,18 @@ def _wide(x: mx.array) -> mx.array:
 
 
 @fused
-def _affine(x, scale, shift):
-    return x * scale + shift
+def _normalized(x, mean, scale, shift):
+    return (x - mean) * scale + shift
 
 
 @fused
-def _combined(g, x, a, b, c):
-    return g * a - x * b - c
+def _combined(g, centred, a, b, c):
+    return g * a - centred * b - c
+
+
+@fused
+def _centred_and_combined(g, x, mean, a, b, c):
+    return g * a - (x - mean) * b - c
 
 
 @fused
@@ -69,28 +75,61 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     G, axis = (1, 0) if groups is None else (groups, 2)
     shape, channels = (n, G, c // G, x.size // (n * c)), (1, G, c // G, 1)
     share = 1 / (shape[axis] * shape[3])
+    few = groups is None and c * shape[3] <= _FEW  # statistics that one may repeat
+    halves = _pays_by_halves(x, few)
 
     def average(sums):
         return sums.sum(axis=axis, keepdims=True) * share
 
+    def spread(*statistics):
+        """Repeated along the length, where that is little, for loops that vectorise."""
+        row = (1, *shape[1:])
+        return [mx.contiguous(mx.broadcast_to(s, row)) for s in statistics] if few else statistics
+
     rows = _wide(x).reshape(shape)
     mean = average(row_sums(rows))
-    centred = rows - mean
-    var = average(row_dots(centred, centred))
+    centred = rows - mean  # not computed where halves are: then nothing is written but the result
+    var = average(by_samples(_squares, rows, mean) if halves else row_dots(centred, centred))
     r = mx.rsqrt(var + eps)
     scale = r if weight is None else r * weight.astype(r.dtype).reshape(channels)
-    shift = None if bias is None else bias.astype(r.dtype).reshape(channels)
-    y = centred * scale if shift is None else _affine(centred, scale, shift)
+    shift = mx.zeros(channels, r.dtype) if bias is None else bias.astype(r.dtype).reshape(channels)
+    # two operations in the memory of what is centred take half the time of one that is compiled,
+    # unless that vectorises
+    y = _normalized(rows, *spread(mean, scale, shift)) if halves else centred * scale + shift
 
-    def rule(g, *_):  # centred anew: x alone is kept
-        g, centred = _wide(g).reshape(shape), _wide(x).reshape(shape) - mean
-        sums, products = row_sums(g), row_dots(g, centred)
-        dx = _combined(g, centred, scale, r * r * average(scale * products), average(scale * sums))
+    def rule(g, *_):  # x alone is kept
+        g, rows = _wide(g).reshape(shape), _wide(x).reshape(shape)
+        centred = rows - mean
+        products = by_samples(_products, g, rows, mean) if halves else row_dots(g, centred)
+        sums = row_sums(g)
+        factors = scale, r * r * average(scale * products), average(scale * sums)
+        if halves:
+            dx = _centred_and_combined(g, rows, *spread(mean, *factors))
+        else:
+            dx = _combined(g, centred, *factors)
         dw = None if weight is None else (products * r).sum(axis=0).reshape(weight.shape)
         db = None if bias is None else sums.sum(axis=0).reshape(bias.shape)
         return dx.reshape(x.shape), dw, db
 
     return (y.reshape(x.shape).astype(x.dtype), mean, var), rule
+
+
+_FEW = 1 << 14
+
+
+def _pays_by_halves(x, few):
+    """Whether statistics of two halves at a time are quicker, measured on 2 cores."""
+    on_cpu = mx.default_device() == mx.Device(mx.cpu)
+    return on_cpu and x.shape[0] > 1 and x.size >= (1 << 18 if few else 1 << 20)
+
+
+def _squares(rows, mean):
+    centred = rows - mean
+    return row_dots(centred, centred)
+
+
+def _products(g, rows, mean):
+    return row_dots(g, rows - mean)
 
 
 @op

@@ -25,9 +25,14 @@ def _wide(x: mx.array) -> mx.array:
 # Each of these is one pass over the memory.
 
 
+@fused(on_cpu=False)
+def _affine_of_rows(x, scale, shift):
+    return x * scale + shift
+
+
 @fused
-def _normalized(x, mean, scale, shift):
-    return (x - mean) * scale + shift
+def _affine(x, weight, bias):
+    return x * weight + bias
 
 
 @fused
@@ -53,6 +58,15 @@ def _product(g, x, mean, r):
 @fused
 def _combined_rows(g, w, x, r, b, c):
     return g * w * r - x * b - c
+
+
+_FEW = 1 << 14
+
+
+def _pays_by_halves(x, few):
+    """Whether sums over two halves at a time are quicker: measured on 2 cores."""
+    on_cpu = mx.default_device() == mx.Device(mx.cpu)
+    return on_cpu and x.shape[0] > 1 and x.size >= (1 << 18 if few else 1 << 20)
 
 
 @op
@@ -88,14 +102,14 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
 
     rows = _wide(x).reshape(shape)
     mean = average(row_sums(rows))
-    centred = rows - mean  # not computed where halves are: then nothing is written but the result
-    var = average(by_samples(_squares, rows, mean) if halves else row_dots(centred, centred))
+    centred = rows - mean
+    var = average(row_dots(centred, centred))
     r = mx.rsqrt(var + eps)
     scale = r if weight is None else r * weight.astype(r.dtype).reshape(channels)
-    shift = mx.zeros(channels, r.dtype) if bias is None else bias.astype(r.dtype).reshape(channels)
-    # two operations in the memory of what is centred take half the time of one that is compiled,
-    # unless that vectorises
-    y = _normalized(rows, *spread(mean, scale, shift)) if halves else centred * scale + shift
+    if bias is None:
+        y = centred * scale
+    else:
+        y = _affine_of_rows(centred, scale, bias.astype(r.dtype).reshape(channels))
 
     def rule(g, *_):  # x alone is kept
         g, rows = _wide(g).reshape(shape), _wide(x).reshape(shape)
@@ -112,20 +126,6 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
         return dx.reshape(x.shape), dw, db
 
     return (y.reshape(x.shape).astype(x.dtype), mean, var), rule
-
-
-_FEW = 1 << 14
-
-
-def _pays_by_halves(x, few):
-    """Whether statistics of two halves at a time are quicker, measured on 2 cores."""
-    on_cpu = mx.default_device() == mx.Device(mx.cpu)
-    return on_cpu and x.shape[0] > 1 and x.size >= (1 << 18 if few else 1 << 20)
-
-
-def _squares(rows, mean):
-    centred = rows - mean
-    return row_dots(centred, centred)
 
 
 def _products(g, rows, mean):
@@ -148,9 +148,11 @@ def layer_norm(x, weight, bias, /, *, ndim, eps):
     centred = rows - mean
     r = mx.rsqrt(row_dots(centred, centred) * (1 / size) + eps)
     w = mx.ones(size, r.dtype) if weight is None else weight.astype(r.dtype).reshape(size)
-    y = centred * r if weight is None else _scaled(centred, r, w)
+    y = centred * r
     if bias is not None:
-        y = y + bias.astype(r.dtype).reshape(size)
+        y = _affine(y, w, bias.astype(r.dtype).reshape(size))
+    elif weight is not None:
+        y = y * w
 
     def rule(g):
         g, rows = _wide(g).reshape(-1, size), _wide(x).reshape(-1, size)

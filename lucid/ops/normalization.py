@@ -11,6 +11,7 @@ import math
 
 import mlx.core as mx
 
+from lucid._device import on_cpu
 from lucid._sums import row_dots, row_sums
 from lucid.kernels.halves import by_samples
 from lucid.ops.fused import fused
@@ -25,7 +26,7 @@ def _wide(x: mx.array) -> mx.array:
 # Each of these is one pass over the memory.
 
 
-@fused(on_cpu=False)
+@fused(only_on_gpu=True)
 def _affine_of_rows(x, scale, shift):
     return x * scale + shift
 
@@ -65,8 +66,7 @@ _FEW = 1 << 14
 
 def _pays_by_halves(x, few):
     """Whether sums over two halves at a time are quicker: measured on 2 cores."""
-    on_cpu = mx.default_device() == mx.Device(mx.cpu)
-    return on_cpu and x.shape[0] > 1 and x.size >= (1 << 18 if few else 1 << 20)
+    return on_cpu() and x.shape[0] > 1 and x.size >= (1 << 18 if few else 1 << 20)
 
 
 @op

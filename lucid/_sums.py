@@ -8,6 +8,7 @@ adds in parts of its own: 0.17 ms for the rows of (2, 512, 1000), where MLX take
 
 from __future__ import annotations
 
+import functools
 from math import prod
 
 import mlx.core as mx
@@ -16,7 +17,9 @@ from lucid._device import on_cpu
 
 _WORTH = 1 << 14  # elements; below, the sum is as quick
 _LONG = 32
-_CHAIN = 1 << 12  # values that may be added up one after the other
+_FEW_ROWS = 1 << 9  # below, their sum is as quick
+_CHAIN = 1 << 12  # values that may be added up one after the other,
+_SHORT = 1 << 9  # and where it costs next to nothing
 _PART = 128
 
 
@@ -50,6 +53,50 @@ def row_dots(x: mx.array, y: mx.array) -> mx.array:
     return mx.diagonal(products, axis1=1, axis2=2).reshape(*x.shape[:-1], 1)
 
 
+def column_sums(x: mx.array) -> mx.array:
+    """The sums over the first dimension of a nonempty matrix: as products with ones 1.5 ms for
+    (2**20, 4), where MLX takes 2.5."""
+    rows = len(x)
+    if rows <= _FEW_ROWS:
+        return x.sum(axis=0)
+    if rows <= _CHAIN:
+        return (mx.ones((1, rows), x.dtype) @ x)[0]
+    x, rest = _divided(x, 0, rows - rows % _CHAIN)
+    products = mx.ones((1, _CHAIN), x.dtype) @ mx.unflatten(x, 0, (-1, _CHAIN))
+    total = sum_over(products.squeeze(1), (0,))
+    return total + column_sums(rest) if len(rest) else total
+
+
+def sum_of_squares(x: mx.array) -> mx.array:
+    """The sum of x * x of a real array, over all of it."""
+    if x.size == 0:
+        return mx.zeros((), x.dtype)
+    return sum_over(x * x, tuple(range(x.ndim)))
+
+
+def running_sum(x: mx.array, axis: int, *, reverse: bool = False) -> mx.array:
+    """`mx.cumsum` of a nonempty array; of a long one of its parts, each on what its end is."""
+    if not is_coarse(x, (axis,)):
+        return mx.cumsum(x, axis=axis, reverse=reverse)
+    length = x.shape[axis]
+    part = _part_of(length)
+    missing = -length % part
+    if missing:
+        x = mx.pad(x, [(0, missing if a == axis else 0) for a in range(x.ndim)])
+    x = mx.unflatten(x, axis, (-1, part))
+    inside = mx.cumsum(x, axis=axis + 1, reverse=reverse)
+    ends = sum_over(x, (axis + 1,), keepdims=True)
+    before = mx.cumsum(ends, axis=axis, reverse=reverse, inclusive=False)
+    sums = (inside + before).flatten(axis, axis + 1)
+    return _divided(sums, axis, length)[0] if missing else sums
+
+
+@functools.cache
+def _part_of(length: int) -> int:
+    """How long the parts of a running sum are: not to be padded, if that can be."""
+    return next((n for n in range(_CHAIN, _PART, -1) if length % n == 0), _CHAIN)
+
+
 def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> mx.array:
     """`mx.sum` of a nonempty array, on the CPU quicker and more accurate where it is long."""
     if x.dtype in (mx.float16, mx.bfloat16) and on_cpu():
@@ -64,7 +111,7 @@ def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> m
 
 def _shortened(x: mx.array, axes: tuple[int, ...]) -> mx.array:
     """An array with the same sum over `axes`, along which it has few elements."""
-    while prod([x.shape[a] for a in axes]) > _CHAIN:
+    while prod([x.shape[a] for a in axes]) > _SHORT:
         axis = max(axes, key=lambda a: x.shape[a])
         rest = x.shape[axis] % _PART
         if x.shape[axis] <= _PART:

@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid import ops
+from lucid._sums import sum_over
 from lucid.autograd import laziness
 from lucid.nn.check import floating
 from lucid.ops.autocast import autocasts
@@ -127,7 +128,7 @@ def instance_norm(
     y, mean, var = channel_norm(input, weight, bias, groups=channels, eps=eps)
     if input.numel():
         with on_device(input.device):
-            means = [s.array.sum(0) * (1 / input.shape[0]) for s in (mean, var)]
+            means = [sum_over(s.array, (0,)) * (1 / input.shape[0]) for s in (mean, var)]
             unbiased = means[1] * (count / (count - 1))
             _move([(running_mean, means[0]), (running_var, unbiased)], momentum)
     return y

@@ -5,11 +5,11 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid._device import on_cpu
+from lucid._sums import column_sums
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate
 
 _HALF = (mx.float16, mx.bfloat16)
-_MANY = 512  # rows; above, their sum is as quick as a product with ones, and more accurate
 
 
 @op
@@ -48,8 +48,7 @@ def _product(a, w, b):
     def rule(g):
         db = None
         if b is not None:
-            rows = len(g)
-            db = g.sum(axis=0) if rows <= _MANY else (mx.ones((1, rows), g.dtype) @ g)[0]
+            db = column_sums(g)
         return g @ conjugate(w), g.T @ conjugate(a), db
 
     return y, rule
@@ -60,5 +59,5 @@ def _empty(g, x, weight, bias):
     db = None
     if bias is not None:
         out = len(bias)
-        db = g.reshape(-1, out).sum(axis=0) if g.size else mx.zeros(out, g.dtype)
+        db = column_sums(g.reshape(-1, out)) if g.size else mx.zeros(out, g.dtype)
     return mx.zeros_like(x), mx.zeros_like(weight), db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.ops import precise
 from lucid.ops.op import op
 
@@ -26,14 +27,14 @@ def soft_cross_entropy(logits, target, /, *, axis):
         return mx.zeros(shape, x.dtype), lambda g: (mx.zeros_like(x), mx.zeros_like(q))
     shifted = x - mx.max(x, axis=axis, keepdims=True)
     exponentials = precise.exp(shifted)
-    normaliser = exponentials.sum(axis=axis, keepdims=True)
+    normaliser = sum_over(exponentials, (axis,), keepdims=True)
     logp = shifted - mx.log(normaliser)
-    loss = -mx.where(q == 0, 0, q * logp).sum(axis=axis)
+    loss = -sum_over(mx.where(q == 0, 0, q * logp), (axis,))
 
     def rule(g):
         g = mx.expand_dims(g, axis)
         p = exponentials / normaliser
-        return g * (p * q.sum(axis=axis, keepdims=True) - q), -g * logp
+        return g * (p * sum_over(q, (axis,), keepdims=True) - q), -g * logp
 
     return loss, rule
 
@@ -45,7 +46,7 @@ def weighted_sum(x, coefficients, /, *, axis):
     if x.size == 0:
         shape = [n for i, n in enumerate(x.shape) if i != axis]
         return mx.zeros(shape, wide.dtype), lambda g: (mx.zeros_like(x), None)
-    y = mx.where(coefficients == 0, 0, coefficients * wide).sum(axis=axis)
+    y = sum_over(mx.where(coefficients == 0, 0, coefficients * wide), (axis,))
     return y, lambda g: (mx.expand_dims(g, axis) * coefficients, None)
 
 

@@ -12,7 +12,7 @@ import math
 import mlx.core as mx
 
 from lucid._device import on_cpu
-from lucid._sums import row_dots, row_sums
+from lucid._sums import column_sums, row_dots, row_sums, sum_over
 from lucid.kernels.halves import by_samples
 from lucid.ops.fused import fused
 from lucid.ops.op import op
@@ -93,7 +93,7 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     halves = _pays_by_halves(x, few)
 
     def average(sums):
-        return sums.sum(axis=axis, keepdims=True) * share
+        return sum_over(sums, (axis,), keepdims=True) * share
 
     def spread(*statistics):
         """Repeated along the length, where that is little, for loops that vectorise."""
@@ -121,8 +121,8 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
             dx = _centred_and_combined(g, rows, *spread(mean, *factors))
         else:
             dx = _combined(g, centred, *factors)
-        dw = None if weight is None else (products * r).sum(axis=0).reshape(weight.shape)
-        db = None if bias is None else sums.sum(axis=0).reshape(bias.shape)
+        dw = None if weight is None else sum_over(products * r, (0,)).reshape(weight.shape)
+        db = None if bias is None else sum_over(sums, (0,)).reshape(bias.shape)
         return dx.reshape(x.shape), dw, db
 
     return (y.reshape(x.shape).astype(x.dtype), mean, var), rule
@@ -156,9 +156,9 @@ def layer_norm(x, weight, bias, /, *, ndim, eps):
 
     def rule(g):
         g, rows = _wide(g).reshape(-1, size), _wide(x).reshape(-1, size)
-        products, ones = _product(g, rows, mean, r), mx.ones((1, g.shape[0]), g.dtype)
-        dw = None if weight is None else (ones @ products).reshape(weight.shape)
-        db = None if bias is None else (ones @ g).reshape(bias.shape)
+        products = _product(g, rows, mean, r)
+        dw = None if weight is None else column_sums(products).reshape(weight.shape)
+        db = None if bias is None else column_sums(g).reshape(bias.shape)
         along, across = ((a @ w)[:, None] * (r * (1 / size)) for a in (products, g))
         dx = _combined_rows(g, w, rows, r, along * r, across - mean * along * r)
         return dx.reshape(x.shape), dw, db
@@ -190,8 +190,7 @@ def rms_norm(x, weight, /, *, ndim, eps):
         dx = _combined_rows(g, w, rows, r, along, nothing)
         if weight is None:
             return dx.reshape(x.shape), None
-        ones = mx.ones((1, g.shape[0]), g.dtype)
-        return dx.reshape(x.shape), (ones @ products).reshape(weight.shape)
+        return dx.reshape(x.shape), column_sums(products).reshape(weight.shape)
 
     return y.reshape(x.shape).astype(x.dtype), rule
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.ops.entries import wide
 from lucid.ops.index import getitem
 from lucid.ops.op import op
@@ -104,7 +105,7 @@ def _mirrored(x, /, *, axis, lo, hi, mode):
         y = mx.array(g[key(slice(lo, lo + n))])
         for part, of in ((before, g[key(slice(lo))]), (after, g[key(slice(lo + n, None))])):
             if of.size:
-                of = of.sum(axis=axis, keepdims=True) if mode == "replicate" else of
+                of = sum_over(of, (axis,), keepdims=True) if mode == "replicate" else of
                 y[key(part)] = y[key(part)] + of
         return y
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.autograd.tape import Traced, sum_to
 from lucid.ops.dtypes import dtype_of, name_of
 from lucid.ops.op import op
@@ -303,7 +304,7 @@ def expand(x, /, *shape, size=None):
     def rule(g):
         if g.size == 0:
             return mx.zeros(before, g.dtype)
-        return g.sum(axis=from_axes + repeated).reshape(before) if from_axes + repeated else g
+        return sum_over(g, from_axes + repeated).reshape(before) if from_axes + repeated else g
 
     return mx.broadcast_to(x, target), rule
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import mlx.core as mx
 
+from lucid._sums import sum_of_squares, sum_over
 from lucid.optim.formula import Formula
 from lucid.tensor import Tensor
 
@@ -112,9 +113,9 @@ class Adafactor(Formula):
             state = {"variance": square}
         else:
             row, column = state["row_var"], state["col_var"]
-            row = row + n["new"] * (squares.mean(axis=-1, keepdims=True) - row)
-            column = column + n["new"] * (squares.mean(axis=-2, keepdims=True) - column)
-            square = row * column / mx.maximum(row.mean(axis=-2, keepdims=True), least)
+            row = row + n["new"] * (_mean(squares, -1) - row)
+            column = column + n["new"] * (_mean(squares, -2) - column)
+            square = row * column / mx.maximum(_mean(row, -2), least)
             state = {"row_var": row, "col_var": column}
         update = gradient * mx.rsqrt(mx.maximum(square, least * least))
         step = n["lr"] * mx.maximum(n["least_size"], _size(p))
@@ -124,4 +125,8 @@ class Adafactor(Formula):
 
 def _size(x: mx.array) -> mx.array:
     """The root of the mean square."""
-    return mx.sqrt((x * x).mean())
+    return mx.sqrt(sum_of_squares(x) / x.size)
+
+
+def _mean(x: mx.array, axis: int) -> mx.array:
+    return sum_over(x, (axis % x.ndim,), keepdims=True) / x.shape[axis]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import mlx.core as mx
 
+from lucid._sums import sum_over
 from lucid.autograd import laziness
 from lucid.autograd.mode import enable_grad
 from lucid.ops.device import on_device
@@ -127,7 +128,7 @@ class LBFGS(Optimizer):
             d = _direction(memory, gradient, group["history_size"])
             t = group["lr"]
             if memory["n_iter"] == 1:
-                t *= min(1.0, 1.0 / _number(mx.abs(gradient).sum()))
+                t *= min(1.0, 1.0 / _number(sum_over(mx.abs(gradient), (0,))))
             memory.update(d=d, t=t, prev_flat_grad=gradient, prev_loss=loss)
             start = Point(0.0, loss, gradient, _number(mx.inner(gradient, d)))
             if start.slope > -tolerance:

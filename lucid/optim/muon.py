@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import mlx.core as mx
 
+from lucid._sums import sum_of_squares
 from lucid.optim.formula import Formula
 from lucid.optim.optimizer import check_number
 from lucid.tensor import Tensor
@@ -126,7 +127,7 @@ def _orthogonal(matrix: mx.array, steps: mx.array, eps: mx.array) -> mx.array:
     """A matrix with the same singular vectors and all singular values near 1."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / mx.maximum(mx.sqrt((x * x).sum()), eps)
+    x = x / mx.maximum(mx.sqrt(sum_of_squares(x)), eps)
     for a, b, c in steps:
         y = x @ x.T
         x = a * x + (b * y + c * (y @ y)) @ x

@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._sums import sum_of_squares
 from lucid.optim.formula import Formula
 from lucid.tensor import Tensor
 
@@ -87,7 +88,7 @@ class NovoGrad(Formula):
     def _update(
         p: mx.array, gradient: mx.array, state: dict[str, mx.array], n: dict[str, mx.array]
     ) -> tuple[mx.array, dict[str, mx.array]]:
-        norm, square = (gradient * gradient).sum(), state["exp_avg_sq"]
+        norm, square = sum_of_squares(gradient), state["exp_avg_sq"]
         # as long as it is 0, there was no gradient yet
         square = mx.where(square == 0, norm, n["old_square"] * square + n["new_square"] * norm)
         new = {"exp_avg_sq": square}

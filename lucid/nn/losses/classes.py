@@ -14,6 +14,7 @@ from lucid.nn.losses.reduction import reduced
 from lucid.ops import loss
 from lucid.ops.autocast import autocasts
 from lucid.ops.device import on_device
+from lucid.ops.reduce import total
 from lucid.tensor import Tensor
 
 
@@ -114,7 +115,7 @@ def _divided(name: str, losses: Tensor, weights: Any, reduction: str, dtype: Any
     if reduction != "mean":
         return reduced(name, losses, reduction, dtype)
     if isinstance(weights, mx.array):
-        weights = weights.sum() if weights.size else 0.0  # MLX's sum of nothing can hang
+        weights = total(weights, tuple(range(weights.ndim)))
     weights = mx.array(weights)
     nothing = weights == 0  # the mean of nothing is NaN, but it moves no parameter
     mean = ops.sum(losses) / mx.where(nothing, 1, weights) + mx.where(nothing, math.nan, 0)
@@ -161,7 +162,7 @@ def _index_targets(
     if weight is None:
         return hot.astype(dtype), (target.array != ignore_index).astype(dtype)
     spread = hot * _classwise(weight, axis, input.ndim).astype(dtype)
-    return spread, spread.sum(axis=axis) if spread.size else mx.zeros(expected, dtype)
+    return spread, total(spread, (axis,))
 
 
 def _classwise(weight: Tensor, axis: int, ndim: int) -> mx.array:

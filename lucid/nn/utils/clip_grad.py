@@ -9,6 +9,7 @@ import mlx.core as mx
 
 from lucid.autograd import laziness
 from lucid.ops.device import on_device
+from lucid.ops.reduce import total
 from lucid.tensor import Tensor
 
 
@@ -140,5 +141,5 @@ def _norm(arrays: list[mx.array], norm_type: float) -> mx.array:
         return extreme(mx.stack([extreme(mx.abs(a)) for a in wide]))
     if norm_type == 0:  # how many tensors are not all zeros: torch's norm of norms
         return mx.stack([mx.any(a != 0) for a in wide]).sum().astype(wide[0].dtype)
-    powers = [(mx.abs(a) ** norm_type).sum() for a in wide]
+    powers = [total(mx.abs(a) ** norm_type, tuple(range(a.ndim))) for a in wide]
     return mx.stack(powers).sum() ** (1 / norm_type)

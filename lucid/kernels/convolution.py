@@ -244,7 +244,7 @@ def _affine(
     `mapped` is the rule of `mx.vmap`; in the precision that pays."""
     empty = a.size == 0 or b.size == 0 or 0 in shape
     # On the CPU a half-precision matmul is a scalar loop; float32 around it is 30 times faster.
-    half = on_cpu() and not metal.available() and a.dtype in (mx.float16, mx.bfloat16)
+    half = a.dtype in (mx.float16, mx.bfloat16) and on_cpu() and not metal.available()
 
     @mx.custom_function
     def function(*arrays: mx.array) -> mx.array:

@@ -8,6 +8,7 @@ on shapes of published models.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import mlx.core as mx
@@ -162,7 +163,9 @@ class Table(NamedTuple):
 
     def definition(self, shape: Shape) -> Form:
         """The first definition that holds."""
-        return next(form for holds, form in self.definitions if holds(shape))
+        form = _first(self.definitions, shape)
+        assert form is not None, f"no definition for {shape}"
+        return form
 
     def holds(self, form: Form, shape: Shape) -> bool:
         """Whether a rule of the shaders would choose the form for the shape, were it the first."""
@@ -286,9 +289,13 @@ WEIGHT_GRAD = Table(
 def choose(table: Table, shape: Shape, dtype: mx.Dtype) -> Form:
     """The form of the first rule that holds."""
     on = metal.available() and dtype in metal.DTYPES and shape.fits_32_bits
-    return next(
-        (form for holds, form in table.shaders if on and holds(shape)), None
-    ) or table.definition(shape)
+    return (_first(table.shaders, shape) if on else None) or table.definition(shape)
+
+
+@lru_cache(4096)
+def _first(rules: Rules, shape: Shape) -> Form | None:
+    """Kept, since asking takes longer than what small convolutions have to compute."""
+    return next((form for holds, form in rules if holds(shape)), None)
 
 
 # Depthwise-separable blocks ---------------------------------------------------------------------

@@ -43,7 +43,7 @@ _INCLUDE = re.compile(r'^#include "([\w.]+)"\n', re.MULTILINE)
 
 def available() -> bool:
     """Whether shaders run."""
-    return not obstacle()
+    return mx.metal.is_available() and not obstacle()
 
 
 def obstacle() -> str:

@@ -26,6 +26,8 @@ def positive(layer: str, name: str, value: Any) -> int:
 
 def single(layer: str, name: str, value: Any, least: int = 1) -> int:
     """An int of at least `least`, or a 1-tuple of one."""
+    if type(value) is int and least <= value < 1 << 31:  # as it mostly is, in each call
+        return value
     return sizes(layer, name, value, 1, least)[0]
 
 

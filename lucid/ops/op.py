@@ -95,7 +95,8 @@ class Operation:
         recorded = False
         for x in inputs:
             if not isinstance(x, Traced):
-                values.append(x if type(x) is float else converted(name, x, inputs))
+                plain = x is None or type(x) is float
+                values.append(x if plain else converted(name, x, inputs))
                 edges.append(None)
                 continue
             if first is None:

@@ -101,6 +101,8 @@ def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> m
     """`mx.sum` of a nonempty array, on the CPU quicker and more accurate where it is long."""
     if x.dtype in (mx.float16, mx.bfloat16) and on_cpu():
         return sum_over(x.astype(mx.float32), axes, keepdims=keepdims).astype(x.dtype)
+    if x.size <= _CHAIN:
+        return x.sum(axis=axes, keepdims=keepdims)
     last = x.ndim - 1
     if last in axes and _is_quicker(x):
         x = _product_with_ones(x)

@@ -24,7 +24,7 @@ from lucid.tensor import Tensor
 
 ATTEMPTS = 6  # the first finds the state, the second is right; more where that finds some more
 
-PIECE = 1 << 14  # bytes of results; those of tiny networks are computed in one go
+PIECE = 1 << 16  # bytes of results; those of tiny networks are computed in one go
 
 
 class _Again(Exception):

@@ -12,8 +12,9 @@ from lucid.ops.fused import fused
 
 @fused
 def where_positive(g, y):
-    """g where y is positive, else 0; y, a maximum with 0, is nowhere negative."""
-    return mx.where(y > 0, g, y)
+    """g where y is positive, else 0; y, a maximum with 0, is nowhere negative. As in torch, g where
+    y is NaN."""
+    return mx.where(y, g, y)
 
 
 @fused

@@ -6,10 +6,14 @@ import mlx.core as mx
 
 from lucid._device import on_cpu
 from lucid._sums import column_sums
+from lucid.autograd.laziness import is_tracing
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate
 
 _HALF = (mx.float16, mx.bfloat16)
+# Values below which mx.compile had better fuse the bias with what comes next, on a CPU: (8, 16)
+# with a relu 11.9 us instead of 14.5. A bias is no vector to it: (1600, 40) takes 500, not 200.
+_SMALL = 1 << 11
 
 
 @op
@@ -43,7 +47,12 @@ def affine(x, weight, bias, /):
 
 def _product(a, w, b):
     """Rows times weights, of one dtype, and their rule."""
-    y = a @ w.T if b is None else mx.addmm(b, a, w.T)
+    if b is None:
+        y = a @ w.T
+    elif is_tracing() and on_cpu() and len(a) * len(w) < _SMALL:
+        y = a @ w.T + b
+    else:
+        y = mx.addmm(b, a, w.T)
 
     def rule(g):
         db = None

@@ -44,6 +44,26 @@ def test_equals_its_definition_on_integers(seed, definition):
     np.testing.assert_array_equal(gw, definition.weight_grad(x, g, K, left=left, **place))
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_large_signal_is_padded_at_its_ends_only(seed, definition, monkeypatch):
+    monkeypatch.setattr("lucid.kernels.conv1d._PADDED", 0)
+    test_equals_its_definition_on_integers(seed, definition)
+
+
+@pytest.mark.parametrize("padded", [0, 1 << 16])
+@pytest.mark.parametrize("shape", [(1, 40, 2), (2, 40, 6)])
+def test_a_signal_may_lie_in_memory_in_any_way(shape, padded, definition, monkeypatch):
+    monkeypatch.setattr("lucid.kernels.conv1d._PADDED", padded)
+    rng = np.random.default_rng(0)
+    long, w = integers(rng, shape), integers(rng, (8, shape[2] // 2, 5))
+    X, W = arrays(long, w)
+    x, X = (a[:, ::2, 1::2].swapaxes(1, 2) for a in (long, X))
+    for left, length in ((0, 16), (0, 4), (3, 20)):
+        y = conv1d(X, W, padding=(left, length + 4 - left - 20))
+        expected = definition.conv1d(x, w, length, left=left, stride=1, dilation=1, groups=1)
+        np.testing.assert_array_equal(y, expected)
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize(
     ("dtype", "tolerance"),

@@ -123,3 +123,14 @@ def test_half_precision_is_rounded_once(name, dtype):
 def test_refusal(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parity
+def test_the_gradient_of_relu_where_it_is_neither_above_nor_below():
+    torch = pytest.importorskip("torch")
+    values = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0]
+    ours = lucid.tensor(values, requires_grad=True)
+    theirs = torch.tensor(values, requires_grad=True)
+    F.relu(ours).backward(lucid.full((7,), 2.0))
+    torch.relu(theirs).backward(torch.full((7,), 2.0))
+    np.testing.assert_array_equal(ours.grad.numpy(), theirs.grad.numpy())

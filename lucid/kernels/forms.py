@@ -79,11 +79,10 @@ class Shape(NamedTuple):
         zeros = depthwise_conv1d.BLOCK * self.stride + self.K * self.dilation
         return self.dilation <= 4 and zeros <= 12 * self.K
 
-    @property
-    def sparse_in_time(self) -> bool:
+    def sparse_in_time(self, few: int) -> bool:
         """At stride 1, taps so few or so far apart that each is a pass over memory of its own."""
-        few = self.K <= 3 and self.length >= 1024
-        return self.stride == 1 and (few or not self.dense_in_time)
+        short = few >= self.K and self.length >= 1024
+        return self.stride == 1 and (short or not self.dense_in_time)
 
     @property
     def few_weights(self) -> bool:
@@ -183,7 +182,8 @@ def always(_: Shape) -> bool:
 
 _CONV1D: Rules = (
     # K3 on (4, 512, 4001): 13 ms, Toeplitz 17. K3 d32: 14, 24. K7 d9 on (5, 64, 24576): 20, 43.
-    (lambda s: s.narrow and s.sparse_in_time, depthwise_conv1d.taps),
+    # K5 on (2, 512, 4001): 5.5, 7.5.
+    (lambda s: s.narrow and s.sparse_in_time(few=5), depthwise_conv1d.taps),
     # K7 on (16, 512, 384): 6.3 ms, taps 10. K75 on (19, 512, 835): 29, with unfolded rows 63.
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz),
     # Many channels to few, as at the end of a vocoder. 32 -> 1 K7 on (16, 32, 8192): 12 ms, shifted
@@ -202,7 +202,7 @@ _CONV1D: Rules = (
 
 _CONV_TRANSPOSE1D: Rules = (
     # As above: the same matrices, transposed, so the stride is interleaved by the matmul itself.
-    (lambda s: s.narrow and s.sparse_in_time, depthwise_conv1d.taps_transposed),
+    (lambda s: s.narrow and s.sparse_in_time(few=5), depthwise_conv1d.taps_transposed),
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_transposed),
     # Few products per input: none of x is copied K/s times, nor is the weight repacked. 1536 -> 768
     # K16 s8 on (1, 1536, 33): 15 ms, unfolded 118; 512 -> 1 K16 s8 on (4, 512, 4001): 4, 19.
@@ -218,8 +218,8 @@ _CONV_TRANSPOSE1D: Rules = (
 )
 
 _WEIGHT_GRAD: Rules = (
-    # K3 on (4, 512, 4001): 10 ms, Toeplitz 15; d32: 12, 21, by sample 28.
-    (lambda s: s.narrow and s.sparse_in_time, depthwise_conv1d.taps_weight_grad),
+    # K3 on (4, 512, 4001): 10 ms, Toeplitz 15; d32: 12, 21, by sample 28. K5: 6.8, 5.7.
+    (lambda s: s.narrow and s.sparse_in_time(few=3), depthwise_conv1d.taps_weight_grad),
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     # Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 84 ms, by sample 116.
     (lambda s: s.stride > 1 and s.long_taps, conv1d_weight_grad.by_phases),

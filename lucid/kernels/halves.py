@@ -10,18 +10,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial, wraps
+from typing import TypeVar
 
 import mlx.core as mx
 
 from lucid._device import on_cpu
 
 Form = Callable[..., mx.array]
+T = TypeVar("T")  # arrays
 LEAST = 1 << 17  # elements of a signal; below, starting the second thread costs what it saves
 
 _threads = threading.local()  # a stream belongs to the thread that made it
 
 
-def at_once(first: Callable[[], mx.array], second: Callable[[], mx.array]) -> list[mx.array]:
+def at_once(first: Callable[[], T], second: Callable[[], T]) -> list[T]:
     """The results of both; on the CPU each is computed by a thread of its own."""
     if not on_cpu():
         return [first(), second()]

@@ -105,7 +105,7 @@ def test_a_sample_with_nan_leaves_the_others_alone():
 
 
 def test_taps_fused_over_a_large_signal():
-    """Past 2**18 values mx.compile fuses the taps: 11 of them, in passes of 8 and 3."""
+    """Past 2**18 values mx.compile fuses the taps: 11 of them, in three kernels."""
     rng = np.random.default_rng(0)
     x, w = rng.integers(-3, 4, (1, 4, 70_000)), rng.integers(-3, 4, (4, 1, 11))
     X, W = mx.array(x, mx.float32), mx.array(w, mx.float32)

@@ -70,6 +70,66 @@ def _formula(plain: Callable, slope: Callable) -> Callable[[Callable], Callable]
     return decorate
 
 
+# Choices -----------------------------------------------------------------------------------------
+
+# A loop over bools branches, and on signs at random takes ten times as long as a copy: 4.7 ms for
+# 2^20 values, where a mask of bits takes 0.4.
+
+
+@mx.compile
+def _masked(condition, x):
+    return x & -condition.astype(mx.int32)
+
+
+@mx.compile
+def _mixed(condition, x, y):
+    return y ^ ((x ^ y) & -condition.astype(mx.int32))
+
+
+def _bits(x: mx.array) -> mx.array:
+    return mx.contiguous(x).view(mx.int32)
+
+
+@mx.custom_function
+def _kept(condition, x):
+    return _masked(mx.contiguous(condition), _bits(x)).view(mx.float32)
+
+
+@_kept.vjp
+def _kept_vjp(primals, g, y):
+    return mx.zeros_like(primals[0]), kept(primals[0], g)
+
+
+@mx.custom_function
+def _chosen(condition, x, y):
+    return _mixed(mx.contiguous(condition), _bits(x), _bits(y)).view(mx.float32)
+
+
+@_chosen.vjp
+def _chosen_vjp(primals, g, z):
+    condition = primals[0]
+    return mx.zeros_like(condition), kept(condition, g), kept(mx.logical_not(condition), g)
+
+
+def kept(condition: mx.array, x: mx.array) -> Any:
+    """x where the condition, an array of bools, holds, else 0: also where x is not finite."""
+    if condition.shape != x.shape or condition.dtype != mx.bool_ or not pays(x):
+        return mx.where(condition, x, mx.zeros_like(x))
+    return _kept(condition, x)
+
+
+def where(condition: mx.array, x: Any, y: Any) -> Any:
+    """`mx.where`."""
+    arrays = isinstance(x, mx.array) and isinstance(y, mx.array)
+    same = arrays and condition.shape == x.shape == y.shape and x.dtype == y.dtype
+    if not same or condition.dtype != mx.bool_ or not pays(x):
+        return mx.where(condition, x, y)
+    return _chosen(condition, x, y)
+
+
+# Polynomials -------------------------------------------------------------------------------------
+
+
 def _polynomial(coefficients: Sequence[float], x: mx.array) -> Any:
     """c[0] + c[1] x + ..., in pairs: a third as deep as in a chain (Estrin, 1960)."""
     terms: list[Any] = list(coefficients)
@@ -150,11 +210,16 @@ def _tanh_of_parts(r: mx.array, s: mx.array) -> mx.array:
     return (e - (1 - square)) / (e + (1 + square))
 
 
+def _less_one_of_parts(r: mx.array, s: mx.array) -> mx.array:
+    return ((_less_one(r) * s) + (s - 1 / s)) * s  # s * s may overflow where e**x does not
+
+
 _exp = _of_exponential(lambda r, s: _exponential(r) * s * s)
 _sigmoid = _of_exponential(lambda r, s: 1 / (1 + _exponential(r) * (s * s)), -1.0)
 _tanh = _of_exponential(_tanh_of_parts, 2.0, 10.0)
 
 exp = _formula(mx.exp, lambda x, y: y)(_exp)
+expm1 = _formula(mx.expm1, lambda x, y: y + 1)(_of_exponential(_less_one_of_parts))
 sigmoid = _formula(mx.sigmoid, lambda x, y: y * (1 - y))(_sigmoid)
 tanh = _formula(mx.tanh, lambda x, y: 1 - y * y)(_tanh)
 

@@ -194,13 +194,9 @@ def hardswish(input):
 @rounded_once
 def _elu(x, /, *, alpha, scale=1.0, input_scale=1.0):
     """scale * x where positive, else scale * alpha * (e**(input_scale * x) - 1)."""
-    negative = alpha * mx.expm1(input_scale * mx.minimum(x, 0))
-    y = mx.where(x > 0, x, negative)
-
-    def rule(g):
-        return g * mx.where(x > 0, scale, scale * input_scale * (negative + alpha))
-
-    return (y if scale == 1 else scale * y), rule
+    factors = [mx.array(a, x.dtype) for a in (scale, alpha, scale * input_scale)]
+    below = precise.expm1(input_scale * mx.minimum(x, 0))
+    return passes.elu(x, below, *factors[:2]), lambda g: passes.elu_back(g, x, below, *factors)
 
 
 def elu(input, alpha=1.0):

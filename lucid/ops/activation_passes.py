@@ -35,6 +35,18 @@ def bent_weight(g, x):
 
 
 @fused
+def elu(x, below, scale, alpha):
+    """scale * x where positive, else scale * alpha * below, which is 0 where x is positive."""
+    return scale * (mx.maximum(x, 0) + alpha * below)
+
+
+@fused
+def elu_back(g, x, below, scale, alpha, slope):
+    positive = mx.sign(mx.maximum(x, 0))
+    return g * (scale * positive + (1 - positive) * (slope * (alpha * below + alpha)))
+
+
+@fused
 def silu_back(g, x, s):
     return g * (s * (1 + x * (1 - s)))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid._sums import sum_over
+from lucid.kernels.elementwise import kept
 from lucid.ops import precise
+from lucid.ops.fused import fused
 from lucid.ops.op import op
 
 
@@ -25,11 +27,11 @@ def soft_cross_entropy(logits, target, /, *, axis):
     if x.size == 0:
         shape = [n for i, n in enumerate(x.shape) if i != axis]
         return mx.zeros(shape, x.dtype), lambda g: (mx.zeros_like(x), mx.zeros_like(q))
-    shifted = x - mx.max(x, axis=axis, keepdims=True)
+    shifted = x - precise.largest(x, axis)
     exponentials = precise.exp(shifted)
     normaliser = sum_over(exponentials, (axis,), keepdims=True)
     logp = shifted - mx.log(normaliser)
-    loss = -sum_over(mx.where(q == 0, 0, q * logp), (axis,))
+    loss = -sum_over(kept(q != 0, q * logp), (axis,))
 
     def rule(g):
         g = mx.expand_dims(g, axis)
@@ -46,7 +48,7 @@ def weighted_sum(x, coefficients, /, *, axis):
     if x.size == 0:
         shape = [n for i, n in enumerate(x.shape) if i != axis]
         return mx.zeros(shape, wide.dtype), lambda g: (mx.zeros_like(x), None)
-    y = sum_over(mx.where(coefficients == 0, 0, coefficients * wide), (axis,))
+    y = sum_over(kept(coefficients != 0, coefficients * wide), (axis,))
     return y, lambda g: (mx.expand_dims(g, axis) * coefficients, None)
 
 
@@ -54,14 +56,25 @@ def weighted_sum(x, coefficients, /, *, axis):
 def huber(x, y, /, *, delta):
     """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2), for d = x - y (Huber, 1964)."""
     d = _wide(x) - _wide(y)
-    a = mx.abs(d)
-    loss = mx.where(a < delta, 0.5 * d * d, delta * (a - 0.5 * delta))
+    delta = mx.array(delta, d.dtype)
 
     def rule(g):
-        slope = g * mx.clip(d, -delta, delta)
+        slope = _huber_back(g, d, delta)
         return slope, -slope
 
-    return loss, rule
+    return _huber(d, delta), rule
+
+
+@fused
+def _huber(d, delta):
+    a = mx.abs(d)
+    near = mx.minimum(a, delta)
+    return near * (a - 0.5 * near)
+
+
+@fused
+def _huber_back(g, d, delta):
+    return g * mx.maximum(mx.minimum(d, delta), -delta)
 
 
 @op(broadcasts=True)
@@ -69,7 +82,7 @@ def binary_cross_entropy_with_logits(x, target, pos_weight, /):
     """-(pos_weight * t * log(s) + (1 - t) * log(1 - s)) for s = sigmoid(x), without overflow."""
     x, t = _wide(x), _wide(target)
     p = 1 if pos_weight is None else _wide(pos_weight)
-    softplus = mx.maximum(-x, 0) + mx.log1p(precise.exp(-mx.abs(x)))  # -log(sigmoid(x))
+    softplus = precise.softplus(-x)  # -log(sigmoid(x))
     factor = 1 + (p - 1) * t
     loss = (1 - t) * x + factor * softplus
 

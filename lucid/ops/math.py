@@ -7,7 +7,9 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.kernels.elementwise import kept
 from lucid.ops import precise
+from lucid.ops.fused import fused
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate, rounded_once
 
@@ -161,7 +163,13 @@ def abs(x, /):
     y = mx.abs(x)
     if x.dtype != mx.complex64:
         return y, lambda g: g * mx.sign(x)
-    return y, lambda g: g * mx.where(y == 0, mx.zeros_like(x), x / mx.where(y == 0, 1.0, y))
+    return y, lambda g: (x * _inverse(y)) * g
+
+
+@fused
+def _inverse(size):
+    """1 / size, and 1 where float32 has no finite inverse: a complex number of that size is 0."""
+    return 1 / (size + (size < 2.0**-126))
 
 
 @op(broadcasts=True)
@@ -172,13 +180,12 @@ def _clamp(x, min, max, /):
     y = lifted if max is None else mx.minimum(lifted, max)
 
     def rule(g):
-        zero = mx.zeros_like(g)
         below = mx.array(False) if min is None else x < min
         above = mx.array(False) if max is None else lifted > max
         return (
-            mx.where(below | above, zero, g),
-            None if min is None else mx.where(below & ~above, g, zero),
-            None if max is None else mx.where(above, g, zero),
+            kept(~(below | above), g),
+            None if min is None else kept(below & ~above, g),
+            None if max is None else kept(above, g),
         )
 
     return y, rule

@@ -97,7 +97,7 @@ def exp(x):
 def expm1(x):
     """e**x - 1, of complex numbers too."""
     if x.dtype != mx.complex64:
-        return mx.expm1(x)
+        return elementwise.expm1(x)
     size, angle = mx.real(x), mx.imag(x)
     real = mx.expm1(size) * mx.cos(angle) - 2 * mx.square(mx.sin(0.5 * angle))
     return real + mx.exp(size) * mx.sin(angle) * mx.array(1j)
@@ -141,15 +141,23 @@ def erf(x):
     return 2 / math.sqrt(math.pi) * exp(-a * a) * total
 
 
+def largest(x: mx.array, axis: int | tuple[int, ...]) -> mx.array:
+    """mx.max, the axis kept: of long rows in two steps, of which the first vectorises."""
+    (*others, last) = _axes(axis)
+    if others or last not in (-1, x.ndim - 1) or x.shape[-1] % 32 or x.shape[-1] < 256:
+        return mx.max(x, axis=axis, keepdims=True)
+    return mx.max(mx.unflatten(x, -1, (32, -1)).max(axis=-2), axis=-1, keepdims=True)
+
+
 @_unless_float64(mx.softmax, large_too=True)
 def softmax(x, axis):
-    e = exp(x - mx.max(x, axis=axis, keepdims=True))
+    e = exp(x - largest(x, axis))
     return e / _sum(e, axis)
 
 
 @_unless_float64(mx.logsumexp, large_too=True)
 def logsumexp(x, axis, keepdims):
-    top = mx.max(mx.real(x), axis=axis, keepdims=True)
+    top = largest(mx.real(x), axis)
     top = mx.where(mx.isfinite(top), top, mx.zeros_like(top))
     y = mx.log(_sum(exp(x - top), axis)) + top
     return y if keepdims else mx.squeeze(y, axis)

@@ -34,8 +34,8 @@ def _log_softmax(x, /, *, dim):
     if x.size == 0 or x.ndim == 0:
         return mx.zeros_like(x), lambda g: mx.zeros_like(g)
     # subtracting the maximum first: logsumexp of large x would round the normaliser away
-    centred = x - mx.max(x, axis=axes, keepdims=True)
-    y = centred - precise.logsumexp(centred, axis=axes, keepdims=True)
+    centred = x - precise.largest(x, axes)
+    y = centred - mx.log(total(precise.exp(centred), axes, True))
     return y, lambda g: g - precise.exp(y) * total(g, axes, True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.autograd.tape import Traced
+from lucid.kernels import elementwise
 from lucid.ops.cast import constant
 from lucid.ops.nonzero import nonzero
 from lucid.ops.op import op
@@ -36,7 +37,7 @@ def where(condition, input=None, other=None):
 @op(broadcasts=True)
 def _where(input, other, /, *, condition):
     def rule(g):
-        zero = mx.zeros_like(g)
-        return mx.where(condition, g, zero), mx.where(condition, zero, g)
+        otherwise = mx.logical_not(condition)
+        return elementwise.kept(condition, g), elementwise.kept(otherwise, g)
 
-    return mx.where(condition, input, other), rule
+    return elementwise.where(condition, input, other), rule

@@ -16,6 +16,7 @@ from lucid.ops.arrange import repeat_interleave
 from lucid.ops.device import on_device
 from lucid.ops.entries import take
 from lucid.ops.math import add, mul
+from lucid.ops.op import op
 from lucid.ops.shape import transpose
 
 Taps = list[tuple[np.ndarray, np.ndarray | None]]  # indices, and weights unless all are 1
@@ -108,11 +109,64 @@ def _exact(mode: str, size: int, dimensions: int) -> tuple[int, ...]:
     return (size, 2 * size) if mode == "nearest" and dimensions == 2 else ()
 
 
+def _shifts(index: Any, weights: Any, size: int, times: int) -> list[int] | None:
+    """By how much the picked elements lie before or after those that are enlarged, for each of
+    `times` output elements, if that is the same all along."""
+    picked, middle = index.reshape(size, times), size // 2
+    shifts = picked[middle] - middle
+    same = picked == np.clip(np.arange(size)[:, None] + shifts, 0, size - 1)
+    same |= weights.reshape(size, times) == 0
+    return shifts.tolist() if same.all() else None
+
+
+@op(linear=True)
+def _interleaved(x, /, *, shifts, weights):
+    """Element i * n + p is the sum over taps of weights[tap][p][i] * x[i + shifts[tap][p]], where
+    p < n, and past the ends of x lies its first or last element."""
+    L, n = x.shape[-1], len(shifts[0])
+    reach = max(abs(s) for tap in shifts for s in tap)
+    row = (*x.shape[:-1], reach)
+    start, end = (mx.broadcast_to(edge, row) for edge in (x[..., :1], x[..., -1:]))
+    padded = mx.concatenate([start, x, end], -1)
+    taps = list(zip(shifts, weights, strict=True))
+
+    def shares(p):
+        """For each tap, where its elements lie in what is padded, and their weights."""
+        return [(reach + s[p], mx.array(w[p], x.dtype)) for s, w in taps]
+
+    def element(p):
+        return sum(padded[..., at : at + L] * w for at, w in shares(p))
+
+    def rule(g):
+        g, sums = g.reshape(*g.shape[:-1], L, n), {}
+        for p in range(n):
+            part = mx.contiguous(g[..., p])
+            for at, w in shares(p):
+                sums[at] = sums[at] + part * w if at in sums else part * w
+        wide = [(0, 0)] * (g.ndim - 2)
+        y = sum(mx.pad(a, [*wide, (at, 2 * reach - at)]) for at, a in sums.items())
+        inner = y[..., reach : reach + L]
+        if reach:
+            inner[..., :1] += y[..., :reach].sum(-1, keepdims=True)
+            inner[..., -1:] += y[..., reach + L :].sum(-1, keepdims=True)
+        return inner
+
+    y = mx.stack([element(p) for p in range(n)], -1)
+    return y.reshape(*x.shape[:-1], L * n), rule
+
+
 def _summed(x: Any, axis: int, taps: Taps) -> Any:
     index, weights = taps[0]
     times, rest = divmod(len(index), x.shape[axis])
     if weights is None and not rest and (index == np.arange(len(index)) // times).all():
         return x if times == 1 else repeat_interleave(x, times, axis)
+    shifts = (
+        [] if rest or weights is None else [_shifts(*tap, x.shape[axis], times) for tap in taps]
+    )
+    if shifts and None not in shifts:
+        columns = [w.reshape(-1, times).T for _, w in taps]
+        settings = {"shifts": shifts, "weights": columns}
+        return transpose(_interleaved(transpose(x, axis, -1), **settings), axis, -1)
     rows = transpose(x, axis, 0)  # whole rows are picked much faster than single elements
     y = None
     for index, weights in taps:

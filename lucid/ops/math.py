@@ -11,7 +11,7 @@ from lucid.kernels.elementwise import kept
 from lucid.ops import precise
 from lucid.ops.fused import fused
 from lucid.ops.op import op
-from lucid.ops.rules import conjugate, rounded_once
+from lucid.ops.rules import conjugate, rounded_once, scaled
 
 
 @op(broadcasts=True)
@@ -163,7 +163,7 @@ def abs(x, /):
     y = mx.abs(x)
     if x.dtype != mx.complex64:
         return y, lambda g: g * mx.sign(x)
-    return y, lambda g: (x * _inverse(y)) * g
+    return y, lambda g: scaled(scaled(x, _inverse(y)), g)
 
 
 @fused

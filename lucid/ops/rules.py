@@ -14,6 +14,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd.tape import sum_to
 from lucid.ops.promotion import result_type
 
 _HALF = (mx.float16, mx.bfloat16)
@@ -87,3 +88,21 @@ def conjugate(x: Any) -> Any:
     if isinstance(x, mx.array):
         return mx.conjugate(x) if x.dtype == mx.complex64 else x
     return x.conjugate() if isinstance(x, complex) else x
+
+
+@mx.custom_function
+def scaled(z: mx.array, factor: mx.array) -> mx.array:
+    """Complex z times a real factor, as pairs of floats.
+
+    MLX's complex product on the CPU is scalar: 9 ms for (64, 101, 129), this is 1.4 ms.
+    """
+    pairs = z.view(mx.float32).reshape(*z.shape, 2) * factor[..., None]
+    *batch, last, _ = pairs.shape
+    return pairs.reshape(*batch, 2 * last).view(mx.complex64)
+
+
+@scaled.vjp
+def _scaled_vjp(primals, cotangent, _):
+    z, factor = primals  # a view has no derivative in MLX; what it stands for has
+    along = mx.real(z) * mx.real(cotangent) + mx.imag(z) * mx.imag(cotangent)
+    return cotangent * factor, sum_to(along, factor.shape)

@@ -111,7 +111,7 @@ def _exact(mode: str, size: int, dimensions: int) -> tuple[int, ...]:
 
 def _shifts(index: Any, weights: Any, size: int, times: int) -> list[int] | None:
     """By how much the picked elements lie before or after those that are enlarged, for each of
-    `times` output elements, if that is the same all along."""
+    `times` output elements, if that is the same all along, where their weights are not 0."""
     picked, middle = index.reshape(size, times), size // 2
     shifts = picked[middle] - middle
     same = picked == np.clip(np.arange(size)[:, None] + shifts, 0, size - 1)
@@ -160,10 +160,9 @@ def _summed(x: Any, axis: int, taps: Taps) -> Any:
     times, rest = divmod(len(index), x.shape[axis])
     if weights is None and not rest and (index == np.arange(len(index)) // times).all():
         return x if times == 1 else repeat_interleave(x, times, axis)
-    shifts = (
-        [] if rest or weights is None else [_shifts(*tap, x.shape[axis], times) for tap in taps]
-    )
-    if shifts and None not in shifts:
+    size, few = x.shape[axis], not rest and times <= 8  # beyond, each part is too small
+    shifts = [_shifts(*tap, size, times) for tap in taps] if few and weights is not None else [None]
+    if None not in shifts:
         columns = [w.reshape(-1, times).T for _, w in taps]
         settings = {"shifts": shifts, "weights": columns}
         return transpose(_interleaved(transpose(x, axis, -1), **settings), axis, -1)

@@ -11,9 +11,12 @@ import lucid
 from lucid.kernels import elementwise
 from lucid.ops import precise
 
+LARGE = elementwise.LARGE
+
 # MLX's own, NumPy's in float64, and the error in units in the last place, measured and rounded up
 FUNCTIONS = {
     "exp": (mx.exp, np.exp, 2),
+    "expm1": (mx.expm1, np.expm1, 4),
     "sigmoid": (mx.sigmoid, special.expit, 4),
     "tanh": (mx.tanh, np.tanh, 4),
     "erf": (mx.erf, special.erf, 8),
@@ -126,3 +129,34 @@ def test_softmax_of_large_arrays():
         y = getattr(precise, name)(x, axis=-1, **settings)
         expected = getattr(special, name)(np.array(x).astype(np.float64), axis=-1)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-37)  # of x - max, up to 200
+
+
+@pytest.mark.parametrize("condition_shape", [(LARGE,), (1,)])
+def test_choices_keep_what_is_not_finite(condition_shape):
+    condition = np.random.default_rng(0).random(condition_shape) < 0.5
+    special_values = np.resize(np.array([1.5, -0.0, np.nan, np.inf, -np.inf], np.float32), LARGE)
+    x, y = special_values, special_values[::-1].copy()
+    arrays = [mx.array(a) for a in (condition, x, y)]
+    found = np.array(elementwise.where(*arrays))
+    np.testing.assert_array_equal(found, np.where(condition, x, y))
+    found = np.array(elementwise.kept(*arrays[:2]))
+    np.testing.assert_array_equal(found, np.where(condition, x, 0))
+
+
+def test_derivatives_of_choices():
+    condition = mx.arange(LARGE) % 3 == 0
+    x, y, g = (mx.random.normal((LARGE,)) for _ in range(3))
+    found = mx.vjp(lambda a, b: elementwise.where(condition, a, b), [x, y], [g])[1]
+    expected = mx.vjp(lambda a, b: mx.where(condition, a, b), [x, y], [g])[1]
+    for a, b in zip(found, expected, strict=True):
+        assert mx.array_equal(a, b)
+    (found,) = mx.vjp(lambda a: elementwise.kept(condition, a), [x], [g])[1]
+    assert mx.array_equal(found, expected[0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e9])
+def test_the_largest_of_long_rows(value):
+    x = np.random.default_rng(0).normal(size=(3, 512)).astype(np.float32)
+    x[1, 300] = value
+    found = np.array(precise.largest(mx.array(x), -1))
+    np.testing.assert_array_equal(found, x.max(-1, keepdims=True))

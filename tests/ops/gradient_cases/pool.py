@@ -13,6 +13,7 @@ CASES = {
         lambda x: F.interpolate(x, (4, 2), mode="bilinear", align_corners=True),
         (1, 1, 2, 3),
     ),
+    "interpolate linear at other places": (lambda x: F.interpolate(x, 7, mode="linear"), (1, 1, 3)),
     "interpolate linear": (lambda x: F.interpolate(x, scale_factor=2.0, mode="linear"), (1, 1, 3)),
     "pixel_shuffle": (lambda x: F.pixel_shuffle(x, 2), (4, 1, 2)),
     "adaptive_avg_pool": (lambda x: F.adaptive_avg_pool1d(x, 2), (1, 2, 5)),

@@ -211,7 +211,8 @@ def _tanh_of_parts(r: mx.array, s: mx.array) -> mx.array:
 
 
 def _less_one_of_parts(r: mx.array, s: mx.array) -> mx.array:
-    return ((_less_one(r) * s) + (s - 1 / s)) * s  # s * s may overflow where e**x does not
+    # s * s may overflow where e**x does not; a difference keeps the sign of a zero
+    return (_less_one(r) * s - (1 / s - s)) * s
 
 
 _exp = _of_exponential(lambda r, s: _exponential(r) * s * s)

@@ -163,7 +163,7 @@ def _summed(x: Any, axis: int, taps: Taps) -> Any:
     size, few = x.shape[axis], not rest and times <= 8  # beyond, each part is too small
     shifts = [_shifts(*tap, size, times) for tap in taps] if few and weights is not None else [None]
     if None not in shifts:
-        columns = [w.reshape(-1, times).T for _, w in taps]
+        columns = [np.reshape(w, (-1, times)).T for _, w in taps if w is not None]
         settings = {"shifts": shifts, "weights": columns}
         return transpose(_interleaved(transpose(x, axis, -1), **settings), axis, -1)
     rows = transpose(x, axis, 0)  # whole rows are picked much faster than single elements

@@ -6,11 +6,13 @@ function of this package: `left`, the position in x of the first tap, negated. P
 x[t*stride + k*dilation - left]; whatever lies outside x counts as zero.
 """
 
+from functools import partial
 from math import gcd
 
 import mlx.core as mx
 
 from lucid.kernels import direct, implicit_matmul
+from lucid.kernels.halves import halved
 from lucid.kernels.memory import check_size
 from lucid.kernels.metal import Kernel
 
@@ -20,6 +22,9 @@ SHORT = 512
 # Elements below which mx.pad, one primitive, is as quick as a concatenate with zeros, five: it
 # clears the whole result before it copies (22 against 14 ms for 65 MB).
 _PADDED = 1 << 16
+
+# Multiply-adds up to which OpenBLAS neither packs the matrices nor divides them between threads.
+SMALL = 10**6
 
 
 def window(x: mx.array, start: int, size: int) -> mx.array:
@@ -120,6 +125,29 @@ def shifted(
     for k in range(1, K):
         y = mx.addmm(y, w[..., k], mx.as_strided(x, shape, steps, first + k * dilation))
     return y.reshape(C_out, N, row)[..., :length].swapaxes(0, 1)
+
+
+@partial(halved, times=4)  # (4, 8, 8192) among others: 1.4 ms, in halves 1.5
+def by_taps(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same of few channels for stride 1: like `shifted`, but a sample at a time and, where that
+    is still too much, some of its output channels, so that each matmul is small."""
+    assert stride == 1, f"by_taps: stride must be 1, got {stride}"
+    (N, C, L), (C_out, Cg, K) = x.shape, w.shape
+    Og, row = C_out // groups, length + (K - 1) * dilation
+    check_size("a padded signal", (N, C + 1, row), x.dtype)
+    low, high = min(max(-left, 0), L), max(min(row - left, L), 0)
+    # One more channel, for the last taps read past the end of the others.
+    sides = (low + left, row - left - high) if low < high else (row, 0)
+    x = mx.pad(x[..., low:high], [(0, 0), (0, 1), sides])
+    shape, steps = (N, groups, 1, Cg, row), ((C + 1) * row, Cg * row, 0, row, 1)
+    parts = next((n for n in range(1, Og) if Og % n == 0 and Og // n * Cg * row <= SMALL), Og)
+    w = mx.contiguous(w.transpose(2, 0, 1)).reshape(K, groups, parts, Og // parts, Cg)
+    y = w[0] @ mx.as_strided(x, shape, steps)
+    for k in range(1, K):
+        y = mx.addmm(y, w[k], mx.as_strided(x, shape, steps, k * dilation))
+    return y.reshape(N, C_out, row)[..., :length]
 
 
 def phases_as_channels(x: mx.array, M: int, length: int, stride: int, left: int) -> mx.array:

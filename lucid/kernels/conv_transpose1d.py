@@ -34,6 +34,14 @@ def shifted(
     return by_phases(conv1d.shifted, x, w, length, **place)
 
 
+def by_taps(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """The same of few channels, as `conv1d.by_taps`."""
+    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
+    return by_phases(conv1d.by_taps, x, w, length, **place)
+
+
 def by_phases(
     form: Callable[..., mx.array],
     x: mx.array,

@@ -110,6 +110,17 @@ class Shape(NamedTuple):
         return steps and self.taps_of_phase >= 7 and 5 * reach <= self.length * self.stride
 
     @property
+    def few_channels(self) -> bool:
+        """So few that OpenBLAS gains nothing by packing matrices or by a second thread."""
+        return 4 <= self.Cg <= 16 and 4 <= self.Og <= 16
+
+    @property
+    def by_taps(self) -> bool:
+        """Few channels, of which 4 rows of the result at least are one small matmul."""
+        small = 4 * self.Cg * self.length <= conv1d.SMALL
+        return self.stride == 1 and self.K >= 3 and self.few_channels and small
+
+    @property
     def pointwise(self) -> bool:
         """A matmul over channels, as it stands."""
         return self.K == 1 and self.stride == 1
@@ -192,6 +203,9 @@ _CONV1D: Rules = (
         lambda s: s.stride == 1 and s.K >= 3 and 8 * s.Og <= s.Cg,
         conv_transpose1d.multiply_first_conv1d,
     ),
+    # K7 d3 on (16, 8, 8192): 2.2 ms, shifted 3.7. 16 -> 8 K5 on (16, 16, 4096): 1.5, unfolded 3.9.
+    # 32 -> 32 no gain.
+    (lambda s: s.by_taps, conv1d.by_taps),
     # K11 d5 on (16, 32, 8192): 28 ms, unfolded 65; on (16, 256, 256) 27, 36. K7 d9 on (3, 96,
     # 16896): 41, 63. Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 70, 108. With 3 taps unfolding
     # wins.
@@ -210,6 +224,8 @@ _CONV_TRANSPOSE1D: Rules = (
         lambda s: s.stride > 1 and s.stride * s.Cg <= 4 * s.Og and s.taps_of_phase <= 4,
         conv_transpose1d.multiply_first,
     ),
+    # As above. K7 d3 on (16, 8, 8192): 2.4 ms, shifted 3.8.
+    (lambda s: s.by_taps, conv_transpose1d.by_taps),
     # 32 -> 1 K7 on (16, 32, 24006): 15 ms, unfolded 88.
     (lambda s: s.stride == 1 and s.Cg < s.Og, conv_transpose1d.multiply_first),
     # As above. Grouped 512 -> 256 K41 s4 on (16, 512, 512): 45 ms, unfolded 84.
@@ -223,6 +239,11 @@ _WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     # Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 84 ms, by sample 116.
     (lambda s: s.stride > 1 and s.long_taps, conv1d_weight_grad.by_phases),
+    # K7 d3 on (16, 8, 8192): 2.7 ms, by sample 5.3; of 16 channels no gain where x is not cached.
+    (
+        lambda s: s.few_channels and s.stride == 1 and s.Cg * s.Og * s.K <= 512 < s.length,
+        conv1d_weight_grad.by_tiles,
+    ),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
     # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38. With both unfolded 96 -> 12 K3
     # d2 on (4, 96, 27563) 12 ms, x alone 37; 32 -> 32 K11 d5 on (16, 32, 8192) 40, 55.

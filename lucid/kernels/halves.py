@@ -45,13 +45,14 @@ def by_samples(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array
     return mx.concatenate(at_once(first, second))
 
 
-def halved(form: Form) -> Form:
-    """form(x, w, length, ...) by halves of the samples or, of a single one, of the groups."""
+def halved(form: Form, times: int = 1) -> Form:
+    """form(x, w, length, ...) by halves of the samples or, of a single one, of the groups, where a
+    signal has `times` LEAST elements."""
 
     @wraps(form)
     def both(x: mx.array, w: mx.array, length: int, *, groups: int, **place: int) -> mx.array:
         N = x.shape[0]
-        if not _worthwhile(x, groups):
+        if not _worthwhile(x, groups, times):
             return form(x, w, length, groups=groups, **place)
         if N > 1:
             xs, ws, counts = _split(x, N // 2), [w, w], [groups, groups]
@@ -83,8 +84,8 @@ def halved_weight_grad(form: Form) -> Form:
     return both
 
 
-def _worthwhile(x: mx.array, groups: int) -> bool:
-    return on_cpu() and x.size >= LEAST and (x.shape[0] > 1 or groups > 1)
+def _worthwhile(x: mx.array, groups: int, times: int = 1) -> bool:
+    return on_cpu() and x.size >= times * LEAST and (x.shape[0] > 1 or groups > 1)
 
 
 def _counts(groups: int) -> list[int]:

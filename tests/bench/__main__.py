@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(SUITES)}")
     parser.add_argument("--rows", default="", help="those in whose 'group: name' this is found")
     parser.add_argument("--peers", nargs="*", default=[p for p in PEERS if p != OURS])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.07, help="of a peer's turn in a round")
     parser.add_argument("--write", action="store_true", help="keep the rows, write RESULTS.md")
     chosen = parser.parse_args()

@@ -28,7 +28,7 @@ class Case:
     unit: int = 1  # things done in a call, each of which the times are of
     size: float | None = None  # that time and memory are to grow with
     memory: tuple[str, ...] = ()  # the peers whose peak memory is measured
-    memory_calls: tuple[int, int] = (5, 25)  # after which: a leak shows as a difference
+    memory_calls: tuple[int, int] = (5, 12)  # after which: a leak shows as a difference
     questions: tuple[str, ...] = ()  # that are put to the peers' methods of these names
     work: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By pass: bytes to move, multiply-adds to do."""

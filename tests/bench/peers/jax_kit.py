@@ -193,6 +193,45 @@ class LSTM(Module):
         return jax.lax.scan(step, (start, start), gates)[1].swapaxes(0, 1)
 
 
+class GRU(Module):
+    """Over (N, L, C); gates in PyTorch's order."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        self.inner = _parameter("weight", 3 * outer, inner)
+        self.hidden = _parameter("weight", 3 * outer, outer)
+        self.bias, self.other = _parameter("bias", 3 * outer), _parameter("bias", 3 * outer)
+
+    def forward(self, x: jax.Array) -> jax.Array:
+        gates = (x @ self.inner.T + self.bias).swapaxes(0, 1)
+        start = jnp.zeros((x.shape[0], self.hidden.shape[1]))
+
+        def step(h: jax.Array, gate: jax.Array) -> Any:
+            from_x = jnp.split(gate, 3, axis=-1)
+            from_h = jnp.split(h @ self.hidden.T + self.other, 3, axis=-1)
+            r, z = (jax.nn.sigmoid(from_x[i] + from_h[i]) for i in range(2))
+            n = jnp.tanh(from_x[2] + r * from_h[2])
+            h = (1 - z) * n + z * h
+            return h, h
+
+        return jax.lax.scan(step, start, gates)[1].swapaxes(0, 1)
+
+
+class SelfAttention(Module):
+    def __init__(self, dims: int, heads: int) -> None:
+        self.inner, self.outer = Linear(dims, 3 * dims), Linear(dims, dims)
+        self.heads = heads
+
+    def forward(self, x: jax.Array) -> jax.Array:
+        parts = jnp.split(self.inner(x), 3, axis=-1)
+        q, k, v = (part.reshape(*part.shape[:2], self.heads, -1) for part in parts)
+        return self.outer(jax.nn.dot_product_attention(q, k, v).reshape(x.shape))
+
+
+def max_pool(K: int) -> Callable[[jax.Array], jax.Array]:
+    window = (1, 1, K)
+    return lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID")
+
+
 class Sequential(Module):
     def __init__(self, *layers: Any) -> None:
         self.layers = list(layers)
@@ -234,7 +273,10 @@ LAYERS = SimpleNamespace(
     Tanh=_function(jnp.tanh),
     Sigmoid=_function(jax.nn.sigmoid),
     Softmax=_function(jax.nn.softmax),
+    MaxPool1d=max_pool,
     LSTM=LSTM,
+    GRU=GRU,
+    SelfAttention=SelfAttention,
 )
 
 

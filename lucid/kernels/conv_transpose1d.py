@@ -56,6 +56,10 @@ def by_phases(
     """The same by one ordinary convolution of stride 1, with the phases of y as its channels."""
     N, C_in, L = x.shape
     _, Og, K = w.shape
+    tail = (K - 1) * dilation
+    if stride == 1 and left >= 0 and left + length <= L + tail:  # one phase, and y is within it
+        place = {"stride": 1, "left": tail - left, "dilation": dilation, "groups": groups}
+        return form(x, flip(w, groups), length, **place)
     w, step = phases(w.reshape(groups, C_in // groups, Og, K), stride, dilation)
     P, M = w.shape[-2:]
     first, count = reach(L, M, P, length, stride, left, dilation)
@@ -111,7 +115,10 @@ def multiply_first_conv1d(
 def flip(w: mx.array, groups: int) -> mx.array:
     """The weight of the ordinary convolution that a transposed one of stride 1 is; and back."""
     C_in, Cg, K = w.shape
-    w = w.reshape(groups, C_in // groups, Cg, K)[..., ::-1]
+    w = w[..., ::-1] if K > 1 else w
+    if groups == 1:
+        return w.swapaxes(0, 1)
+    w = w.reshape(groups, C_in // groups, Cg, K)
     return w.swapaxes(1, 2).reshape(groups * Cg, C_in // groups, K)
 
 

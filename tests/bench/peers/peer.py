@@ -19,7 +19,8 @@ class Peer:
     program: str  # that imports it
 
     def imports(self) -> Built:
-        """In a fresh process, its start included; not in the first, which compiles the sources."""
+        """In a fresh process, its start included."""
+        _fresh(self.program)  # which compiles the sources
         return Built({"import": partial(_fresh, self.program)}, lambda _: [])
 
     def cpu(self, name: str) -> float:

@@ -10,7 +10,7 @@ import pytest
 import lucid  # noqa: F401  before mlx: it loads the BLAS
 
 # isort: split
-from bench import goals, layers, ops, overhead, report, results, scaling, steps
+from bench import goals, layers, ops, overhead, profile, report, results, scaling, steps
 from bench.case import Case, difference, digest, draw
 from bench.models import TINY
 from bench.results import Row, Time
@@ -156,6 +156,12 @@ def test_names_of_rows_are_unique():
     for suite in (ops, steps, overhead, scaling):
         keys = [(case.group, case.name) for case in suite.cases()]
         assert len(keys) == len(set(keys))
+
+
+def test_a_profile_names_what_a_step_does():
+    times = profile.ours(TINY)
+    assert {"affine", "affine backward 1", "relu", "relu backward 0", "rest"} <= {*times}
+    assert all(times.values())
 
 
 def test_plain_mlx_runs_without_lucid():

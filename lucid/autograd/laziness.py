@@ -16,6 +16,8 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.autograd import replay
+
 HORIZON = 256
 Change = tuple[weakref.ref, list[Any], dict[str, Any]]  # a tensor, and what its attributes were
 _SLOTS = ("array", "requires_grad", "_node", "_index", "_device")  # of a tensor: see the tape
@@ -60,6 +62,18 @@ def flush() -> None:
 def is_tracing() -> bool:
     """True while MLX traces a function: values cannot be read."""
     return _recent.tracing > 0
+
+
+def after(gradient: mx.array, array: mx.array) -> mx.array:
+    """`array` once more, for what a backward rule makes of it that the forward pass made before.
+
+    MLX compiles equal expressions into one. An input that is padded, unfolded or centred in the
+    forward pass, and again in the backward pass, would be kept in between: a compiled step of
+    HiFi-GAN took 157 MB instead of 93, where it could be 3 % quicker.
+    """
+    if replay.watcher() is None or _recent.tracing != 1:  # vmap inside knows no Depends
+        return array
+    return mx.depends([array], [gradient])[0]
 
 
 def note_change(tensor: Any) -> None:

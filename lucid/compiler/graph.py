@@ -120,8 +120,12 @@ class Graph:
     def __call__(self, leaves: Sequence[Tensor]) -> Any:
         """Call it with the tensors among the arguments.
 
+        What was there before is let go of before anything is computed, so that MLX can put a new
+        parameter where the old one was. After that only memory may be lacking.
+
         Raises:
             replay.Changed: it has to be traced again. Then nothing changed.
+            RuntimeError: an input was recorded in another thread and is not computed.
         """
         given = [x.array for x in leaves]
         state = [t.array for t in self._fixed]
@@ -130,17 +134,25 @@ class Graph:
         hosts: list[mx.array] = []
         undo: list[replay.Undo] = []
         try:
+            mx.async_eval(given, state)
             for action in self._actions:
                 arrays, back = action()
                 undo.append(back)
                 hosts += arrays
             out = self._compiled(given, state, hosts)
-            for piece in self._pieces:
-                mx.async_eval(out[piece])
         except BaseException:
             for back in reversed(undo):
                 back()
             raise
+        inputs = (given, state, hosts) if self._outcome.derivative.roots else None
+        del given, state, hosts
+        result = self._put(leaves, out, inputs)
+        for piece in self._pieces:
+            mx.async_eval(out[piece])
+        return result
+
+    def _put(self, leaves: Sequence[Tensor], out: Sequence[mx.array], inputs: Any) -> Any:
+        """Put what comes out where the function puts it; what the function returns."""
         for tensor, array in zip(self._written, out, strict=False):
             tensor.array = array
         if self._written_others:
@@ -148,11 +160,6 @@ class Graph:
                 place.get(leaves).array = array
         count = len(self._written) + len(self._written_others)
         new = [_wrap(a, d) for a, d in zip(out[count:], self._fresh, strict=True)]
-        self._put(leaves, new)
-        return self._result(leaves, new, (given, state, hosts))
-
-    def _put(self, leaves: Sequence[Tensor], new: Sequence[Tensor]) -> None:
-        """Put new tensors where the function puts them."""
         for tensor, number in self._new_grads:
             tensor.grad = new[number]
         for place, found in self._other_grads:
@@ -161,6 +168,7 @@ class Graph:
             owner[key] = filled(form, [_of(v, leaves, new) for v in values])
         for place, flag in self._outcome.flags:
             place.get(leaves).requires_grad = flag
+        return self._result(leaves, new, inputs)
 
     def _result(self, leaves: Sequence[Tensor], new: Sequence[Tensor], inputs: Any) -> Any:
         results = [_of(v, leaves, new) for v in self._outcome.results]

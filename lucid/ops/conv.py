@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid.autograd.laziness import after
 from lucid.kernels import convolution as kernels
 from lucid.kernels import separable
 from lucid.kernels.separable import Steps
@@ -25,7 +26,7 @@ def conv1d(x, w, b, /, *, stride=1, padding=(0, 0), dilation=1, groups=1):
     def rule(g):
         return (
             kernels.conv_transpose1d(g, w, length=length, padding=left, **settings),
-            kernels.conv1d_weight_grad(x, g, kernel_size=K, padding=left, **settings),
+            kernels.conv1d_weight_grad(after(g, x), g, kernel_size=K, padding=left, **settings),
             None if b is None else total(g, (0, 2)),
         )
 
@@ -45,9 +46,10 @@ def conv_transpose1d(x, w, b, /, *, length, stride=1, padding=0, dilation=1, gro
     sides, K = (padding, reach - padding - length), w.shape[-1]
 
     def rule(g):
+        again = after(g, x)
         return (
             kernels.conv1d(g, w, padding=sides, **settings),
-            kernels.conv1d_weight_grad(g, x, kernel_size=K, padding=padding, **settings),
+            kernels.conv1d_weight_grad(g, again, kernel_size=K, padding=padding, **settings),
             None if b is None else total(g, (0, 2)),
         )
 

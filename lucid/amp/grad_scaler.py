@@ -233,4 +233,9 @@ def _unscaled(optimizer: Any, scale: float) -> mx.array | None:
 
 
 def _truth(found: Any) -> bool:
+    if laziness.is_tracing() and isinstance(found, mx.array):
+        raise RuntimeError(
+            "a GradScaler looks at whether gradients are finite, which a traced function cannot; "
+            "compile forward and backward alone, and call the scaler's step and update behind it"
+        )
     return bool(found.item()) if isinstance(found, mx.array) else bool(found)

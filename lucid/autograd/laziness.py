@@ -16,6 +16,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid import _threads
 from lucid.autograd import replay
 
 HORIZON = 256
@@ -25,6 +26,7 @@ _SLOTS = ("array", "requires_grad", "_node", "_index", "_device")  # of a tensor
 
 class _Recent(threading.local):  # MLX evaluates in the thread that recorded
     def __init__(self) -> None:
+        _threads.note()
         self.tensors: list[weakref.ref] = []
         self.tracing = 0
         self.changed: list[Change] = []

@@ -60,12 +60,22 @@ class Graph:
             leaf.array = like  # the first batch need not be kept
         self._check_leaks()
 
-    def backward(self, inputs: Any, gradients: Sequence[mx.array]) -> list[mx.array | None]:
-        """The gradients of the sources; `inputs` are what the forward pass had."""
-        out = self._backward(*inputs, list(gradients))
+    def backward(self, inputs: Any, gradients: Sequence[mx.array | None]) -> list[mx.array | None]:
+        """The gradients of the sources; `inputs` are what the forward pass had.
+
+        None is the gradient of a result that nobody used, and of a source that only leads there.
+        """
+        used = [g is not None for g in gradients]
+        seeds = self._seeds() if not all(used) else gradients
+        out = self._backward(
+            *inputs, [s if g is None else g for g, s in zip(gradients, seeds, strict=True)]
+        )
         mx.async_eval(out)
         found = iter(out)
-        return [next(found) if reached else None for reached in self._reached]
+        reached = [next(found) if reached else None for reached in self._reached]
+        behind = self._outcome.derivative.behind
+        wanted = set().union(*(b for b, u in zip(behind, used, strict=True) if u))
+        return [g if i in wanted else None for i, g in enumerate(reached)]
 
     def _seeds(self) -> list[mx.array]:
         outcome = self._outcome
@@ -221,10 +231,11 @@ class CompiledNode(Node):
     """
 
     __slots__ = ("backward", "inputs")
+    materializes = False
     backward: Callable | None
     inputs: Any
 
-    def pull(self, *gradients: mx.array) -> Sequence[mx.array | None]:
+    def pull(self, *gradients: mx.array | None) -> Sequence[mx.array | None]:
         if self.backward is None:
             raise self.spent()
         return self.backward(self.inputs, gradients)

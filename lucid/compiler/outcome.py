@@ -29,6 +29,7 @@ class Derivative(NamedTuple):
     spent: list[int]  # of those through whose graph a backward went
     sources: list[Place]
     tensors: list[Traced]  # the sources
+    behind: list[set[int]]  # each root: the positions of the sources that lead to it
 
 
 class Outcome(NamedTuple):
@@ -172,6 +173,7 @@ class Collector:
 
     def _derivative(self, results: Sequence[Tensor]) -> Derivative:
         roots, spent = [], []
+        behind: list[set[int]] = []
         sources: list[Slot] = []
         for position, y in enumerate(results):
             if not self.tracer.is_born(y) or not y.requires_grad:
@@ -184,12 +186,12 @@ class Collector:
                 spent.append(position)
                 continue
             roots.append(position)
-            for source, _ in outside([(y._node, y._index)], 0):
-                slot = self.tracer.slots.get(id(source))
-                if slot is not None and slot not in sources:
-                    sources.append(slot)
+            begins = (source for source, _ in outside([(y._node, y._index)], 0))
+            found = [s for s in (self.tracer.slots.get(id(b)) for b in begins) if s is not None]
+            sources += [s for s in found if s not in sources]
+            behind.append({sources.index(s) for s in found})
         tensors = [s.tensor for s in sources]
-        return Derivative(roots, spent, [self.place(t) for t in tensors], tensors)
+        return Derivative(roots, spent, [self.place(t) for t in tensors], tensors, behind)
 
     def _facts(self) -> tuple[list[Place], list[Place], list[Traced], list[Traced]]:
         without: list[Place] = []

@@ -9,11 +9,12 @@ from typing import Any
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PYTHON = sysconfig.get_path("stdlib") + os.sep  # and packages below it
+_OURS = "which a traced function cannot"
 # MLX's words, and ours in operations whose result has a shape that depends on values
 _SIGNS = (
     "during function transformations",
     "Not allowed inside a graph transformation",
-    "which a traced function cannot",
+    _OURS,
 )
 
 
@@ -43,5 +44,5 @@ def explained(name: str, error: BaseException) -> DataDependentError:
         f"`{place.line}`. A compiled function is traced once, without values: no .item(), float(), "
         "int(), .tolist(), .numpy(), print or `if` of a Tensor, and no shape that depends on "
         "values. Return the Tensor and look at it outside, choose with lucid.where, or leave that "
-        "part uncompiled"
+        f"part uncompiled{f' ({error})' if _OURS in str(error) else ''}"
     )

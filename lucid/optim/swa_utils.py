@@ -14,6 +14,7 @@ from lucid.autograd import laziness
 from lucid.autograd.mode import no_grad
 from lucid.nn.module import Module
 from lucid.nn.norm import _BatchNorm
+from lucid.ops.where import where
 from lucid.optim.lr_scheduler.scheduler import LRScheduler, check_count, check_optimizer, per_group
 from lucid.optim.optimizer import Optimizer, check_number
 from lucid.tensor import Tensor
@@ -113,18 +114,22 @@ class AveragedModel(Module):
             values += [value for _, value in copied]
             copied = []
         values = [v.detach().to(m.device) for m, v in zip(means, values, strict=True)]
-        number = int(self.n_averaged)
+        average = self.multi_avg_fn or _in_place(self.avg_fn or get_swa_avg_fn())
+        traced = laziness.is_tracing()  # then nobody knows whether it is the first time
+        number = self.n_averaged if traced else int(self.n_averaged)
         with no_grad():
-            if number == 0:
-                copied += list(zip(means, values, strict=True))
-            elif self.avg_fn is not None:
-                _in_place(self.avg_fn)(means, values, number)
-            else:
-                (self.multi_avg_fn or get_swa_multi_avg_fn())(means, values, number)
+            if traced or number:
+                average(means, values, number)
+            for mean, value in zip(means, values, strict=True) if traced or not number else ():
+                mean.copy_(where(self.n_averaged == 0, value, mean) if traced else value)
             for mean, value in copied:
                 mean.copy_(value.detach().to(mean.device))
-        # a new constant: reading it waits for nothing
-        self.n_averaged = Tensor(number + 1, dtype="int64", device=self.n_averaged.device)
+        # where that can be, a new constant: reading it waits for nothing
+        self.n_averaged = (
+            number + 1
+            if isinstance(number, Tensor)
+            else Tensor(number + 1, dtype="int64", device=self.n_averaged.device)
+        )
         laziness.settle([*self.module.parameters(), *self.module.buffers()])
 
 

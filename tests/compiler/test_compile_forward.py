@@ -104,6 +104,30 @@ def test_without_grad_nothing_is_recorded():
         assert fast(lucid.ones(3, 4)).requires_grad
 
 
+def test_a_parameter_that_only_leads_to_an_unused_result_gets_no_gradient():
+    def run(wrap):
+        lucid.manual_seed(0)
+        body, first, second = (nn.Linear(2, 2) for _ in range(3))
+        layers = nn.ModuleList([body, first, second])
+
+        def both(x):
+            hidden = body(x)
+            return first(hidden), second(hidden)
+
+        fast, found = wrap(both), []
+        for used in (0, 1, 1, 0):
+            layers.zero_grad()
+            fast(lucid.ones(1, 2))[used].sum().backward()
+            found.append([None if p.grad is None else p.grad.numpy() for p in layers.parameters()])
+        return found
+
+    for a, b in zip(run(lambda f: f), run(lucid.compile), strict=True):
+        assert [x is None for x in a] == [x is None for x in b]
+        assert sum(x is None for x in a) == 2
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(0 if x is None else x, 0 if y is None else y, rtol=1e-6)
+
+
 def test_a_second_derivative_is_refused():
     fast = lucid.compile(nn.Linear(1, 1))
     x = lucid.ones(1, 1, requires_grad=True)

@@ -290,9 +290,68 @@ def test_a_scaler_that_looks_at_gradients_is_refused():
         scaler.step(optimizer)
         scaler.update()
 
-    with pytest.raises(lucid.compiler.DataDependentError, match=r"scaler\.step\(optimizer\)"):
+    with pytest.raises(
+        lucid.compiler.DataDependentError,
+        match=r"`scaler\.step\(optimizer\)`.*call the scaler's step and update behind it",
+    ):
         lucid.compile(step)(lucid.tensor(2.0))
     assert (w.item(), w.grad) == (1.0, None)
+
+
+@pytest.mark.parametrize("kind", ["swa", "ema", "own"])
+def test_an_averaged_model_is_updated_inside_a_step(kind):
+    averages = {
+        "swa": {},
+        "ema": {"multi_avg_fn": lucid.optim.swa_utils.get_ema_multi_avg_fn(0.5)},
+        "own": {"avg_fn": lambda mean, value, n: (mean * n + value) / (n + 1), "use_buffers": True},
+    }
+
+    def run(wrap):
+        lucid.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+        optimizer = lucid.optim.SGD(net.parameters(), lr=0.1)
+        averaged = lucid.optim.swa_utils.AveragedModel(net, **averages[kind])
+
+        def step(x):
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+            averaged.update_parameters(net)
+
+        step = wrap(step)
+        for x in inputs():
+            step(x)
+        assert averaged.n_averaged.item() == 4
+        return list(averaged.state_dict().values())
+
+    same(run)
+
+
+ENDS = """
+import lucid, threading
+def work(width):
+    layer = lucid.nn.Linear(width, 3)
+    optimizer = lucid.optim.SGD(layer.parameters(), lr=0.1)
+    @lucid.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = layer(x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+    for _ in range(3):
+        step(lucid.ones(2, width)).item()
+threads = [threading.Thread(target=work, args=(i,)) for i in (2, 3, 4)]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+"""
+
+
+def test_threads_that_compiled_may_end_with_the_process():
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", ENDS], check=True)
 
 
 PLAIN = """

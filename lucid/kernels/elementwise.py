@@ -22,6 +22,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid._device import on_cpu
+from lucid.kernels.batching import is_mapping
 
 LARGE = 1 << 15  # smaller arrays take less time than the checks and launches save
 
@@ -111,9 +112,14 @@ def _chosen_vjp(primals, g, z):
     return mx.zeros_like(condition), kept(condition, g), kept(mx.logical_not(condition), g)
 
 
+def _masks(condition: mx.array, x: mx.array) -> bool:
+    # mx.vmap of & and ^ where one side is not mapped is wrong in MLX 0.32, and may end the process
+    return condition.dtype == mx.bool_ and pays(x) and not is_mapping()
+
+
 def kept(condition: mx.array, x: mx.array) -> Any:
     """x where the condition, an array of bools, holds, else 0: also where x is not finite."""
-    if condition.shape != x.shape or condition.dtype != mx.bool_ or not pays(x):
+    if condition.shape != x.shape or not _masks(condition, x):
         return mx.where(condition, x, mx.zeros_like(x))
     return _kept(condition, x)
 
@@ -122,7 +128,7 @@ def where(condition: mx.array, x: Any, y: Any) -> Any:
     """`mx.where`."""
     arrays = isinstance(x, mx.array) and isinstance(y, mx.array)
     same = arrays and condition.shape == x.shape == y.shape and x.dtype == y.dtype
-    if not same or condition.dtype != mx.bool_ or not pays(x):
+    if not same or not _masks(condition, x):
         return mx.where(condition, x, y)
     return _chosen(condition, x, y)
 

@@ -160,3 +160,9 @@ def test_the_largest_of_long_rows(value):
     x[1, 300] = value
     found = np.array(precise.largest(mx.array(x), -1))
     np.testing.assert_array_equal(found, x.max(-1, keepdims=True))
+
+
+def test_choices_are_mapped_where_one_side_is_not():
+    x, y = lucid.randn(2, LARGE), lucid.randn(LARGE)
+    mapped = lucid.func.vmap(lambda a: lucid.where(a > 0, a, y))(x)
+    assert mapped.tolist() == lucid.where(x > 0, x, y).tolist()

@@ -116,8 +116,10 @@ class Shape(NamedTuple):
 
     @property
     def by_taps(self) -> bool:
-        """Few channels, of which 4 rows of the result at least are one small matmul."""
-        small = 4 * self.Cg * self.length <= conv1d.SMALL
+        """Few channels, of which 4 rows of the result at least are one small matmul, and long ones:
+        on shorter ones that many primitives cost more than copies of x. 8 -> 8 K7 on (1, 8, 256)
+        takes twice as long as unfolded, on (16, 8, 256) as long, on (4, 8, 2048) four fifths."""
+        small = 4 * self.Cg * self.length <= conv1d.SMALL and self.length >= 2048
         return self.stride == 1 and self.K >= 3 and self.few_channels and small
 
     @property

@@ -59,7 +59,7 @@ def _steps(rows: Sequence[Row]) -> Iterator[Goal]:
         text = f"{mode}, least convolutional network over PyTorch eager: 1.0"
         yield from _at_least(text, 1.0, [min(ratios(convolutional, "torch"), default=None)])
         yield from _memory(chosen, mode)
-        yield from _primitives(chosen, mode)
+        yield from _launches(chosen, mode)
 
 
 def _memory(rows: Sequence[Row], mode: str) -> Iterator[Goal]:
@@ -77,13 +77,14 @@ def _memory(rows: Sequence[Row], mode: str) -> Iterator[Goal]:
     yield from _at_least(text, 1 / LEAK, [min(few, default=None)])
 
 
-def _primitives(rows: Sequence[Row], mode: str) -> Iterator[Goal]:
+def _launches(rows: Sequence[Row], mode: str) -> Iterator[Goal]:
     found = [
-        row.facts["mlx"]["primitives"]["primitives"] / row.facts[OURS]["primitives"]["primitives"]
+        row.facts[peer]["launches"]["computing"] / row.facts[OURS]["launches"]["computing"]
         for row in rows
-        if all("primitives" in row.facts.get(peer, {}) for peer in (OURS, "mlx"))
+        for peer in MLX
+        if all("launches" in row.facts.get(name, {}) for name in (OURS, peer))
     ]
-    text = f"{mode}, primitives of mlx.nn's step over those of ours, least network: 1.0"
+    text = f"{mode}, launches on Metal of mlx.nn's step over those of ours, least network: 1.0"
     yield from _at_least(text, 1.0, [min(found, default=None)])
 
 

@@ -27,5 +27,5 @@ def training(network: str, suite: str) -> Case:
         tolerance=1e-2,  # of later losses: Adam's first steps are the signs of gradients
         calls=3,
         memory=("lucid", "torch"),
-        questions=("primitives",),
+        questions=("primitives", "launches"),
     )

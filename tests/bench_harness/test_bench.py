@@ -78,6 +78,17 @@ def test_memory_and_other_answers_come_from_fresh_processes():
     assert facts["primitives"]["primitives"] > facts["primitives"]["computing"] > 40
 
 
+@pytest.mark.parametrize(
+    ("peer", "network"),
+    [("lucid", "U-Net"), pytest.param("mlx", "Conv-TasNet", marks=pytest.mark.slow)],
+)
+def test_a_gpu_launches_less_than_the_graph_of_a_cpu_holds(peer, network):
+    questions = ("primitives", "launches")
+    case = Case("s", "g", "n", "step", {"network": network}, ("eager",), questions=questions)
+    facts = measured(case, peers=(peer,))[0].facts[peer]
+    assert 100 < facts["launches"]["computing"] < 0.95 * facts["primitives"]["computing"]
+
+
 def test_a_peer_that_computes_something_else_is_told_apart():
     ours = digest([draw(0, 3, 100)])
     assert difference(ours, digest([draw(0, 3, 100) + 1e-5]), 1e-3) == ""

@@ -42,14 +42,43 @@ def soft_cross_entropy(logits, target, /, *, axis):
 
 
 @op
-def weighted_sum(x, coefficients, /, *, axis):
-    """sum(coefficients * x) over `axis`, where a coefficient of 0 gives 0 even for infinite x."""
-    wide = _wide(x)
+def cross_entropy(logits, classes, weights, /, *, axis):
+    """-log_softmax(logits) at one class of those along `axis`, times a weight.
+
+    Shapes: classes (ints within bounds) and weights are those of logits without `axis`. A weight
+    of 0 gives 0, whatever the logits.
+    """
+    x, places = _wide(logits), mx.expand_dims(classes, axis)
     if x.size == 0:
-        shape = [n for i, n in enumerate(x.shape) if i != axis]
-        return mx.zeros(shape, wide.dtype), lambda g: (mx.zeros_like(x), None)
-    y = sum_over(kept(coefficients != 0, coefficients * wide), (axis,))
-    return y, lambda g: (mx.expand_dims(g, axis) * coefficients, None)
+        return weights, lambda g: (mx.zeros_like(x), None, None)
+    shifted = x - precise.largest(x, axis)
+    exponentials = precise.exp(shifted)
+    normaliser = sum_over(exponentials, (axis,), keepdims=True)
+    logp = _at(shifted, places, axis) - mx.log(normaliser.squeeze(axis))
+
+    def rule(g):
+        g = mx.expand_dims(g * weights, axis)
+        slope = exponentials * (g / normaliser)
+        there = mx.take_along_axis(slope, places, axis) - g
+        return mx.put_along_axis(slope, places, there, axis), None, None
+
+    return kept(weights != 0, -weights * logp), rule
+
+
+@op
+def picked(x, classes, weights, /, *, axis):
+    """x at one class of those along `axis`, times a weight: classes and weights as above."""
+    places = mx.expand_dims(classes, axis)
+
+    def rule(g):
+        g = mx.expand_dims(g * weights, axis).astype(x.dtype)
+        return mx.put_along_axis(mx.zeros_like(x), places, g, axis), None, None
+
+    return kept(weights != 0, weights * _at(_wide(x), places, axis)), rule
+
+
+def _at(x, places, axis):
+    return mx.take_along_axis(x, places, axis).squeeze(axis)
 
 
 @op

@@ -195,3 +195,23 @@ def test_a_long_alignment_is_as_in_pytorch():
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
     # torch adds exponentials in another order: 500 frames of float32
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-3, atol=2e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_in_double_precision(rng, smoothing):
+    x, target = rng.normal(size=(4, 3)), rng.integers(0, 3, 4)
+    logp = x - np.log(np.exp(x).sum(1, keepdims=True))
+    expected = -(1 - smoothing) * logp[np.arange(4), target] - smoothing * logp.mean(1)
+    settings = {"label_smoothing": smoothing, "reduction": "none"}
+    found = F.cross_entropy(lucid.from_numpy(x), lucid.from_numpy(target), **settings)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-13)
+
+
+def test_a_class_out_of_range_is_nan_where_it_cannot_be_refused():
+    """Within a compiled function values cannot be looked at."""
+    loss = lucid.compile(lambda x, y: F.cross_entropy(x, y, reduction="none"))
+    x, bad = lucid.zeros(3, 4), lucid.tensor([1, 4, -1])
+    with pytest.raises(IndexError, match="target 4 is out of range for 4 classes"):
+        loss(x, bad)
+    loss(x, lucid.tensor([1, 2, 3]))
+    np.testing.assert_allclose(loss(x, bad).numpy(), [np.log(4), np.nan, np.nan], rtol=1e-6)

@@ -70,13 +70,19 @@ def cross_entropy(
         count = input.numel() // classes
         return _divided(name, losses, float(count), reduction, input.dtype)
     with on_device(input.device):
-        spread, weights = _index_targets(name, input, target, weight, ignore_index, axis)
+        indices, weights = _index_targets(name, input, target, weight, ignore_index, axis)
         if label_smoothing:
-            every = mx.array(1.0) if weight is None else _classwise(weight, axis, input.ndim)
-            valid = mx.expand_dims(target.array != ignore_index, axis)
-            spread = (1 - label_smoothing) * spread
-            spread = spread + (label_smoothing / classes) * every * valid
-    losses = loss.soft_cross_entropy(input, spread, axis=axis)
+            row = _along(axis, input.ndim, classes)
+            hot = mx.expand_dims(indices, axis) == mx.arange(classes).reshape(row)
+            spread = hot.astype(weights.dtype) * (1 - label_smoothing)
+            spread = spread * mx.expand_dims(weights, axis)
+            valid = mx.expand_dims(target.array != ignore_index, axis).astype(weights.dtype)
+            every = valid if weight is None else valid * weight.array.reshape(row)
+            spread = spread + every * (label_smoothing / classes)
+    if label_smoothing:
+        losses = loss.soft_cross_entropy(input, spread, axis=axis)
+    else:
+        losses = loss.cross_entropy(input, indices, weights, axis=axis)
     return _divided(name, losses, weights, reduction, input.dtype)
 
 
@@ -105,8 +111,8 @@ def nll_loss(
     """
     axis = _class_axis("nll_loss", input, target, weight)
     with on_device(input.device):
-        spread, weights = _index_targets("nll_loss", input, target, weight, ignore_index, axis)
-    losses = -loss.weighted_sum(input, spread, axis=axis)
+        indices, weights = _index_targets("nll_loss", input, target, weight, ignore_index, axis)
+    losses = -loss.picked(input, indices, weights, axis=axis)
     return _divided("nll_loss", losses, weights, reduction, input.dtype)
 
 
@@ -144,7 +150,10 @@ def _class_axis(name: str, input: Any, target: Any, weight: Any) -> int:
 def _index_targets(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, axis: int
 ) -> tuple[mx.array, mx.array]:
-    """The coefficient of each class, of the shape of input, and of each target."""
+    """The class of each target, 0 for those that are ignored, and its weight, then 0.
+
+    A class that is out of range, which cannot be refused while MLX traces, has weight NaN.
+    """
     if target.is_floating_point() or target.dtype == mx.bool_:
         raise TypeError(f"{name} expects targets of an int dtype, got {target.dtype}")
     expected = tuple(n for i, n in enumerate(input.shape) if i != axis)
@@ -155,18 +164,14 @@ def _index_targets(
         )
     classes = input.shape[axis]
     check_classes(name, target, classes, ignore_index)
-    indices = mx.expand_dims(target.array, axis)
-    numbers = mx.arange(classes).reshape(_along(axis, input.ndim, classes))
-    hot = mx.logical_and(indices == numbers, indices != ignore_index)
+    indices = target.array
+    known = mx.logical_and(indices >= 0, indices < classes)
+    indices = mx.where(known, indices, 0)
     dtype = mx.float32 if input.dtype in (mx.float16, mx.bfloat16) else input.dtype
-    if weight is None:
-        return hot.astype(dtype), (target.array != ignore_index).astype(dtype)
-    spread = hot * _classwise(weight, axis, input.ndim).astype(dtype)
-    return spread, total(spread, (axis,))
-
-
-def _classwise(weight: Tensor, axis: int, ndim: int) -> mx.array:
-    return weight.array.reshape(_along(axis, ndim, weight.shape[0]))
+    one = mx.array(1, dtype)
+    each = one if weight is None else weight.array.astype(dtype)[indices]
+    weights = mx.where(known, each, mx.array(math.nan, dtype))
+    return indices, mx.where(target.array != ignore_index, weights, mx.array(0, dtype))
 
 
 def _along(axis: int, ndim: int, classes: int) -> tuple[int, ...]:

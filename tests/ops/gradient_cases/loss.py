@@ -1,5 +1,6 @@
 """Losses."""
 
+import mlx.core as mx
 import numpy as np
 
 import lucid
@@ -31,10 +32,11 @@ CASES = {
         MIXED,
         (2, 3),
     ),
-    "weighted_sum": (
-        lambda x: loss.weighted_sum(x, lucid.tensor([1.0, 0.0, 2.0]), axis=1),
-        (2, 3),
+    "cross_entropy at a class": (
+        lambda x: loss.cross_entropy(x, mx.array([2, 0]), mx.array([0.5, 2.0]), axis=1),
+        MIXED,
     ),
+    "picked": (lambda x: loss.picked(x, mx.array([2, 0]), mx.array([0.5, 2.0]), axis=1), (2, 3)),
     "cosine_embedding_loss": (
         lambda x, y: F.cosine_embedding_loss(x, y, SIGNS, margin=-0.5),
         MIXED,

@@ -10,9 +10,9 @@ import pytest
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def heap(**environment):
+def heap(before="", **environment):
     """What the kernel says about the heap of a process that has imported lucid, in kB or words."""
-    code = "import lucid; print(open('/proc/self/smaps').read())"
+    code = before + "import lucid; print(open('/proc/self/smaps').read())"
     command = [sys.executable, "-c", code]
     output = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
@@ -48,3 +48,37 @@ def test_more_than_a_gigabyte_is_kept():
         [sys.executable, "-c", TWICE], capture_output=True, text=True, check=True
     ).stdout
     assert int(output) < 10_000  # 262,000 pages were given back and taken again
+
+
+THREADS = """
+import resource, threading, lucid
+def work():
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        (lucid.zeros(1 << 26) + 1).eval()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+for _ in range(2):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_threads_keep_it_too():
+    output = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=True
+    ).stdout
+    assert max(map(int, output.split())) < 10_000  # 131,000 pages, of two buffers of 256 MB
+
+
+@pytest.mark.skipif(not HUGE.exists(), reason="a Linux kernel with transparent huge pages")
+@pytest.mark.parametrize(("limit", "advised"), [(1 << 30, 0), (6 << 30, 2 << 30)])
+def test_a_limit_of_addresses_leaves_some_to_others(limit, advised):
+    if advised > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
+        pytest.skip("a machine with little memory")
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))\n"
+    parts = heap(before=code)
+    found = [part for part in parts if "hg" in part["VmFlags"].split()]
+    sizes = sum(int(part["Size"].split()[0]) for part in found)
+    assert 0.9 * advised <= 1024 * sizes <= advised

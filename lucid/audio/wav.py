@@ -88,7 +88,7 @@ def _walk_chunks(file: OpenFile, riff_size: int) -> WavHeader:
     place = 12
     while True:
         head = file.read(place, 8)
-        if len(head) < 8:
+        if len(head) < 8 or not any(head):  # zeros: what a crash leaves of a recording
             found = "a fmt but no data chunk" if format_chunk else "no fmt chunk"
             raise ValueError(
                 f"{file.path}: damaged WAV file: {found} in its {file.size} bytes; copy or export "

@@ -107,6 +107,7 @@ def test_rf64(write):
     ("content", "message"),
     [
         (riff(fmt()), "a fmt but no data chunk in its 36 bytes"),
+        (riff(fmt(), bytes(1 << 25)), "a fmt but no data chunk"),  # at once, not chunk by chunk
         (riff(), "no fmt chunk"),
         (b"RIFF\0\0\0\0WAVEfmt \x10", "no fmt chunk"),
         (riff(chunk(b"data", b"1234"), fmt()), "data before the fmt"),

@@ -6,10 +6,11 @@ it was asked for, which takes a little longer than together: MLX's thread wakes 
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from typing import Any
 from unittest.mock import patch
 
@@ -99,6 +100,8 @@ def table(title: str, times: Times, rows: int = 15) -> str:
 
 
 if __name__ == "__main__":
-    (name,) = sys.argv[1:] or sys.exit(f"a network, of {', '.join(NETWORKS)}")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.profile", description=__doc__)
+    parser.add_argument("network", choices=NETWORKS)
+    name = parser.parse_args().network
     print(table("lucid", ours(name)))
-    print(table("torch", torchs(name)))
+    print(table("torch", torchs(name)) if find_spec("torch") else "torch: not installed")

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .case import Built, digest
 from .memory import growth
@@ -114,10 +114,26 @@ class Session:
             return {"gap": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
 
 
+class Missing(NamedTuple):
+    """A peer that is not installed: a gap with this reason, whatever it is asked."""
+
+    reason: str
+
+    def answer(self, **_: Any) -> dict[str, Any]:
+        return {"gap": self.reason}
+
+
+def opened(name: str) -> Session | Missing:
+    try:
+        return Session(name)
+    except ImportError as error:
+        return Missing(str(error))
+
+
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    session = Session(sys.argv[1])
+    session = opened(sys.argv[1])
     for line in sys.stdin:
         print(json.dumps(session.answer(**json.loads(line))), file=answers, flush=True)
 

@@ -1,5 +1,6 @@
 """The benchmark's harness: what it measures, compares, counts and writes. No times are judged."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,12 @@ def test_every_pass_of_a_case_is_a_row_with_times_of_peers_that_compute_the_same
 
 def test_a_peer_that_dies_is_a_gap_with_its_reason(rows):
     assert all(row.gaps == {"nobody": "the process ended with 1"} for row in rows)
+
+
+def test_a_peer_that_is_not_installed_is_a_gap_that_says_so(tmp_path, monkeypatch):
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError(\"No module named 'jax'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    assert {row.gaps["jax"] for row in measured(ADD, peers=("jax",))} == {"No module named 'jax'"}
 
 
 def test_the_share_of_the_limit_is_there_where_the_work_is_known(rows):

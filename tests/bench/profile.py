@@ -1,7 +1,8 @@
 """Where the time of a training step goes: milliseconds by operation, ours beside PyTorch's.
 
 Run as `python -m tests.bench.profile NETWORK`. Each result of ours is computed alone, right after
-it was asked for, which takes a little longer than together: MLX's thread wakes up for each.
+it was asked for, which takes longer than together, as MLX's thread wakes up for each: a tenth in
+Conv-TasNet, four times as long in the network of 20 tiny layers.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import sys
 import warnings
 
@@ -103,8 +104,6 @@ def _use_huge_pages(libc: ctypes.CDLL) -> None:
 
 def _most() -> int:
     """Bytes of the machine's memory, or of addresses that `ulimit` leaves; negative for none."""
-    import resource  # Windows, where this module is imported, too, has none
-
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
     return min([memory, *(n - _PROGRAMS for n in limits if n != resource.RLIM_INFINITY)])

@@ -258,6 +258,8 @@ class AudioFolder:
         unknown = sorted(labels - set(self.classes))
         if unknown:
             raise ValueError(f"AudioFolder: labels {unknown} are not among {list(self.classes)}")
+        if length is not None and (not isinstance(length, int | np.integer) or length < 1):
+            raise ValueError(f"AudioFolder: length must be an int of at least 1, got {length!r}")
         self.sample_rate = sample_rate
         self.length = length
         self.transform = transform

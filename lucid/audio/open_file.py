@@ -8,8 +8,7 @@ from pathlib import Path
 
 _START = 1 << 14  # bytes; all of a short recording
 _MOST = 1 << 30  # bytes that a call is asked for; systems refuse or shorten 2 GB
-# A pipe is not waited for. Windows has neither the flag nor the pipes.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK  # a pipe is not waited for
 
 
 class OpenFile:

@@ -193,15 +193,14 @@ class DataLoader:
         """Keep `num_workers * prefetch_factor` batches in the making, hand them over in order."""
         laziness.flush()  # the dataset may hold Tensors that are not computed yet
         stop = threading.Event()
-        turns = Turns()
+        begin, turns = self._beginning(), Turns()
 
         def make(indices: list[int]) -> Any:
+            begin()
             with turns.next():
                 return self._batch(epoch, indices, stop)
 
-        pool = ThreadPoolExecutor(
-            self.num_workers, thread_name_prefix="lucid-data", initializer=self._initializer()
-        )
+        pool = ThreadPoolExecutor(self.num_workers, thread_name_prefix="lucid-data")
         pending: deque[tuple[int, Future[Any]]] = deque()
         try:
             while True:
@@ -216,11 +215,22 @@ class DataLoader:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _initializer(self) -> Callable[[], None] | None:
-        if self.worker_init_fn is None:
-            return None
-        function, numbers = self.worker_init_fn, itertools.count()
-        return lambda: function(next(numbers))
+    def _beginning(self) -> Callable[[], None]:
+        """What calls `worker_init_fn` once in each thread; the pool would not name its error."""
+        worker, numbers = threading.local(), itertools.count()
+
+        def begin() -> None:
+            if self.worker_init_fn is None or hasattr(worker, "number"):
+                return
+            number = worker.number = next(numbers)
+            try:
+                self.worker_init_fn(number)
+            except Exception as error:
+                raise RuntimeError(
+                    f"DataLoader: worker_init_fn({number}) raised {type(error).__name__}: {error}"
+                ) from error
+
+        return begin
 
     def _batch(self, epoch: int, indices: list[Any], stop: threading.Event) -> Any:
         """Read and collate the items at `indices`; give up between two items once `stop` is set."""

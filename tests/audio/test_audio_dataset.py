@@ -154,6 +154,9 @@ def test_audio_folder_refuses(spoken):
         AudioFolder([], sample_rate=8000)
     with pytest.raises(ValueError, match=r"labels \['1'\] are not among \['0', '2'\]"):
         AudioFolder(scan(spoken).clips, sample_rate=8000, classes=["0", "2"])
+    for length in (0, -1, 1000.0):
+        with pytest.raises(ValueError, match=rf"an int of at least 1, got {length}"):
+            AudioFolder(scan(spoken).clips, sample_rate=8000, length=length)
 
 
 def test_real_folders(shared_data):

@@ -187,6 +187,20 @@ def test_a_collate_error_names_the_items(workers):
         list(loader)
 
 
+def test_workers_begin_once_and_say_what_failed():
+    seen = []
+    list(DataLoader(Drawn(), 4, num_workers=2, worker_init_fn=seen.append))
+    assert seen in ([0], [0, 1], [1, 0])  # quick work may start one only
+
+    def fails(number):
+        raise KeyError("no disk")
+
+    message = r"worker_init_fn\(0\) raised KeyError: 'no disk'"
+    with pytest.raises(RuntimeError, match=message) as raised:
+        list(DataLoader(Drawn(), 4, num_workers=1, worker_init_fn=fails))
+    assert isinstance(raised.value.__cause__, KeyError)
+
+
 def test_break_leaves_no_thread():
     loader = DataLoader(Drawn(200), 2, num_workers=3)
     for _ in loader:

@@ -13,16 +13,14 @@ import threading
 import time
 
 PATIENCE = 1.0  # seconds; what is to be let go of takes milliseconds
-_used: set[int] = set()  # the system's numbers of threads
-_lock = threading.Lock()
+_used: set[int] = set()  # the system's numbers of threads; no lock, which `fork` could find taken
 
 
 def note() -> None:
     """This thread uses MLX."""
     if threading.current_thread() is not threading.main_thread():
-        with _lock:
-            _used.difference_update([number for number in _used if not _is_there(number)])
-            _used.add(threading.get_native_id())
+        _used.difference_update([number for number in tuple(_used) if not _is_there(number)])
+        _used.add(threading.get_native_id())
 
 
 def _is_there(number: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import mlx.core as mx
 
 from lucid.amp.autocast_mode import device_kind
-from lucid.autograd import laziness
+from lucid.autograd import laziness, replay
 from lucid.ops.device import default_device, on_device
 from lucid.tensor import Tensor
 
@@ -71,12 +71,17 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            # in float32: the scale itself may be more than float16 holds
-            return outputs * Tensor(self._scale, dtype=mx.float32, device=outputs.device)
+            with on_device(outputs.device):
+                (factor,) = replay.arrays(self._factor, [])
+            return outputs * outputs._wrap(factor, outputs.device)
         if isinstance(outputs, Iterable):
             scaled = [self.scale(y) for y in outputs]
             return type(outputs)(scaled) if isinstance(outputs, list | tuple) else scaled
         raise ValueError(f"scale expects a Tensor or several, got {type(outputs).__name__}")
+
+    def _factor(self) -> tuple[list[mx.array], replay.Undo]:
+        """The scale of now, an action: in float32, for it may be more than float16 holds."""
+        return [mx.array(self._scale, mx.float32)], lambda: None
 
     def unscale_(self, optimizer: Any) -> None:
         """Divide the gradients by the scale now, to clip or inspect them before `step`.
@@ -87,6 +92,7 @@ class GradScaler:
         """
         if not self._enabled:
             return
+        _check_not_traced()
         stage = self._stages.get(id(optimizer), _READY)
         if stage == _UNSCALED:
             raise RuntimeError("unscale_ was already called for this optimizer since update()")
@@ -125,6 +131,7 @@ class GradScaler:
         """
         if not self._enabled:
             return
+        _check_not_traced()
         if new_scale is not None:
             self._scale = float(new_scale)
         else:
@@ -232,10 +239,13 @@ def _unscaled(optimizer: Any, scale: float) -> mx.array | None:
     return found
 
 
-def _truth(found: Any) -> bool:
-    if laziness.is_tracing() and isinstance(found, mx.array):
+def _check_not_traced() -> None:
+    if laziness.is_tracing():
         raise RuntimeError(
             "a GradScaler looks at whether gradients are finite, which a traced function cannot; "
             "compile forward and backward alone, and call the scaler's step and update behind it"
         )
+
+
+def _truth(found: Any) -> bool:
     return bool(found.item()) if isinstance(found, mx.array) else bool(found)

@@ -28,7 +28,9 @@ def compile(
     that differs from call to call belongs into a Tensor), and where a module, an optimizer or a
     variable that the function names was changed: `model.eval()`, a layer replaced, a gradient
     switched off. Defaults, `functools.partial` and the user's classes are looked at, too; what
-    only some object deeper inside holds is not.
+    only some object deeper inside holds is not, nor are clocks, files and the environment. Numbers
+    that go on from call to call, such as the rate of a schedule that the function steps, cannot be
+    looked at inside.
 
     NumPy arrays among the arguments come to the function as Tensors. After an error, in the
     function or in MLX, all tensors, optimizers, schedules and random streams are as before.

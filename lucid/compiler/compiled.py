@@ -15,7 +15,7 @@ from lucid import ops
 from lucid.autograd import anomaly, laziness, replay
 from lucid.autograd.debugging import is_debugging
 from lucid.autograd.mode import recording
-from lucid.compiler.graph import Graph
+from lucid.compiler.graph import Graph, ready
 from lucid.compiler.guard import Guard
 from lucid.compiler.outcome import Unsteady
 from lucid.compiler.refusal import explained, looked_at_values
@@ -100,7 +100,8 @@ class Compiled:
         try:
             result = self._rehearsed(rehearsal, objects, args, kwargs)
             if traces:
-                guard = Guard(self.function, [*objects, *rehearsal.seen.values()], rehearsal.used)
+                around = [*objects, *rehearsal.seen.values()]
+                guard = Guard(self.function, around, rehearsal.used, rehearsal.looks)
                 with rehearsal.grads_of_before():  # calls to come find them so
                     self._keep(key, self._graph(call, given, guard), guard)
         except BaseException:
@@ -127,7 +128,7 @@ class Compiled:
                 f"{self.name} changes a list, a dict or a dataclass among its arguments, "
                 "which its compiled form would not do; return what is new"
             )
-        mx.eval([t.array for t in rehearsal.held()])  # a trace takes no pending work
+        ready(mx.eval, [t.array for t in rehearsal.held()])  # a trace takes no pending work
         return result
 
     def _graph(self, call: Any, leaves: Sequence[Tensor], guard: Guard) -> Graph:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import pickle
+import random
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from lucid.tensor import Tensor
 
 LONGEST = 10_000  # entries of a container that are compared one by one, in 0.1 ms
 HEAVIEST = 1 << 20  # bytes of an array that are compared, in 0.1 ms
+_DICE = (random.Random, np.random.Generator, np.random.RandomState)
 _CONTAINERS: dict[type, Any] = {dict: dict, list: list, tuple: tuple, deque: deque}
 
 
@@ -32,6 +35,8 @@ def frozen(value: Any, name: str = "", exact: bool = False, _around: tuple[int, 
         exact: tell 1 from 1.0 and from True, and 0.0 from -0.0.
     """
     kind = type(value)
+    if isinstance(value, _DICE):
+        return At(value)
     if kind in PLAIN:
         return Exactly(value) if exact and kind in (int, float, bool, complex) else value
     if isinstance(value, np.ndarray | mx.array):
@@ -79,6 +84,21 @@ class Long(Same):
     __hash__ = Same.__hash__
 
 
+class Entries(Same):
+    """Equal to one dict only, as long as it has certain entries."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, it: dict[Any, Any], entries: dict[Any, Any]) -> None:
+        super().__init__(it)
+        self.entries = entries
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self.it and self.entries == other
+
+    __hash__ = Same.__hash__
+
+
 class Values(Same):
     """Equal to one array only, as long as it has the values of now."""
 
@@ -99,7 +119,7 @@ class Values(Same):
 
 
 class At(Same):
-    """Equal to one iterator only, as long as it stands where it stands now."""
+    """Equal to one iterator, or source of random numbers, that stands where it stands now."""
 
     __slots__ = ("place",)
 
@@ -151,6 +171,8 @@ def differences(name: str, before: Any, now: Any) -> list[str]:
             return []
     except Exception:
         pass
+    if isinstance(before, Entries) and before.it is now:
+        before = before.entries
     if isinstance(before, dict) and isinstance(now, dict):
         found = []
         for key in {**before, **now}:
@@ -176,7 +198,9 @@ def _bytes(array: Any) -> bytes:
 
 
 def _standing(iterator: Any) -> list[Any]:
-    """Where an iterator stands, and those inside it, as far as Python tells."""
+    """Where an iterator stands, and those inside it, as far as Python tells; or random numbers."""
+    if isinstance(iterator, _DICE):
+        return [pickle.dumps(iterator)]
     frame: FrameType | None = getattr(iterator, "gi_frame", None)
     hint = getattr(iterator, "__length_hint__", None)
     found = [hint() if hint else None, repr(iterator)]

@@ -101,6 +101,12 @@ class Graph:
                 )
         finally:
             tracer.take_back()
+        if any(tracer.found[len(trace.planned) :]):
+            raise Unsteady(
+                f"backward through what {trace.name} returns draws random numbers anew, as "
+                "checkpoint does for dropout, which it cannot do outside; compile a function that "
+                "calls backward itself"
+            )
         self._reached = [i in found for i in range(len(targets))]
         return [found[i] for i in sorted(found)]
 
@@ -144,7 +150,7 @@ class Graph:
         hosts: list[mx.array] = []
         undo: list[replay.Undo] = []
         try:
-            mx.async_eval(given, state)
+            ready(mx.async_eval, [*given, *state])
             for action in self._actions:
                 arrays, back = action()
                 undo.append(back)
@@ -191,6 +197,24 @@ class Graph:
         if self._single:
             return results[0]
         return filled(self._outcome.form, results)
+
+
+def ready(evaluate: Callable[[list[mx.array]], None], arrays: list[mx.array]) -> None:
+    """Evaluate what the graph takes.
+
+    Raises:
+        RuntimeError: an input was recorded in another thread and is not computed.
+    """
+    try:
+        evaluate(arrays)
+    except RuntimeError as error:
+        if "in current thread" not in str(error):
+            raise
+        raise RuntimeError(
+            "a compiled function was given, or uses, a Tensor that another thread recorded and has "
+            "not computed, which MLX can do only there; in that thread, end with "
+            "lucid.autograd.laziness.flush() or look at a value"
+        ) from error
 
 
 def _alive(references: Sequence[Any]) -> list[tuple[int, ...]]:

@@ -22,10 +22,11 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lucid.compiler.frozen import ANY, LONGEST, NUMBER, TENSOR, differences, frozen
+from lucid.compiler.frozen import ANY, LONGEST, NUMBER, TENSOR, Entries, differences, frozen
 from lucid.compiler.tree import PLAIN, Same, form_of, rebuild
 from lucid.nn.module import Module
 from lucid.optim.formula import Formula
+from lucid.optim.kept import Kept
 from lucid.optim.lr_scheduler.scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 from lucid.tensor import Tensor
@@ -81,6 +82,7 @@ class Guard:
         others: objects it was given, and modules and optimizers that were seen at work.
         used: of the classes that were watched, the names of attributes that the function used, by
             the ids of the objects.
+        looks: of what goes on in each call, the numbers that the function looks at, see `Watcher`.
 
     Attributes:
         used: see above; what a trace uses besides is added.
@@ -93,15 +95,20 @@ class Guard:
         function: Callable,
         others: Iterable[Any],
         used: Used = types.MappingProxyType({}),
+        looks: Mapping[int, tuple[Any, set[str]]] = types.MappingProxyType({}),
     ) -> None:
         self.owners: list[Any] = []
         self.classes: dict[type, None] = {}
         self._places: list[Place] = []
         self._seen: set[int] = set()
-        self.used = used
+        self.used, self._looks = used, looks
         waiting = [("", function), *((type(v).__name__, v) for v in others)]
         for name, value in waiting:  # which grows meanwhile
             waiting += self._visit(name, value)
+        for it, _ in looks.values():
+            if not isinstance(it, Kept):
+                name = type(it).__name__
+                self._put(Place(name, vars(it), frozen(vars(it), name, exact=True)))
         self._live = [place.live for place in self._places]
         self._saved = [place.saved for place in self._places]
         self._dicts: dict[int, tuple[dict, dict, dict]] = {}  # live, saved, as saved at first
@@ -250,14 +257,23 @@ class Guard:
         own, groups, state = vars(optimizer), optimizer.param_groups, optimizer.state
         saved = {k: frozen(v, f"{name}.{k}") for k, v in own.items() if k != "state"}
         saved["_stepped"] = ANY
-        saved["param_groups"] = [_options(group, formula) for group in groups]
-        # the very dicts; of a Formula their counts go on from call to call
-        saved["state"] = dict(state) if formula else {p: frozen(s) for p, s in state.items()}
+        saved["param_groups"] = [self._kept(group, formula) for group in groups]
+        saved["state"] = {p: self._kept(s) if formula else frozen(s) for p, s in state.items()}
         return self._put(Place(name, own, saved))
 
-
-def _options(group: dict[str, Any], formula: bool) -> dict[str, Any]:
-    return {k: NUMBER if formula and _is_number(v) else frozen(v) for k, v in group.items()}
+    def _kept(self, kept: dict[str, Any], formula: bool = True) -> Entries:
+        """The very dict of options or of state, with its numbers only where they are looked at."""
+        _, names = self._looks.get(id(kept), (kept, ()))
+        going_on = formula and isinstance(kept, Kept)
+        return Entries(
+            kept,
+            {
+                k: NUMBER
+                if going_on and k not in names and _is_number(v)
+                else frozen(v, exact=True)
+                for k, v in kept.items()
+            },
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -64,7 +64,7 @@ class Trace:
         self.born: list[Any] = []  # references to the tensors made inside
         self._state: list[Traced] = []
         self._places: list[Place] = []
-        self._planned: list[list[mx.array]] = []  # the arrays of each action
+        self.planned: list[list[mx.array]] = []  # the arrays of each action
 
     def run(self) -> Recording:
         """Trace it until the state that it touches is known."""
@@ -90,7 +90,7 @@ class Trace:
 
     def likes(self) -> tuple[list[mx.array], list[mx.array], list[mx.array]]:
         """Arrays in the place of those that the traced function takes."""
-        return likes(self.leaves), likes(self._state), [a for found in self._planned for a in found]
+        return likes(self.leaves), likes(self._state), [a for found in self.planned for a in found]
 
     def _arrays(
         self, given: list[mx.array], state: list[mx.array], hosts: list[mx.array]
@@ -106,13 +106,13 @@ class Trace:
         read = [s.tensor for s in slots if s.is_read]
         agrees = (
             tracer.agrees
-            and len(tracer.found) == len(self._planned)
+            and len(tracer.found) == len(self.planned)
             and {id(t) for t in read} == {id(t) for t in self._state}
         )
         if not agrees:  # fixed ones first, which are quicker to collect
             self._state = sorted(read, key=lambda t: not isinstance(collector.place(t), Fixed))
             self._places = [collector.place(t) for t in self._state]
-            self._planned = tracer.found
+            self.planned = tracer.found
             raise _Again  # before MLX makes a graph of it, half the time of tracing an LSTM
         self.born += tracer.born
         return outcome, tracer.actions, out
@@ -123,7 +123,7 @@ class Trace:
         """Run the function on placeholders: what watched it, and what it returned."""
         dice = _dice()
         left = iter(hosts)
-        planned = [[next(left) for _ in found] for found in self._planned]
+        planned = [[next(left) for _ in found] for found in self.planned]
         inputs = list(zip([*self.leaves, *self._state], [*given, *state], strict=True))
         tracer = Tracer(inputs, planned)
         tracer.used = self.guard.used

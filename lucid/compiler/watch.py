@@ -11,22 +11,30 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import mlx.core as mx
 
+from lucid.amp.grad_scaler import GradScaler
 from lucid.autograd import replay
 from lucid.autograd.tape import Traced
 from lucid.nn.module import Module
+from lucid.optim.ema import ExponentialMovingAverage
+from lucid.optim.kept import Kept
 from lucid.optim.lr_scheduler.scheduler import LRScheduler
 from lucid.optim.optimizer import Optimizer
 
 _ARRAY = vars(Traced)["array"]  # where an array is kept, whatever the class's attribute is
 _ATTRIBUTES = ("requires_grad", "_node", "_index", "_device")
 _USES = ("__getattribute__", "__setattr__", "__delattr__")
+_OF_ONE = ("__getitem__", "__setitem__", "__delitem__", "get", "pop", "setdefault")
+_OF_ALL = ("__iter__", "keys", "values", "items", "update", "copy")  # of a dict
+_GOING_ON = (LRScheduler, ExponentialMovingAverage, GradScaler)  # in each call, by actions
+_TELLING = ("get_last_lr", "get_lr", "get_scale", "state_dict")  # their methods that return numbers
+_SHOWING = ("lucid.optim.optimizer", "lucid.optim.state")  # the user's `repr` and `state_dict`
 _lock = threading.RLock()  # one thread watches at a time: the properties are on the class
 
 
@@ -43,6 +51,8 @@ class Watcher:
         self.is_acting = False
         # of the user's classes to watch, the attributes that are used, by the ids of the objects
         self.used: Mapping[type, dict[int, set[str]]] = {}
+        # what goes on in each call and is looked at nevertheless, by id: and which keys of a dict
+        self.looks: dict[int, tuple[Any, set[str]]] = {}
 
     # Tensors ------------------------------------------------------------------------------------
 
@@ -109,6 +119,11 @@ class Watcher:
         tree = it.modules() if isinstance(it, Module) else [it]
         for one in tree:
             self.undo.append(restorer(one))
+
+    def look(self, it: Any, names: Iterable[str]) -> None:
+        """Somebody looks at numbers of `it` who is not called anew each time."""
+        if not self.is_acting:
+            self.looks.setdefault(id(it), (it, set()))[1].update(names)
 
     def held(self) -> list[Traced]:
         """The tensors that were touched, and those that were born and are still there."""
@@ -241,6 +256,43 @@ def _is_our_code(frame: FrameType) -> bool:
     return frame.f_globals.get("__name__", "").startswith("lucid.")
 
 
+def _shows(frame: FrameType) -> bool:
+    """Whether what this code reads comes to the user's eyes."""
+    return not _is_our_code(frame) or frame.f_globals["__name__"] in _SHOWING
+
+
+def _keeping(method: str) -> Callable:
+    """A method of dicts that lets the watcher know which entries are looked at, or set."""
+    original = getattr(dict, method)
+
+    def call(self: Kept, *args: Any, **kwargs: Any) -> Any:
+        watcher = replay.watcher()
+        if watcher is not None and _shows(sys._getframe(1)):
+            watcher.look(self, args[:1] if method in _OF_ONE else dict.keys(self))
+        return original(self, *args, **kwargs)
+
+    return call
+
+
+def _telling(kind: type, method: str) -> Callable:
+    """A method that gets or sets attributes of what goes on, and lets the watcher know."""
+    original = getattr(kind, method)
+
+    def call(self: Any, name: str, *value: Any) -> Any:
+        watcher, found = replay.watcher(), original(self, name, *value)
+        counts = value or name in _TELLING or _is_numeric(found)
+        if counts and watcher is not None and not _is_our_code(sys._getframe(1)):
+            watcher.look(self, (name,))
+        return found
+
+    return call
+
+
+def _is_numeric(value: Any) -> bool:
+    inside = value if type(value) in (list, tuple) else [value]
+    return any(type(v) in (int, float) for v in inside)
+
+
 def _acting(step: Callable) -> Callable:
     """The `step` of a schedule as an action: it goes on in each call."""
 
@@ -328,6 +380,11 @@ def watching(watcher: Watcher) -> Iterator[None]:
             for kind in _with_subclasses(base):
                 if "step" in vars(kind):
                     new.append((kind, "step", wrap(vars(kind)["step"])))
+        for method in ("unscale_", "step", "update"):
+            new.append((GradScaler, method, _seeing(vars(GradScaler)[method])))
+        new += [(Kept, method, _keeping(method)) for method in (*_OF_ONE, *_OF_ALL)]
+        for kind in _GOING_ON:
+            new += [(kind, method, _telling(kind, method)) for method in _USES[:2]]
         for kind in watcher.used:
             new += [(kind, method, _using(kind, method)) for method in _USES]
         before = replay.watch(watcher)

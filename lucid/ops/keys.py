@@ -57,7 +57,16 @@ class Generator:
         return self._seed
 
     def initial_seed(self) -> int:
-        """What the stream was started with."""
+        """What the stream was started with.
+
+        Raises:
+            RuntimeError: inside a compiled function, which would go on with that of now.
+        """
+        if replay.watcher() is not None:
+            raise RuntimeError(
+                "initial_seed() inside a compiled function would be that of its first call; read "
+                "it outside and hand it over"
+            )
         return self._seed
 
     def get_state(self) -> np.ndarray:

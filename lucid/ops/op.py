@@ -19,12 +19,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from math import prod
+from math import copysign, prod
 from typing import Any
 
 import mlx.core as mx
 
-from lucid.autograd import anomaly
+from lucid.autograd import anomaly, replay
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, next_order, specification
 from lucid.kernels.memory import SAFE, check_size
@@ -181,7 +181,7 @@ def _of_two(operation: Operation) -> Callable:
                 return run(args, settings)
             recorded = x.requires_grad or y.requires_grad
         elif type(y) is float:
-            recorded = x.requires_grad
+            b, recorded = y or _zero(y, a), x.requires_grad
         else:
             return run(args, settings)
         try:
@@ -190,10 +190,18 @@ def _of_two(operation: Operation) -> Callable:
             raise explained(operation.name, (a, b), error) from error
         if not recorded or rule is None or not recording.get():
             return _constant(operation, out, type(x), x._device)
-        edges = (x._edge(), y._edge() if b is not y else None)
+        edges = (x._edge(), y._edge() if isinstance(y, Traced) else None)
         return _recorded(operation, out, rule, type(x), x._device, edges, (a, b))
 
     return call
+
+
+def _zero(number: float, like: mx.array) -> Any:
+    """0.0 or -0.0, so that it keeps its sign: mx.compile prints -0.0 as -0 (MLX 0.32.4)."""
+    if replay.watcher() is None or copysign(1.0, number) > 0:
+        return number
+    dtype = like.dtype if mx.issubdtype(like.dtype, mx.inexact) else mx.float32
+    return mx.negative(mx.zeros((), dtype))
 
 
 def _constant(operation: Operation, out: Any, cls: type[Traced], device: str) -> Any:

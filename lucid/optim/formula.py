@@ -25,6 +25,7 @@ import mlx.core as mx
 from lucid.autograd import laziness, replay
 from lucid.autograd.mode import enable_grad, no_grad
 from lucid.ops.device import on_device
+from lucid.optim.kept import Kept
 from lucid.optim.optimizer import Optimizer
 from lucid.tensor import Tensor
 
@@ -180,7 +181,9 @@ class Formula(Optimizer):
                     f"has shape {gradient.shape}; they must be the same"
                 )
             dtype = _precision(p)
-            state = self.state.get(p) or {"step": 0, **self._counts}
+            state: dict[str, Any] = self.state.get(p) or Kept(step=0, **self._counts)
+            if type(state) is not Kept:
+                state = Kept(state)
             count = {k: v for k, v in state.items() if type(v) is not Tensor}
             key = (dtype, p._device, *count.values())
             if key not in known:
@@ -191,7 +194,7 @@ class Formula(Optimizer):
         for counting in known.values():
             found = replay.arrays(counting, undo)
             numbers[id(counting)] = dict(zip(counting.names, found, strict=True))
-        updates = []
+        updates: list[tuple[Tensor, mx.array, dict[str, Any], Arrays]] = []
         for p, gradient, state, counting in members:
             with on_device(p._device):
                 arrays = self._arrays(group, p, state, counting.dtype)
@@ -248,7 +251,7 @@ class Formula(Optimizer):
                 f"was it saved by another optimizer than {self._name}, or with other options?"
             )
         # torch's SGD keeps no count: that there was a first step is all that matters to it
-        state: dict[str, Any] = {"step": int(saved.get("step", 1))}
+        state: dict[str, Any] = Kept(step=int(saved.get("step", 1)))
         state.update({name: float(saved[name]) for name in self._counts})
         dtype = _precision(p)
         with on_device(p.device):

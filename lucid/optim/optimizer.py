@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from lucid.optim import state
+from lucid.optim.kept import Kept
 from lucid.tensor import Tensor
 from lucid.tensor.tensor import Handle
 
@@ -109,8 +110,8 @@ class Optimizer:
         given = [params] if isinstance(params, Tensor) else list(params)
         names = [p[0] for p in given if isinstance(p, tuple)]
         params = [p[1] if isinstance(p, tuple) else p for p in given]
-        group = {**self.defaults, **param_group, "params": params}
-        group = {k: _plain(v, self._name, k) for k, v in group.items()}
+        given_group = {**self.defaults, **param_group, "params": params}
+        group = Kept({k: _plain(v, self._name, k) for k, v in given_group.items()})
         if names:
             group["param_names"] = names
         self._check_names(group)

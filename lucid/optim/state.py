@@ -8,6 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid.optim.kept import Kept
 from lucid.tensor import Tensor
 
 
@@ -69,7 +70,7 @@ def _groups(optimizer: Any, saved: Any) -> list[dict[str, Any]]:
             f"the saved state has groups of {sizes} parameters, this {name} has {own}; "
             "build the model and the optimizer as they were when the state was saved"
         )
-    groups = []
+    groups: list[dict[str, Any]] = []
     # A switch that a release added is off, as it was: torch's older dicts lack some.
     needed = {k for k, v in optimizer.defaults.items() if not (v is None or isinstance(v, bool))}
     for index, (mine, theirs) in enumerate(zip(optimizer.param_groups, given, strict=True)):
@@ -82,7 +83,7 @@ def _groups(optimizer: Any, saved: Any) -> list[dict[str, Any]]:
         group = {**optimizer.defaults, **theirs, "params": mine["params"]}
         if "param_names" in mine:
             group.setdefault("param_names", mine["param_names"])
-        group = {k: v if k == "params" else like(None, v) for k, v in group.items()}
+        group = Kept({k: v if k == "params" else like(None, v) for k, v in group.items()})
         optimizer._check(group)
         groups.append(group)
     return groups

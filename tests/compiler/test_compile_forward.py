@@ -128,6 +128,22 @@ def test_a_parameter_that_only_leads_to_an_unused_result_gets_no_gradient():
             np.testing.assert_allclose(0 if x is None else x, 0 if y is None else y, rtol=1e-6)
 
 
+def test_random_numbers_drawn_anew_by_backward_are_refused():
+    layers = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+
+    def forward(x):
+        return lucid.utils.checkpoint.checkpoint(layers, x, use_reentrant=False)
+
+    with pytest.raises(lucid.compiler.Unsteady, match="draws random numbers anew, as checkpoint"):
+        lucid.compile(forward)(lucid.ones(2, 4))
+    layers.eval()
+    fast, x = lucid.compile(forward), lucid.ones(2, 4)
+    for _ in range(3):
+        layers.zero_grad()
+        fast(x).sum().backward()
+        assert layers[0].bias.grad.tolist() == [2.0] * 4
+
+
 def test_a_second_derivative_is_refused():
     fast = lucid.compile(nn.Linear(1, 1))
     x = lucid.ones(1, 1, requires_grad=True)

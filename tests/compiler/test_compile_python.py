@@ -100,6 +100,20 @@ def test_random_numbers_of_others_are_refused(draw):
         lucid.compile(lambda x: x * draw())(lucid.ones(2))
 
 
+@pytest.mark.parametrize(
+    "dice", [random.Random(0), np.random.default_rng(0), np.random.RandomState(0)]
+)
+def test_random_numbers_of_an_own_source_are_refused(dice):
+    uniform = "random" if hasattr(dice, "random") else "rand"
+    with pytest.raises(Unsteady, match=r"changes Python values.*dice changed"):
+        lucid.compile(lambda x: x * getattr(dice, uniform)())(lucid.ones(2))
+
+
+def test_the_seed_is_not_to_be_read_inside():
+    with pytest.raises(RuntimeError, match=r"initial_seed.*read it outside"):
+        lucid.compile(lambda x: x * lucid.initial_seed())(lucid.ones(2))
+
+
 def test_the_random_stream_is_moved_in_each_call():
     generator = lucid.Generator()
 

@@ -235,6 +235,27 @@ def test_threads_have_graphs_of_their_own():
     assert found == [2.0] * 9
 
 
+@pytest.mark.parametrize("is_state", [False, True])
+def test_pending_work_of_another_thread_is_explained(is_state):
+    w = lucid.tensor([2.0])
+    fast = lucid.compile(lambda x: x * w)
+    fast(lucid.ones(1))
+
+    def work():
+        nonlocal pending
+        pending = lucid.ones(1) + 1
+        if is_state:
+            w.mul_(2)
+
+    pending = None
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    for each in (fast, lucid.compile(lambda x: x * w)):
+        with pytest.raises(RuntimeError, match=r"another thread recorded.*flush\(\)"):
+            each(lucid.ones(1) if is_state else pending)
+
+
 def test_a_warning_says_what_varies():
     fast = lucid.compile(lambda x, n: x * n)
     for n in range(PATIENCE):

@@ -192,7 +192,7 @@ def test_results_are_computed_in_pieces_the_last_first_and_none_is_left_out() ->
 
 @pytest.mark.skipif(lucid.default_device() != "cpu", reason="what the CPU's memory holds")
 def test_what_backward_makes_anew_is_not_kept_since_the_forward_pass():
-    layers = nn.Sequential(*[nn.Conv1d(8, 8, 7, padding=3) for _ in range(8)])
+    layers = nn.Sequential(*[nn.Conv1d(32, 32, 3, padding=1) for _ in range(8)])
     optimizer = lucid.optim.SGD(layers.parameters(), lr=0.1)
 
     def step(x):
@@ -201,7 +201,7 @@ def test_what_backward_makes_anew_is_not_kept_since_the_forward_pass():
         optimizer.step()
 
     def peak(step):
-        x = lucid.ones(2, 8, 4000)
+        x = lucid.ones(1, 32, 8000)
         step(x), step(x)
         mx.synchronize()
         held = mx.get_active_memory()
@@ -210,4 +210,4 @@ def test_what_backward_makes_anew_is_not_kept_since_the_forward_pass():
         mx.eval([p.array for p in layers.parameters()])
         return mx.get_peak_memory() - held
 
-    assert peak(lucid.compile(step)) <= 1.1 * peak(step)
+    assert peak(lucid.compile(step)) <= 0.75 * peak(step)  # 0.52, and 0.99 where it is kept

@@ -14,6 +14,7 @@ PATH = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Benchmark
 
 Made by `python -m tests.bench --write`; see `python -m tests.bench --help` for less at a time.
+[CAUSES.md](CAUSES.md) says what was measured of each goal that is missed.
 
 Each peer runs in a process of its own, and one at a time measures, in alternating rounds. A cell
 of a peer is its time over ours: **above 1 we are faster**. The first figure compares medians of the

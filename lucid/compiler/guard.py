@@ -236,10 +236,10 @@ class Guard:
         own = _is_users_name(kind.__module__)
         names = self.used[kind].setdefault(id(owner), set()) if kind in self.used else None
         if own:
-            if kind.__flags__ & _MUTABLE == _HEAP:
+            if kind.__flags__ & _MUTABLE == _HEAP and type(kind).__setattr__ is type.__setattr__:
                 self.classes[kind] = None
             found.append((kind.__name__, kind))
-        if hasattr(owner, "__dict__"):
+        if isinstance(getattr(owner, "__dict__", None), dict):  # some make one up when asked
             self.owners.append(owner)
             live = vars(owner)
             if names is not None and isinstance(owner, Module):

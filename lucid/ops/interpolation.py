@@ -119,6 +119,14 @@ def _shifts(index: Any, weights: Any, size: int, times: int) -> list[int] | None
     return shifts.tolist() if same.all() else None
 
 
+def _evened(weights: list[Any], shifts: list[Any]) -> list[Any]:
+    """The weights where past an end all taps meet its element: alike, for 0 * infinity is NaN."""
+    size = len(weights[0])
+    places = [np.clip(np.arange(size)[:, None] + s, 0, size - 1) for s in shifts]
+    alone = np.all([p == places[0] for p in places], axis=0)
+    return [np.where(alone, sum(weights) / len(weights), w).astype(w.dtype) for w in weights]
+
+
 @op(linear=True)
 def _interleaved(x, /, *, shifts, weights):
     """Element i * n + p is the sum over taps of weights[tap][p][i] * x[i + shifts[tap][p]], where
@@ -163,7 +171,8 @@ def _summed(x: Any, axis: int, taps: Taps) -> Any:
     size, few = x.shape[axis], not rest and times <= 8  # beyond, each part is too small
     shifts = [_shifts(*tap, size, times) for tap in taps] if few and weights is not None else [None]
     if None not in shifts:
-        columns = [np.reshape(w, (-1, times)).T for _, w in taps if w is not None]
+        weights = [np.reshape(w, (-1, times)) for _, w in taps if w is not None]
+        columns = [w.T for w in _evened(weights, shifts)]
         settings = {"shifts": shifts, "weights": columns}
         return transpose(_interleaved(transpose(x, axis, -1), **settings), axis, -1)
     rows = transpose(x, axis, 0)  # whole rows are picked much faster than single elements

@@ -168,8 +168,9 @@ def abs(x, /):
 
 @fused
 def _inverse(size):
-    """1 / size, and 1 where float32 has no finite inverse: a complex number of that size is 0."""
-    return 1 / (size + (size < 2.0**-126))
+    """1 / size, and 0 where float32 has no finite inverse: a complex number of that size is 0."""
+    none = (size < 2.0**-126).astype(size.dtype)
+    return (1 - none) / (size + none)
 
 
 @op(broadcasts=True)

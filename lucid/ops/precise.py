@@ -143,8 +143,8 @@ def erf(x):
 
 def largest(x: mx.array, axis: int | tuple[int, ...]) -> mx.array:
     """mx.max, the axis kept: of long rows in two steps, of which the first vectorises."""
-    (*others, last) = _axes(axis)
-    if others or last not in (-1, x.ndim - 1) or x.shape[-1] % 32 or x.shape[-1] < 256:
+    last = _axes(axis) in ((-1,), (x.ndim - 1,))
+    if not last or x.shape[-1] % 32 or x.shape[-1] < 256:
         return mx.max(x, axis=axis, keepdims=True)
     return mx.max(mx.unflatten(x, -1, (32, -1)).max(axis=-2), axis=-1, keepdims=True)
 

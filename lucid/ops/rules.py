@@ -96,9 +96,8 @@ def scaled(z: mx.array, factor: mx.array) -> mx.array:
 
     MLX's complex product on the CPU is scalar: 9 ms for (64, 101, 129), this is 1.4 ms.
     """
-    pairs = z.view(mx.float32).reshape(*z.shape, 2) * factor[..., None]
-    *batch, last, _ = pairs.shape
-    return pairs.reshape(*batch, 2 * last).view(mx.complex64)
+    pairs = z[..., None].view(mx.float32) * factor[..., None]
+    return pairs.view(mx.complex64).squeeze(-1)
 
 
 @scaled.vjp

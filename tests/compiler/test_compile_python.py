@@ -306,3 +306,23 @@ def test_long_lists_and_large_arrays_are_said_not_to_be_watched():
         lucid.compile(lambda x: x + long[0])(lucid.ones(1))
     with pytest.warns(RuntimeWarning, match=r"large is an array of 4 MB"):
         lucid.compile(lambda x: x + large[0].item())(lucid.ones(1))
+
+
+class Closed(type):
+    def __setattr__(cls, name, value):
+        raise TypeError("this class is closed")
+
+
+class Strange(metaclass=Closed):
+    """Its attributes cannot be watched, and what it says they are is not a dict."""
+
+    @property
+    def __dict__(self):
+        return types.MappingProxyType({"factor": 2.0})
+
+
+def test_objects_that_cannot_be_watched_are_left_alone():
+    strange = Strange()
+    step = lucid.compile(lambda x: (x * 2, strange)[0])
+    for _ in range(2):
+        assert step(lucid.ones(2)).tolist() == [2.0, 2.0]

@@ -41,6 +41,15 @@ def test_shuffles_in_one_dimension():
     assert lucid.equal(nn.PixelUnshuffle1d(3)(y), x)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("settings", [{"scale_factor": 3}, {"size": 10, "align_corners": True}])
+def test_what_is_not_finite_at_an_end_stays_there(value, settings):
+    x = lucid.tensor([[[value, 1.0, 2.0, 3.0, value]]])
+    y = F.interpolate(x, mode="linear", **settings)[0, 0].numpy()
+    np.testing.assert_array_equal(y[[0, -1]], [value, value])
+    assert np.isfinite(y[5:-5]).all()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

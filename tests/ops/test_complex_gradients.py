@@ -66,3 +66,28 @@ def test_complex_derivatives(name):
         found = np.zeros((3, 3)) if g is None else g.detach().numpy()
         scale = np.abs(expected).max()
         np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5 * scale + 1e-9)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 1), (40_000,)])
+def test_absolute_values_of_any_shape_and_of_zero(shape):
+    torch = pytest.importorskip("torch")
+    values = RNG.standard_normal(shape) + 1j * RNG.standard_normal(shape)
+    values = np.array(values, np.complex64)
+    values.flat[:1] = 0 if values.size > 1 else 3 - 4j
+    found = []
+    for M in (lucid, torch):
+        x = M.tensor(values, requires_grad=True)
+        (g,) = M.autograd.grad(M.abs(x).sum(), [x], create_graph=True)
+        (second,) = M.autograd.grad((2 * M.real(g) + M.imag(g)).sum(), [x])
+        found += [g.detach().numpy(), second.numpy()]
+    np.testing.assert_allclose(found[0], found[2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1], found[3], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("dim", [(), 0, -1, (0,)])
+def test_logsumexp_of_one_number(dim):
+    torch = pytest.importorskip("torch")
+    found = lucid.logsumexp(lucid.tensor(1 + 2j), dim).item()
+    assert found == pytest.approx(torch.logsumexp(torch.tensor(1 + 2j), dim).item(), rel=1e-6)

@@ -171,8 +171,8 @@ def _summed(x: Any, axis: int, taps: Taps) -> Any:
     size, few = x.shape[axis], not rest and times <= 8  # beyond, each part is too small
     shifts = [_shifts(*tap, size, times) for tap in taps] if few and weights is not None else [None]
     if None not in shifts:
-        weights = [np.reshape(w, (-1, times)) for _, w in taps if w is not None]
-        columns = [w.T for w in _evened(weights, shifts)]
+        parts = [np.reshape(w, (-1, times)) for _, w in taps if w is not None]
+        columns = [w.T for w in _evened(parts, shifts)]
         settings = {"shifts": shifts, "weights": columns}
         return transpose(_interleaved(transpose(x, axis, -1), **settings), axis, -1)
     rows = transpose(x, axis, 0)  # whole rows are picked much faster than single elements

@@ -137,8 +137,10 @@ class _Number:
     """Equal to any number, or tuple of numbers: an option that is read anew in each call."""
 
     def __eq__(self, other: Any) -> bool:
-        several = other if type(other) is tuple else (other,)
-        return all(type(x) in (float, int) for x in several)
+        kind = type(other)
+        if kind is not tuple:
+            return kind is float or kind is int
+        return all(type(x) in (float, int) for x in other)
 
     __hash__ = None  # type: ignore[assignment]
 

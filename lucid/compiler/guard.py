@@ -265,15 +265,15 @@ class Guard:
         """The very dict of options or of state, with its numbers only where they are looked at."""
         _, names = self._looks.get(id(kept), (kept, ()))
         going_on = formula and isinstance(kept, Kept)
-        return Entries(
-            kept,
-            {
-                k: NUMBER
-                if going_on and k not in names and _is_number(v)
-                else frozen(v, exact=True)
-                for k, v in kept.items()
-            },
-        )
+
+        def entry(key: str, value: Any) -> Any:
+            if going_on and key not in names and _is_number(value):
+                return NUMBER
+            # C sees that it is the same one; otherwise comparing several values is an error
+            several = isinstance(value, Tensor) and value.numel() > 1
+            return value if several else frozen(value, exact=True)
+
+        return Entries(kept, {k: entry(k, v) for k, v in kept.items()})
 
 
 def _is_number(value: Any) -> bool:

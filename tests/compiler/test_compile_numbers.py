@@ -135,6 +135,28 @@ def test_options_and_state_replaced_by_equal_ones(level):
     assert found[:5] == found[5:]
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_tensor_of_the_state_is_replaced(size):
+    found = []
+    for wrap in (lambda f: f, lucid.compile):
+        w = lucid.ones(size, requires_grad=True)
+        optimizer = lucid.optim.SGD([w], lr=0.5, momentum=0.5)
+
+        def step(x, w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for i in range(5):
+            if i > 2:
+                state = optimizer.state[w]
+                state["momentum_buffer"] = state["momentum_buffer"].clone()
+            step(lucid.tensor(1.0))
+            found.append((w.tolist(), optimizer.state[w]["momentum_buffer"].tolist()))
+    assert found[:5] == found[5:]
+
+
 def test_the_scale_of_a_scaler_is_that_of_the_call():
     w = lucid.tensor(1.0, requires_grad=True)
     scaler = lucid.amp.GradScaler(init_scale=8.0)

@@ -19,9 +19,10 @@ from lucid.compiler.graph import Graph, ready
 from lucid.compiler.guard import Guard
 from lucid.compiler.outcome import Unsteady
 from lucid.compiler.refusal import explained, looked_at_values
+from lucid.compiler.restore import restorer
 from lucid.compiler.tracer import Tracer
 from lucid.compiler.tree import flatten, form_of, others, rebuild
-from lucid.compiler.watch import Watcher, restorer, watching
+from lucid.compiler.watch import Watcher, watching
 from lucid.kernels import elementwise
 from lucid.ops.autocast import active
 from lucid.ops.device import default_device

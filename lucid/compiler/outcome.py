@@ -10,9 +10,9 @@ import mlx.core as mx
 from lucid.autograd.tape import Node, Traced, outside
 from lucid.compiler.guard import Guard
 from lucid.compiler.places import Argument, Entry, Fixed, Gradient, Place
+from lucid.compiler.restore import get
 from lucid.compiler.tracer import Slot, Tracer
 from lucid.compiler.tree import flatten, template
-from lucid.compiler.watch import get
 from lucid.tensor import Tensor
 
 Value = Any  # the number of a new tensor, or the Place of one that was there before

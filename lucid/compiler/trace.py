@@ -16,8 +16,9 @@ from lucid.autograd.tape import Traced
 from lucid.compiler.guard import Guard
 from lucid.compiler.outcome import Collector, Outcome, Unsteady
 from lucid.compiler.places import Fixed, Place
+from lucid.compiler.restore import restorer
 from lucid.compiler.tracer import Tracer
-from lucid.compiler.watch import restorer, watching
+from lucid.compiler.watch import watching
 from lucid.ops.autocast import active, casting
 from lucid.ops.device import default_device
 from lucid.tensor import Tensor

@@ -9,7 +9,8 @@ import mlx.core as mx
 
 from lucid.autograd import replay
 from lucid.autograd.tape import Traced
-from lucid.compiler.watch import Watcher, get, has_array, put, rememberer
+from lucid.compiler.restore import get, has_array, put, rememberer
+from lucid.compiler.watch import Watcher
 
 
 class Slot:

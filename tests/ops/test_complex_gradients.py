@@ -82,7 +82,7 @@ def test_absolute_values_of_any_shape_and_of_zero(shape):
         (second,) = M.autograd.grad((2 * M.real(g) + M.imag(g)).sum(), [x])
         found += [g.detach().numpy(), second.numpy()]
     np.testing.assert_allclose(found[0], found[2], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found[1], found[3], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1], found[3], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parity

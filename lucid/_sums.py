@@ -61,7 +61,7 @@ def column_sums(x: mx.array) -> mx.array:
         return x.sum(axis=0)
     if rows <= _CHAIN:
         return (mx.ones((1, rows), x.dtype) @ x)[0]
-    x, rest = _divided(x, 0, rows - rows % _CHAIN)
+    x, rest = divided(x, 0, rows - rows % _CHAIN)
     products = mx.ones((1, _CHAIN), x.dtype) @ mx.unflatten(x, 0, (-1, _CHAIN))
     total = sum_over(products.squeeze(1), (0,))
     return total + column_sums(rest) if len(rest) else total
@@ -88,7 +88,7 @@ def running_sum(x: mx.array, axis: int, *, reverse: bool = False) -> mx.array:
     ends = sum_over(x, (axis + 1,), keepdims=True)
     before = mx.cumsum(ends, axis=axis, reverse=reverse, inclusive=False)
     sums = (inside + before).flatten(axis, axis + 1)
-    return _divided(sums, axis, length)[0] if missing else sums
+    return divided(sums, axis, length)[0] if missing else sums
 
 
 @functools.cache
@@ -121,13 +121,16 @@ def _shortened(x: mx.array, axes: tuple[int, ...]) -> mx.array:
         elif rest == 0:
             x = _sums_of_parts(x, axis)
         else:
-            x, end = _divided(x, axis, x.shape[axis] - rest)
+            x, end = divided(x, axis, x.shape[axis] - rest)
             x = mx.concatenate([_sums_of_parts(x, axis), end.sum(axis, keepdims=True)], axis)
     return x
 
 
-def _divided(x: mx.array, axis: int, at: int) -> tuple[mx.array, mx.array]:
-    """Not by mx.split: mx.compile dies of two that are equal."""
+def divided(x: mx.array, axis: int, at: int) -> tuple[mx.array, mx.array]:
+    """What lies before `at` along an axis, and the rest.
+
+    Not by mx.split: mx.compile dies of two that are equal.
+    """
     first, rest = ((slice(None),) * axis + (place,) for place in (slice(at), slice(at, None)))
     return x[first], x[rest]
 

@@ -7,7 +7,7 @@ import pickle
 import random
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -36,21 +36,21 @@ def frozen(value: Any, name: str = "", exact: bool = False, _around: tuple[int, 
     """
     kind = type(value)
     if isinstance(value, _DICE):
-        return At(value)
+        return Still(value, _standing)
     if kind in PLAIN:
         return Exactly(value) if exact and kind in (int, float, bool, complex) else value
     if isinstance(value, np.ndarray | mx.array):
-        return Values(value, name)
+        return _array(value, name)
     if kind in (set, frozenset):
         return frozenset(value)
     base = next((b for b in _CONTAINERS if isinstance(value, b)), None)
     if base is None or id(value) in _around:
         if isinstance(value, Iterator):
-            return At(value)
+            return Still(value, _standing)
         return value if kind.__eq__ is object.__eq__ else Same(value)
     if len(value) > LONGEST:
         _warn(name, f"a {kind.__name__} of {len(value)} entries", "only their number is")
-        return Long(value)
+        return Still(value, len)
     around = (*_around, id(value))
     if base is dict:
         return {k: frozen(v, f"{name}[{k!r}]", exact, around) for k, v in value.items()}
@@ -65,21 +65,6 @@ class Exactly(Same):
     def __eq__(self, other: Any) -> bool:
         it = self.it
         return other is it or (type(other) is type(it) and repr(other) == repr(it))
-
-    __hash__ = Same.__hash__
-
-
-class Long(Same):
-    """Equal to one container only, as long as it has as many entries as now."""
-
-    __slots__ = ("length",)
-
-    def __init__(self, it: Any) -> None:
-        super().__init__(it)
-        self.length = len(it)
-
-    def __eq__(self, other: Any) -> bool:
-        return other is self.it and len(other) == self.length
 
     __hash__ = Same.__hash__
 
@@ -99,71 +84,45 @@ class Entries(Same):
     __hash__ = Same.__hash__
 
 
-class Values(Same):
-    """Equal to one array only, as long as it has the values of now."""
+class Still(Same):
+    """Equal to one object only, as long as what is read of it is what it is now."""
 
-    __slots__ = ("values",)
+    __slots__ = ("found", "read")
 
-    def __init__(self, it: Any, name: str) -> None:
+    def __init__(self, it: Any, read: Callable[[Any], Any]) -> None:
         super().__init__(it)
-        self.values = None
-        if it.nbytes > HEAVIEST:
-            _warn(name, f"an array of {it.nbytes >> 20} MB", "only that it is the same one is")
-        elif not isinstance(it, np.ndarray) or it.dtype != object:
-            self.values = _bytes(it)
+        self.read, self.found = read, read(it)
 
     def __eq__(self, other: Any) -> bool:
-        return other is self.it and (self.values is None or _bytes(other) == self.values)
+        return other is self.it and self.read(other) == self.found
 
     __hash__ = Same.__hash__
 
 
-class At(Same):
-    """Equal to one iterator, or source of random numbers, that stands where it stands now."""
+class Every:
+    """Equal to everything for which `is_one` holds: it is made or read anew in each call."""
 
-    __slots__ = ("place",)
+    __slots__ = ("is_one",)
 
-    def __init__(self, it: Any) -> None:
-        super().__init__(it)
-        self.place = _standing(it)
-
-    def __eq__(self, other: Any) -> bool:
-        return other is self.it and _standing(other) == self.place
-
-    __hash__ = Same.__hash__
-
-
-class _Number:
-    """Equal to any number, or tuple of numbers: an option that is read anew in each call."""
+    def __init__(self, is_one: Callable[[Any], bool]) -> None:
+        self.is_one = is_one
 
     def __eq__(self, other: Any) -> bool:
-        kind = type(other)
-        if kind is not tuple:
-            return kind is float or kind is int
-        return all(type(x) in (float, int) for x in other)
+        return self.is_one(other)
 
     __hash__ = None  # type: ignore[assignment]
 
 
-class _Any:
-    """Equal to everything."""
-
-    def __eq__(self, other: Any) -> bool:
-        return True
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class _Tensor:
-    """Equal to any tensor: one that is made anew in each call."""
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, Tensor)
-
-    __hash__ = None  # type: ignore[assignment]
+def is_number(value: Any) -> bool:
+    """Whether it is a number, or a tuple of numbers."""
+    kind = type(value)
+    if kind is not tuple:
+        return kind is float or kind is int
+    return all(type(x) in (float, int) for x in value)
 
 
-NUMBER, ANY, TENSOR = _Number(), _Any(), _Tensor()
+NUMBER, ANY = Every(is_number), Every(lambda _: True)
+TENSOR = Every(lambda value: isinstance(value, Tensor))
 
 
 def differences(name: str, before: Any, now: Any) -> list[str]:
@@ -191,6 +150,14 @@ def differences(name: str, before: Any, now: Any) -> list[str]:
     if type(now) in PLAIN and type(before) in PLAIN:
         return [f"{name} was {before!r:.40} and is {now!r:.40}"]
     return [f"{name} changed"]
+
+
+def _array(array: Any, name: str) -> Any:
+    if array.nbytes > HEAVIEST:
+        _warn(name, f"an array of {array.nbytes >> 20} MB", "only that it is the same one is")
+    elif not isinstance(array, np.ndarray) or array.dtype != object:
+        return Still(array, _bytes)
+    return Same(array)
 
 
 def _bytes(array: Any) -> bytes:

@@ -22,7 +22,16 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lucid.compiler.frozen import ANY, LONGEST, NUMBER, TENSOR, Entries, differences, frozen
+from lucid.compiler.frozen import (
+    ANY,
+    LONGEST,
+    NUMBER,
+    TENSOR,
+    Entries,
+    differences,
+    frozen,
+    is_number,
+)
 from lucid.compiler.tree import PLAIN, Same, form_of, rebuild
 from lucid.nn.module import Module
 from lucid.optim.formula import Formula
@@ -267,17 +276,13 @@ class Guard:
         going_on = formula and isinstance(kept, Kept)
 
         def entry(key: str, value: Any) -> Any:
-            if going_on and key not in names and _is_number(value):
+            if going_on and key not in names and is_number(value):
                 return NUMBER
             # C sees that it is the same one; otherwise comparing several values is an error
             several = isinstance(value, Tensor) and value.numel() > 1
             return value if several else frozen(value, exact=True)
 
         return Entries(kept, {k: entry(k, v) for k, v in kept.items()})
-
-
-def _is_number(value: Any) -> bool:
-    return NUMBER.__eq__(value)
 
 
 def _part(live: Any, names: set[str]) -> _View:

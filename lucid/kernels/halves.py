@@ -15,6 +15,7 @@ from typing import TypeVar
 import mlx.core as mx
 
 from lucid._device import on_cpu
+from lucid._sums import divided
 
 Form = Callable[..., mx.array]
 T = TypeVar("T")  # arrays
@@ -40,7 +41,7 @@ def by_samples(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array
     An array of a single sample goes to both halves.
     """
     middle = max(a.shape[0] for a in arrays) // 2
-    split = [[a, a] if a.shape[0] == 1 else _split(a, middle) for a in arrays]
+    split = [[a, a] if a.shape[0] == 1 else divided(a, 0, middle) for a in arrays]
     first, second = (partial(function, *part) for part in zip(*split, strict=True))
     return mx.concatenate(at_once(first, second))
 
@@ -51,16 +52,10 @@ def halved(form: Form, times: int = 1) -> Form:
 
     @wraps(form)
     def both(x: mx.array, w: mx.array, length: int, *, groups: int, **place: int) -> mx.array:
-        N = x.shape[0]
         if not _worthwhile(x, groups, times):
             return form(x, w, length, groups=groups, **place)
-        if N > 1:
-            xs, ws, counts = _split(x, N // 2), [w, w], [groups, groups]
-        else:
-            xs, ws, counts = _cut(x, 1, groups), _cut(w, 0, groups), _counts(groups)
-        parts = zip(xs, ws, counts, strict=True)
-        halves = at_once(*[partial(form, x, w, length, groups=n, **place) for x, w, n in parts])
-        return mx.concatenate(halves, 0 if N > 1 else 1)
+        halves = _halves(partial(form, **place), x, w, length, groups, of_samples=False)
+        return mx.concatenate(halves, 0 if x.shape[0] > 1 else 1)
 
     return both
 
@@ -70,34 +65,33 @@ def halved_weight_grad(form: Form) -> Form:
 
     @wraps(form)
     def both(x: mx.array, g: mx.array, K: int, *, groups: int, **place: int) -> mx.array:
-        N = x.shape[0]
         if not _worthwhile(x, groups):
             return form(x, g, K, groups=groups, **place)
-        if N > 1:
-            xs, gs, counts = _split(x, N // 2), _split(g, N // 2), [groups, groups]
-        else:
-            xs, gs, counts = _cut(x, 1, groups), _cut(g, 1, groups), _counts(groups)
-        parts = zip(xs, gs, counts, strict=True)
-        halves = at_once(*[partial(form, x, g, K, groups=n, **place) for x, g, n in parts])
-        return halves[0] + halves[1] if N > 1 else mx.concatenate(halves)
+        halves = _halves(partial(form, **place), x, g, K, groups, of_samples=True)
+        return halves[0] + halves[1] if x.shape[0] > 1 else mx.concatenate(halves)
 
     return both
+
+
+def _halves(
+    form: Form, x: mx.array, other: mx.array, size: int, groups: int, *, of_samples: bool
+) -> list[mx.array]:
+    """form(x, other, size, groups=...) of each half; `of_samples`: the other array has samples."""
+    N = x.shape[0]
+    counts = [groups, groups] if N > 1 else [groups // 2, groups - groups // 2]
+    if N > 1:
+        xs = divided(x, 0, N // 2)
+        others = divided(other, 0, N // 2) if of_samples else (other, other)
+    else:
+        xs, others = _cut(x, 1, groups), _cut(other, int(of_samples), groups)
+    parts = zip(xs, others, counts, strict=True)
+    return at_once(*[partial(form, x, other, size, groups=n) for x, other, n in parts])
 
 
 def _worthwhile(x: mx.array, groups: int, times: int = 1) -> bool:
     return on_cpu() and x.size >= times * LEAST and (x.shape[0] > 1 or groups > 1)
 
 
-def _counts(groups: int) -> list[int]:
-    return [groups // 2, groups - groups // 2]
-
-
-def _cut(a: mx.array, axis: int, groups: int) -> list[mx.array]:
+def _cut(a: mx.array, axis: int, groups: int) -> tuple[mx.array, mx.array]:
     """The part of the first half of the groups, and that of the others."""
-    return _split(a, a.shape[axis] // groups * (groups // 2), axis)
-
-
-def _split(a: mx.array, at: int, axis: int = 0) -> list[mx.array]:
-    # not mx.split: mx.compile dies of two that are equal
-    first, rest = ((slice(None),) * axis + (place,) for place in (slice(at), slice(at, None)))
-    return [a[first], a[rest]]
+    return divided(a, axis, a.shape[axis] // groups * (groups // 2))

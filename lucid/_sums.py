@@ -9,10 +9,12 @@ adds in parts of its own: 0.17 ms for the rows of (2, 512, 1000), where MLX take
 from __future__ import annotations
 
 import functools
+from functools import partial
 from math import prod
 
 import mlx.core as mx
 
+from lucid import _shards
 from lucid._device import on_cpu
 
 _WORTH = 1 << 14  # elements; below, the sum is as quick
@@ -103,6 +105,10 @@ def sum_over(x: mx.array, axes: tuple[int, ...], *, keepdims: bool = False) -> m
         return sum_over(x.astype(mx.float32), axes, keepdims=keepdims).astype(x.dtype)
     if x.size <= _CHAIN:
         return x.sum(axis=axes, keepdims=keepdims)
+    if axes and _shards.pays(x):
+        of_shard = partial(sum_over, axes=axes, keepdims=keepdims)
+        sums = _shards.each([partial(of_shard, part) for part in _shards.cut(x)])
+        return _shards.added(sums) if 0 in axes else _shards.join(sums)
     last = x.ndim - 1
     if last in axes and _is_quicker(x):
         x = _product_with_ones(x)

@@ -16,7 +16,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid import _threads
+from lucid import _shards, _threads
 from lucid.autograd import replay
 
 HORIZON = 256
@@ -47,7 +47,7 @@ def watch(tensor: Any) -> None:
 def settle(tensors: Sequence[Any]) -> None:
     """Start computing `tensors` now, and let go of the graph behind them."""
     if tensors and not _recent.tracing:
-        mx.async_eval([t.array for t in tensors])
+        mx.async_eval(_shards.computed(t.array for t in tensors))
 
 
 def flush() -> None:

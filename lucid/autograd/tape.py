@@ -17,6 +17,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid import _shards
 from lucid._sums import sum_over
 from lucid.autograd import anomaly
 from lucid.autograd.mode import recording
@@ -148,7 +149,9 @@ def fit(
                     f"for input {len(fitted)} of shape {shape}; gradient and input must have the "
                     "same shape"
                 )
-        fitted.append(gradient if gradient.dtype == dtype else gradient.astype(dtype))
+        if gradient.dtype != dtype:
+            gradient = _shards.mapped(lambda g, dtype=dtype: g.astype(dtype), gradient)
+        fitted.append(gradient)
     return fitted
 
 
@@ -356,6 +359,8 @@ def _pull(node: Node, gradients: list[Any], wanted: Sequence[int], recorded: boo
 def _plus(a: Any, b: Any, source: Any) -> Any:
     """The sum of two gradients of `source`, where its tensor lies."""
     device = source.device if isinstance(source, Node) else source._device
+    if isinstance(a, mx.array) and _shards.of(a):
+        return _shards.mapped(mx.add, a, b)
     return mx.add(a, b, stream=PLACES[device]) if isinstance(a, mx.array) else a + b
 
 

@@ -7,13 +7,13 @@ over memory of up to 16 MB take half the time, and a change of streams 1 us.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import TypeVar
 
 import mlx.core as mx
 
+from lucid import _shards
 from lucid._device import on_cpu
 from lucid._sums import divided
 
@@ -21,18 +21,10 @@ Form = Callable[..., mx.array]
 T = TypeVar("T")  # arrays
 LEAST = 1 << 17  # elements of a signal; below, starting the second thread costs what it saves
 
-_threads = threading.local()  # a stream belongs to the thread that made it
-
 
 def at_once(first: Callable[[], T], second: Callable[[], T]) -> list[T]:
     """The results of both; on the CPU each is computed by a thread of its own."""
-    if not on_cpu():
-        return [first(), second()]
-    if not hasattr(_threads, "stream"):
-        _threads.stream = mx.new_stream(mx.cpu)
-    with mx.stream(_threads.stream):
-        one = first()
-    return [one, second()]
+    return _shards.each([first, second]) if on_cpu() else [first(), second()]
 
 
 def by_samples(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array:
@@ -89,7 +81,12 @@ def _halves(
 
 
 def _worthwhile(x: mx.array, groups: int, times: int = 1) -> bool:
-    return on_cpu() and x.size >= times * LEAST and (x.shape[0] > 1 or groups > 1)
+    return (
+        on_cpu()
+        and not _shards.is_inside()
+        and x.size >= times * LEAST
+        and (x.shape[0] > 1 or groups > 1)
+    )
 
 
 def _cut(a: mx.array, axis: int, groups: int) -> tuple[mx.array, mx.array]:

@@ -20,12 +20,13 @@ from lucid.ops.math import abs, mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.rules import holomorphic, rounded_once
+from lucid.ops.samplewise import first
 from lucid.ops.where import where
 
 # Piecewise linear --------------------------------------------------------------------------------
 
 
-@op
+@op(samples=first)
 def relu(x, /):
     """max(x, 0).
 
@@ -37,7 +38,7 @@ def relu(x, /):
     return y, lambda g: passes.where_positive(g, y)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def leaky_relu(x, /, negative_slope=0.01):
     """x where positive, else negative_slope * x.
@@ -70,7 +71,7 @@ def rrelu(input, lower=1 / 8, upper=1 / 3, training=False):
 
 
 @autocasts
-@op
+@op(samples=first)
 @rounded_once
 def prelu(x, weight, /):
     """x where positive, else weight * x (He et al., 2015).

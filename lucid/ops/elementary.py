@@ -12,9 +12,10 @@ from lucid.ops.fused import fused
 from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.rules import holomorphic, rounded_once
+from lucid.ops.samplewise import first
 
 
-@op
+@op(samples=first)
 @holomorphic
 def exp(x, /):
     """e**x.
@@ -27,7 +28,7 @@ def exp(x, /):
     return y, lambda g: g * y
 
 
-@op
+@op(samples=first)
 @holomorphic
 def expm1(x, /):
     """e**x - 1, accurate for small x.
@@ -39,7 +40,7 @@ def expm1(x, /):
     return y, lambda g: g * (y + 1)
 
 
-@op
+@op(samples=first)
 @rounded_once
 @holomorphic
 def exp2(x, /):
@@ -52,7 +53,7 @@ def exp2(x, /):
     return y, lambda g: g * (math.log(2) * y)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def log(x, /):
     """The natural logarithm; -inf at 0, NaN below.
@@ -63,7 +64,7 @@ def log(x, /):
     return mx.log(x), lambda g: g / x
 
 
-@op
+@op(samples=first)
 @holomorphic
 def log2(x, /):
     """The logarithm to base 2.
@@ -74,7 +75,7 @@ def log2(x, /):
     return mx.log2(x), lambda g: g / (x * math.log(2))
 
 
-@op
+@op(samples=first)
 @holomorphic
 def log10(x, /):
     """The logarithm to base 10.
@@ -85,7 +86,7 @@ def log10(x, /):
     return mx.log10(x), lambda g: g / (x * math.log(10))
 
 
-@op
+@op(samples=first)
 @holomorphic
 def log1p(x, /):
     """log(1 + x), accurate for small x.
@@ -96,7 +97,7 @@ def log1p(x, /):
     return mx.log1p(x), lambda g: g / (1 + x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def sqrt(x, /):
     """The square root; NaN below 0.
@@ -108,7 +109,7 @@ def sqrt(x, /):
     return y, lambda g: g * 0.5 / y
 
 
-@op
+@op(samples=first)
 @rounded_once
 @holomorphic
 def rsqrt(x, /):
@@ -121,7 +122,7 @@ def rsqrt(x, /):
     return y, lambda g: g * -0.5 * y / x
 
 
-@op
+@op(samples=first)
 @holomorphic
 def square(x, /):
     """x * x.
@@ -133,7 +134,7 @@ def square(x, /):
     return mx.square(x), lambda g: g * (2 * x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def reciprocal(x, /):
     """1 / x.
@@ -145,7 +146,7 @@ def reciprocal(x, /):
     return y, lambda g: -g * y * y
 
 
-@op
+@op(samples=first)
 @holomorphic
 def sin(x, /):
     """The sine of x in radians.
@@ -156,7 +157,7 @@ def sin(x, /):
     return precise.sin(x), lambda g: g * precise.cos(x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def cos(x, /):
     """The cosine of x in radians.
@@ -167,7 +168,7 @@ def cos(x, /):
     return precise.cos(x), lambda g: -g * precise.sin(x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def tan(x, /):
     """The tangent of x in radians.
@@ -179,7 +180,7 @@ def tan(x, /):
     return y, lambda g: g * (1 + y * y)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def asin(x, /):
     """The angle in [-pi/2, pi/2] whose sine is x; NaN where |x| > 1.
@@ -190,7 +191,7 @@ def asin(x, /):
     return mx.arcsin(x), lambda g: g * mx.rsqrt(1 - x * x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def acos(x, /):
     """The angle in [0, pi] whose cosine is x; NaN where |x| > 1.
@@ -201,7 +202,7 @@ def acos(x, /):
     return mx.arccos(x), lambda g: -g * mx.rsqrt(1 - x * x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def atan(x, /):
     """The angle in (-pi/2, pi/2) whose tangent is x.
@@ -212,7 +213,7 @@ def atan(x, /):
     return mx.arctan(x), lambda g: g / (1 + x * x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def sinh(x, /):
     """The hyperbolic sine, (e**x - e**-x) / 2.
@@ -223,7 +224,7 @@ def sinh(x, /):
     return mx.sinh(x), lambda g: g * mx.cosh(x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def cosh(x, /):
     """The hyperbolic cosine, (e**x + e**-x) / 2.
@@ -234,7 +235,7 @@ def cosh(x, /):
     return mx.cosh(x), lambda g: g * mx.sinh(x)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def tanh(x, /):
     """The hyperbolic tangent, sinh(x) / cosh(x).
@@ -251,7 +252,7 @@ def _tanh_back(g, y):
     return g * (1 - y * y)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def asinh(x, /):
     """The number whose hyperbolic sine is x.
@@ -262,7 +263,7 @@ def asinh(x, /):
     return mx.arcsinh(x), lambda g: g * mx.rsqrt(x * x + 1)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def acosh(x, /):
     """The number, not negative, whose hyperbolic cosine is x; NaN where x < 1.
@@ -273,7 +274,7 @@ def acosh(x, /):
     return mx.arccosh(x), lambda g: g * mx.rsqrt(x - 1) * mx.rsqrt(x + 1)
 
 
-@op
+@op(samples=first)
 @holomorphic
 def atanh(x, /):
     """The number whose hyperbolic tangent is x; NaN where |x| > 1.
@@ -284,7 +285,7 @@ def atanh(x, /):
     return mx.arctanh(x), lambda g: g / (1 - x * x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 @holomorphic
 def sigmoid(x, /):
@@ -302,7 +303,7 @@ def _sigmoid_back(g, y):
     return g * y * (1 - y)
 
 
-@op
+@op(samples=first)
 @rounded_once
 @holomorphic
 def sinc(x, /):
@@ -314,7 +315,7 @@ def sinc(x, /):
     return precise.sinc(x), lambda g: g * precise.sinc_slope(x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def logit(x, /, eps=None):
     """log(x / (1 - x)), the inverse of the sigmoid; x is first cut to [eps, 1 - eps], if given.

@@ -9,9 +9,17 @@ import mlx.core as mx
 
 from lucid.ops.device import on_device
 from lucid.ops.op import op
+from lucid.ops.samplewise import first
 
 
-@op(linear=True)
+def _all_samples(x, /, *, key):
+    """Where the key begins with a whole slice, or is one that leaves the first axis alone."""
+    start = key[0] if isinstance(key, tuple) and key else key
+    kept = isinstance(start, slice) and start == slice(None)
+    return first(x) if kept else None
+
+
+@op(linear=True, samples=_all_samples)
 def take_slice(x, /, *, key):
     """x[key] for a key of ints, slices, None and Ellipsis."""
     shape = x.shape

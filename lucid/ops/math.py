@@ -12,6 +12,7 @@ from lucid.ops import precise
 from lucid.ops.fused import fused
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate, rounded_once, scaled
+from lucid.ops.samplewise import first
 
 
 @op(broadcasts=True)
@@ -143,7 +144,7 @@ def lerp(start, end, weight, /):
     )
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def neg(x, /):
     """-x.
 
@@ -153,7 +154,7 @@ def neg(x, /):
     return -x, lambda g: -g
 
 
-@op
+@op(samples=first)
 def abs(x, /):
     """|x|; the gradient at 0 is 0.
 

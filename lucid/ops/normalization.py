@@ -8,14 +8,15 @@ a vector of ones: a BLAS call, three times faster than MLX's own sum on the CPU.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import mlx.core as mx
 
-from lucid._device import on_cpu
+from lucid import _shards
 from lucid._sums import column_sums, row_dots, row_sums, sum_over
-from lucid.kernels.halves import by_samples
 from lucid.ops.fused import fused
 from lucid.ops.op import op
+from lucid.ops.samplewise import first
 
 
 def _wide(x: mx.array) -> mx.array:
@@ -64,12 +65,11 @@ def _combined_rows(g, w, x, r, b, c):
 _FEW = 1 << 14
 
 
-def _pays_by_halves(x, few):
-    """Whether sums over two halves at a time are quicker: measured on 2 cores."""
-    return on_cpu() and x.shape[0] > 1 and x.size >= (1 << 18 if few else 1 << 20)
+def _by_groups(x, weight, bias, /, *, groups, eps):
+    return None if groups is None else first(x, weight, bias)
 
 
-@op
+@op(samples=_by_groups)
 def channel_norm(x, weight, bias, /, *, groups, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias, weight and bias per channel.
 
@@ -87,52 +87,71 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
         still = mx.zeros(c if groups is None else n * groups, _wide(x).dtype)
         return (x, still, still), lambda g, *_: (g, _none_or_zeros(weight), _none_or_zeros(bias))
     G, axis = (1, 0) if groups is None else (groups, 2)
-    shape, channels = (n, G, c // G, x.size // (n * c)), (1, G, c // G, 1)
-    share = 1 / (shape[axis] * shape[3])
-    few = groups is None and c * shape[3] <= _FEW  # statistics that one may repeat
-    halves = _pays_by_halves(x, few)
+    inner, channels = (G, c // G, x.size // (n * c)), (1, G, c // G, 1)
+    share = 1 / (inner[2] * (n if groups is None else c // G))
+    few = groups is None and c * inner[2] <= _FEW  # statistics that one may repeat
+    in_shards = groups is None and _shards.pays(x)  # whose sums are added up
+
+    def by_parts(function, *arrays):
+        parts = zip(*map(_shards.cut, arrays), strict=True) if in_shards else [arrays]
+        return _shards.each([partial(function, *part) for part in parts])
+
+    def rows_of(a):
+        return _wide(a).reshape(len(a), *inner)
+
+    def whole(parts):
+        return _shards.join(parts) if in_shards else parts[0]
 
     def average(sums):
-        return sum_over(sums, (axis,), keepdims=True) * share
+        return _shards.added([sum_over(s, (axis,), keepdims=True) for s in sums]) * share
 
     def spread(*statistics):
         """Repeated along the length, where that is little, for loops that vectorise."""
-        row = (1, *shape[1:])
+        row = (1, *inner)
         return [mx.contiguous(mx.broadcast_to(s, row)) for s in statistics] if few else statistics
 
-    rows = _wide(x).reshape(shape)
-    mean = average(row_sums(rows))
-    centred = rows - mean
-    var = average(row_dots(centred, centred))
+    def squares(x):
+        centred = rows_of(x) - mean
+        return row_dots(centred, centred)
+
+    mean = average(by_parts(lambda x: row_sums(rows_of(x)), x))
+    var = average(by_parts(squares, x))
     r = mx.rsqrt(var + eps)
     scale = r if weight is None else r * weight.astype(r.dtype).reshape(channels)
-    if bias is None:
-        y = centred * scale
-    else:
-        y = _affine_of_rows(centred, scale, bias.astype(r.dtype).reshape(channels))
+    shift = None if bias is None else bias.astype(r.dtype).reshape(channels)
+
+    def scaled(x):
+        centred = rows_of(x) - mean
+        y = centred * scale if shift is None else _affine_of_rows(centred, scale, shift)
+        return y.reshape(x.shape).astype(x.dtype)
+
+    def products_and_sums(g, x):
+        return row_dots(rows_of(g), rows_of(x) - mean), row_sums(rows_of(g))
 
     def rule(g, *_):  # x alone is kept
-        g, rows = _wide(g).reshape(shape), _wide(x).reshape(shape)
-        centred = rows - mean
-        products = by_samples(_products, g, rows, mean) if halves else row_dots(g, centred)
-        sums = row_sums(g)
-        factors = scale, r * r * average(scale * products), average(scale * sums)
-        if halves:
-            dx = _centred_and_combined(g, rows, *spread(mean, *factors))
-        else:
-            dx = _combined(g, centred, *factors)
-        dw = None if weight is None else sum_over(products * r, (0,)).reshape(weight.shape)
-        db = None if bias is None else sum_over(sums, (0,)).reshape(bias.shape)
-        return dx.reshape(x.shape), dw, db
+        products, sums = zip(*by_parts(products_and_sums, g, x), strict=True)
+        factors = spread(
+            mean,
+            scale,
+            r * r * average([scale * p for p in products]),
+            average([scale * s for s in sums]),
+        )
 
-    return (y.reshape(x.shape).astype(x.dtype), mean, var), rule
+        def dx(g, x):
+            return _centred_and_combined(rows_of(g), rows_of(x), *factors).reshape(x.shape)
+
+        dw = None if weight is None else _shards.added([sum_over(p * r, (0,)) for p in products])
+        db = None if bias is None else _shards.added([sum_over(s, (0,)) for s in sums])
+        return (
+            whole(by_parts(dx, g, x)),
+            dw if dw is None else dw.reshape(weight.shape),
+            db if db is None else db.reshape(bias.shape),
+        )
+
+    return (whole(by_parts(scaled, x)), mean, var), rule
 
 
-def _products(g, rows, mean):
-    return row_dots(g, rows - mean)
-
-
-@op
+@op(samples=first)
 def layer_norm(x, weight, bias, /, *, ndim, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last `ndim` dimensions.
 
@@ -166,7 +185,7 @@ def layer_norm(x, weight, bias, /, *, ndim, eps):
     return y.reshape(x.shape).astype(x.dtype), rule
 
 
-@op
+@op(samples=first)
 def rms_norm(x, weight, /, *, ndim, eps):
     """x / sqrt(mean(x**2) + eps) * weight over the last `ndim` dimensions.
 

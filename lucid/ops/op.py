@@ -24,6 +24,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from lucid._shards import LEAST
 from lucid.autograd import anomaly, replay
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, next_order, specification
@@ -32,6 +33,7 @@ from lucid.ops.arguments import by_keyword, converted, explained, mixed_devices,
 from lucid.ops.autocast import POLICIES, active
 from lucid.ops.device import is_default, on_device
 from lucid.ops.promotion import promoted
+from lucid.ops.samplewise import Samples, alike, by_shards
 from lucid.ops.spelling import as_torch
 
 ERRORS = (ValueError, TypeError, IndexError, RuntimeError, OverflowError)  # of what people do
@@ -40,7 +42,14 @@ _new = object.__new__
 DIFFERENTIABLE = frozenset([mx.float32, mx.float16, mx.bfloat16, mx.float64, mx.complex64])
 
 
-def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = False) -> Any:
+def op(
+    function: Any = None,
+    /,
+    *,
+    broadcasts: bool = False,
+    linear: bool = False,
+    samples: Samples | None = None,
+) -> Any:
     """Make an operation of `function`.
 
     Args:
@@ -48,14 +57,20 @@ def op(function: Any = None, /, *, broadcasts: bool = False, linear: bool = Fals
             the broadcast shape, which are then summed to each input's shape.
         linear: the value is linear in the arrays and the rule keeps no array, so that the tape
             keeps none either and the rule can be used any number of times.
+        samples: which arrays have samples, where each sample of the value depends on that sample
+            of the arrays alone: see `lucid.ops.samplewise`. Of arrays that broadcast, all.
     """
     if function is None:
-        return functools.partial(op, broadcasts=broadcasts, linear=linear)
+        return functools.partial(op, broadcasts=broadcasts, linear=linear, samples=samples)
     code = inspect.unwrap(function).__code__
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     name = function.__name__.lstrip("_")
     operation = Operation(name, function, broadcasts, linear)
     operation.arrays = parameters[: code.co_posonlyargcount]
+    if samples is None and broadcasts:
+        samples = alike
+    if samples is not None:
+        operation.large = by_shards(function, len(operation.arrays), samples)
     operation.has_dim, operation.policy = "dim" in parameters, POLICIES.get(name)
     paths = {1: _of_one, 2: _of_two}
     call = functools.wraps(function)(paths.get(len(operation.arrays), _of_any)(operation))
@@ -74,7 +89,7 @@ class Operation:
     def __init__(
         self, name: str, function: Callable, broadcasts: bool = False, linear: bool = False
     ) -> None:
-        self.name, self.function = name, function
+        self.name, self.function, self.large = name, function, function
         self.broadcasts, self.linear = broadcasts, linear
 
     def run(self, args: tuple, settings: dict[str, Any]) -> Any:
@@ -116,10 +131,10 @@ class Operation:
             values = promoted(values)
         try:
             if is_default(device):
-                out, rule = self.function(*values, *rest, **settings)
+                out, rule = self.large(*values, *rest, **settings)
             else:
                 with on_device(device):
-                    out, rule = self.function(*values, *rest, **settings)
+                    out, rule = self.large(*values, *rest, **settings)
         except ERRORS as error:
             raise explained(name, values, error) from error
         if not recorded or rule is None or not recording.get():
@@ -143,6 +158,7 @@ def _of_any(operation: Operation) -> Callable:
 
 def _of_one(operation: Operation) -> Callable:
     function, policy, run = operation.function, operation.policy, operation.run
+    large = operation.large
 
     def call(*args: Any, **settings: Any) -> Any:
         if len(args) != 1 or settings or (policy is not None and active.get() is not None):
@@ -152,7 +168,7 @@ def _of_one(operation: Operation) -> Callable:
             return run(args, settings)
         array = x.array
         try:
-            out, rule = function(array)
+            out, rule = function(array) if array.size < LEAST else large(array)
         except ERRORS as error:
             raise explained(operation.name, (array,), error) from error
         if not x.requires_grad or rule is None or not recording.get():
@@ -166,7 +182,7 @@ def _of_one(operation: Operation) -> Callable:
 
 def _of_two(operation: Operation) -> Callable:
     function, policy, run = operation.function, operation.policy, operation.run
-    broadcasts = operation.broadcasts
+    broadcasts, large = operation.broadcasts, operation.large
 
     def call(*args: Any, **settings: Any) -> Any:
         if len(args) != 2 or settings or (policy is not None and active.get() is not None):
@@ -185,7 +201,7 @@ def _of_two(operation: Operation) -> Callable:
         else:
             return run(args, settings)
         try:
-            out, rule = function(a, b)
+            out, rule = function(a, b) if a.size < LEAST else large(a, b)
         except ERRORS as error:
             raise explained(operation.name, (a, b), error) from error
         if not recorded or rule is None or not recording.get():

@@ -13,6 +13,7 @@ from lucid.autograd.tape import Traced, sum_to
 from lucid.ops.dtypes import dtype_of, name_of
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import reshaped
 
 
 def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
@@ -46,7 +47,7 @@ def reshape(x, /, *size, shape=None):
         if others == 0:
             raise ValueError(f"the size -1 could be anything in {after}: there are no elements")
         after = tuple(0 if n == -1 else n for n in after)
-    return mx.reshape(x, after), lambda g: g.reshape(before)
+    return reshaped(x, after), lambda g: reshaped(g, before)
 
 
 @op(linear=True)
@@ -67,7 +68,8 @@ def flatten(x, /, start_dim=0, end_dim=-1):
     if start > end:
         raise ValueError(f"start_dim {start_dim} comes after end_dim {end_dim}")
     joined = math.prod(before[start : end + 1])
-    return x.reshape(*before[:start], joined, *before[end + 1 :]), lambda g: g.reshape(before)
+    after = (*before[:start], joined, *before[end + 1 :])
+    return reshaped(x, after), lambda g: reshaped(g, before)
 
 
 def ravel(input):
@@ -145,7 +147,8 @@ def unsqueeze(x, /, dim):
     """
     before = x.shape
     (axis,) = axes_of(x.ndim + 1, dim)
-    return mx.expand_dims(x, axis), lambda g: g.reshape(before)
+    after = (*before[:axis], 1, *before[axis:])
+    return reshaped(x, after), lambda g: reshaped(g, before)
 
 
 @op(linear=True)
@@ -157,9 +160,8 @@ def squeeze(x, /, dim=None):
     """
     before = x.shape
     axes = [a for a in axes_of(x.ndim, dim) if before[a] == 1]
-    return x.reshape([n for i, n in enumerate(before) if i not in axes]), (
-        lambda g: g.reshape(before)
-    )
+    after = [n for i, n in enumerate(before) if i not in axes]
+    return reshaped(x, after), lambda g: reshaped(g, before)
 
 
 def atleast_1d(*tensors):

@@ -1,0 +1,134 @@
+"""Arrays in shards: runs of samples, each computed by a thread of its own.
+
+A CPU stream of MLX is one thread, whatever the machine has. So there a large array is computed as
+`count()` shards along its first axis, each from the shards of the arrays before it, on a stream of
+its own. Their concatenation is what everybody sees; MLX being lazy, nobody computes it unless
+somebody reads the whole array. So a network goes through its layers in shards from the batch to
+the loss, and back. Which array is the concatenation of which is remembered here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import mlx.core as mx
+
+from lucid._device import on_cpu
+
+T = TypeVar("T")
+LEAST = 1 << 17  # elements; below, starting the other threads costs what they save
+_MOST = 8  # MLX keeps ten operations under way at a time, over all its streams
+
+
+class _Lanes(threading.local):  # a stream belongs to the thread that made it
+    def __init__(self) -> None:
+        self.streams: list[Any] = []
+        self.inside = False
+
+
+_lanes = _Lanes()
+_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Known(weakref.ref):
+    """The shards of an array that is still there."""
+
+    __slots__ = ("key", "shards")
+    key: int
+    shards: list[mx.array]
+
+
+_known: dict[int, _Known] = {}  # by the id of the array
+
+
+def count() -> int:
+    """How many shards an array of enough samples has."""
+    return min(_cores, _MOST)
+
+
+def is_inside() -> bool:
+    """Whether what runs here is for one shard already."""
+    return _lanes.inside
+
+
+def pays(x: mx.array, least: int = LEAST) -> bool:
+    """Whether x is to be computed in shards, or computed with."""
+    return x.size >= least and x.shape[0] > 1 and on_cpu() and not _lanes.inside and count() > 1
+
+
+def each(functions: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of all, where each is computed by a thread of its own."""
+    lanes = _lanes
+    if lanes.inside:
+        return [function() for function in functions]
+    while len(lanes.streams) < len(functions) - 1:
+        lanes.streams.append(mx.new_stream(mx.cpu))
+    lanes.inside = True
+    try:
+        results = []
+        for stream, function in zip(lanes.streams, functions[:-1], strict=False):
+            with mx.stream(stream):
+                results.append(function())
+        return [*results, functions[-1]()]
+    finally:
+        lanes.inside = False
+
+
+def of(x: mx.array) -> list[mx.array] | None:
+    """The shards that x was joined of, or cut into."""
+    known = _known.get(id(x))
+    return None if known is None else known.shards
+
+
+def cut(x: mx.array) -> list[mx.array]:
+    """The shards of an array of two or more samples."""
+    known = _known.get(id(x))
+    n = min(count(), x.shape[0])
+    if known is not None and len(known.shards) == n:
+        return known.shards
+    ends = [x.shape[0] * i // n for i in range(n + 1)]
+    return _remember(x, [x[a:b] for a, b in zip(ends, ends[1:], strict=False)])
+
+
+def join(shards: list[mx.array]) -> mx.array:
+    """The array that consists of the shards."""
+    whole = mx.concatenate(shards)
+    _remember(whole, shards)
+    return whole
+
+
+def added(arrays: Iterable[mx.array]) -> mx.array:
+    """The sum of one array for each shard."""
+    first, *others = arrays
+    for other in others:
+        first = first + other
+    return first
+
+
+def mapped(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array:
+    """function(*arrays), by shards if the first one has them; all have the same samples."""
+    if of(arrays[0]) is None or _lanes.inside:
+        return function(*arrays)
+    parts = zip(*map(cut, arrays), strict=True)
+    return join(each([lambda part=part: function(*part) for part in parts]))
+
+
+def computed(arrays: Iterable[mx.array]) -> list[mx.array]:
+    """What is to be computed for arrays that nobody may read as a whole."""
+    return [part for x in arrays for part in (of(x) or (x,))]
+
+
+def _remember(x: mx.array, shards: list[mx.array]) -> list[mx.array]:
+    known = _Known(x, _forget)
+    known.key, known.shards = id(x), shards
+    _known[id(x)] = known
+    return shards
+
+
+def _forget(known: _Known) -> None:
+    if _known.get(known.key) is known:
+        del _known[known.key]

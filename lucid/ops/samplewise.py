@@ -1,0 +1,114 @@
+"""Operations by shards: where a sample of the result depends on that sample of the arrays alone.
+
+Which arrays have samples is told by a rule of the op: `alike` and `first` below, or one of its own.
+The others, such as weights, are shared: their gradients are the sums over the shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import mlx.core as mx
+
+from lucid import _shards
+from lucid.autograd.tape import sum_to
+from lucid.kernels.batching import is_mapping
+
+Which = Sequence[bool]
+Samples = Callable[..., "Which | None"]
+
+
+def alike(*arrays: Any, **_: Any) -> Which | None:
+    """Arrays that broadcast against each other: those that have the samples of the result."""
+    given = [a for a in arrays if isinstance(a, mx.array)]
+    ndim = max(a.ndim for a in given)
+    if ndim == 0:
+        return None
+    N = max(a.shape[0] for a in given if a.ndim == ndim)
+    which = [isinstance(a, mx.array) and a.ndim == ndim and a.shape[0] == N for a in arrays]
+    large = any(w and _shards.pays(a) for w, a in zip(which, arrays, strict=True))
+    return which if large else None
+
+
+def first(x: mx.array, *others: Any, **_: Any) -> Which | None:
+    """The first array has samples, the others are shared."""
+    return (True, *[False] * len(others)) if x.ndim and _shards.pays(x) else None
+
+
+def by_size(x: mx.array, w: mx.array, *others: Any, **_: Any) -> Which | None:
+    """A convolution, whose signals have all samples, and which may enlarge them."""
+    enlarged = x.shape[0] > 1 and _shards.pays(x, _shards.LEAST // 16)
+    return (True, False, *[False] * len(others)) if enlarged else None
+
+
+def reshaped(x: mx.array, shape: Sequence[int]) -> mx.array:
+    """x in another shape; where that has the same samples, so have the shards."""
+    if len(shape) == 0 or _shards.of(x) is None or shape[0] != x.shape[0]:
+        return x.reshape(shape)
+    return _shards.mapped(lambda part: part.reshape(len(part), *shape[1:]), x)
+
+
+def by_shards(function: Callable, count: int, samples: Samples) -> Callable:
+    """The function of an op, of `count` arrays (0: all that are given), in shards where that pays."""
+
+    def run(*given: Any, **settings: Any) -> Any:
+        arrays, rest = (given[:count], given[count:]) if count else (given, ())
+        if _shards.is_inside() or is_mapping() or any(map(_is_array, settings.values())):
+            return function(*given, **settings)
+        which = samples(*given, **settings)
+        if which is None:
+            return function(*given, **settings)
+        try:
+            parts = zip(*_parts(arrays, which), strict=True)
+            found = _shards.each([partial(function, *part, *rest, **settings) for part in parts])
+        except (ValueError, TypeError, IndexError, RuntimeError, OverflowError):
+            return function(*given, **settings)  # its message is about all samples
+        outs, rules = zip(*found, strict=True)
+        several = not isinstance(outs[0], mx.array)
+        y = [_shards.join(list(out)) for out in zip(*outs, strict=True)] if several else None
+        rule = None if rules[0] is None else partial(_pulled, rules, arrays, which)
+        return (tuple(y) if several else _shards.join(list(outs))), rule
+
+    return run
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, mx.array)
+
+
+def _parts(arrays: Sequence[Any], which: Which) -> list[Sequence[Any]]:
+    """Of each array what each shard gets."""
+    cut = [_shards.cut(a) if w else None for a, w in zip(arrays, which, strict=True)]
+    n = next(len(shards) for shards in cut if shards is not None)
+    return [[a] * n if c is None else c for a, c in zip(arrays, cut, strict=True)]
+
+
+def _pulled(
+    rules: Sequence[Callable], arrays: Sequence[Any], which: Which, *gradients: Any
+) -> list[Any]:
+    """The gradients of the arrays."""
+    shards = zip(
+        *[_shards.cut(g) if isinstance(g, mx.array) else [g] * len(rules) for g in gradients],
+        strict=True,
+    )
+    found = _shards.each(
+        [partial(_one, rule, arrays, which, part) for rule, part in zip(rules, shards, strict=True)]
+    )
+    return [
+        None if parts[0] is None else _shards.join(list(parts)) if w else _shards.added(parts)
+        for w, parts in zip(which, zip(*found, strict=True), strict=True)
+    ]
+
+
+def _one(
+    rule: Callable, arrays: Sequence[Any], which: Which, gradients: Sequence[Any]
+) -> list[Any]:
+    """The gradients by one shard; those of shared arrays are of their shapes."""
+    found = rule(*gradients)
+    found = found if isinstance(found, tuple | list) else (found,)
+    return [
+        g if g is None or w or not isinstance(a, mx.array) else sum_to(g, a.shape)
+        for g, a, w in zip(found, arrays, which, strict=True)
+    ]

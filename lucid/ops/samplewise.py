@@ -51,7 +51,7 @@ def reshaped(x: mx.array, shape: Sequence[int]) -> mx.array:
 
 
 def by_shards(function: Callable, count: int, samples: Samples) -> Callable:
-    """The function of an op, of `count` arrays (0: all that are given), in shards where that pays."""
+    """The function of an op, of `count` arrays (0: all there are), by shards where that pays."""
 
     def run(*given: Any, **settings: Any) -> Any:
         arrays, rest = (given[:count], given[count:]) if count else (given, ())
@@ -66,10 +66,10 @@ def by_shards(function: Callable, count: int, samples: Samples) -> Callable:
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError):
             return function(*given, **settings)  # its message is about all samples
         outs, rules = zip(*found, strict=True)
-        several = not isinstance(outs[0], mx.array)
-        y = [_shards.join(list(out)) for out in zip(*outs, strict=True)] if several else None
         rule = None if rules[0] is None else partial(_pulled, rules, arrays, which)
-        return (tuple(y) if several else _shards.join(list(outs))), rule
+        if isinstance(outs[0], mx.array):
+            return _shards.join(list(outs)), rule
+        return tuple(_shards.join(list(parts)) for parts in zip(*outs, strict=True)), rule
 
     return run
 
@@ -89,26 +89,28 @@ def _pulled(
     rules: Sequence[Callable], arrays: Sequence[Any], which: Which, *gradients: Any
 ) -> list[Any]:
     """The gradients of the arrays."""
-    shards = zip(
-        *[_shards.cut(g) if isinstance(g, mx.array) else [g] * len(rules) for g in gradients],
-        strict=True,
-    )
-    found = _shards.each(
-        [partial(_one, rule, arrays, which, part) for rule, part in zip(rules, shards, strict=True)]
-    )
-    return [
-        None if parts[0] is None else _shards.join(list(parts)) if w else _shards.added(parts)
-        for w, parts in zip(which, zip(*found, strict=True), strict=True)
+    n = len(rules)
+    shards = [[g] * n if g is None else _shards.cut(g) for g in gradients]
+    pulls = [
+        partial(_of_one, rule, arrays, which, part)
+        for rule, part in zip(rules, zip(*shards, strict=True), strict=True)
     ]
+    found: list[Any] = []
+    for has_samples, parts in zip(which, zip(*_shards.each(pulls), strict=True), strict=True):
+        if parts[0] is None:
+            found.append(None)
+        else:
+            found.append(_shards.join(list(parts)) if has_samples else _shards.added(parts))
+    return found
 
 
-def _one(
+def _of_one(
     rule: Callable, arrays: Sequence[Any], which: Which, gradients: Sequence[Any]
 ) -> list[Any]:
     """The gradients by one shard; those of shared arrays are of their shapes."""
     found = rule(*gradients)
     found = found if isinstance(found, tuple | list) else (found,)
     return [
-        g if g is None or w or not isinstance(a, mx.array) else sum_to(g, a.shape)
-        for g, a, w in zip(found, arrays, which, strict=True)
+        sum_to(g, a.shape) if _is_array(g) and _is_array(a) and not has_samples else g
+        for g, a, has_samples in zip(found, arrays, which, strict=True)
     ]

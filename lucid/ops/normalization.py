@@ -151,7 +151,11 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     return (whole(by_parts(scaled, x)), mean, var), rule
 
 
-@op(samples=first)
+def _rows(x, *others, ndim, eps):
+    return first(x, *others) if x.ndim > ndim else None
+
+
+@op(samples=_rows)
 def layer_norm(x, weight, bias, /, *, ndim, eps):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last `ndim` dimensions.
 
@@ -185,7 +189,7 @@ def layer_norm(x, weight, bias, /, *, ndim, eps):
     return y.reshape(x.shape).astype(x.dtype), rule
 
 
-@op(samples=first)
+@op(samples=_rows)
 def rms_norm(x, weight, /, *, ndim, eps):
     """x / sqrt(mean(x**2) + eps) * weight over the last `ndim` dimensions.
 

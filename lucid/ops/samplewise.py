@@ -24,12 +24,11 @@ def alike(*arrays: Any, **_: Any) -> Which | None:
     """Arrays that broadcast against each other: those that have the samples of the result."""
     given = [a for a in arrays if isinstance(a, mx.array)]
     ndim = max(a.ndim for a in given)
-    if ndim == 0:
+    lengths = {a.shape[0] for a in given if a.ndim == ndim} if ndim else {1}
+    N = max(lengths)
+    if N == 1 or not lengths <= {1, N} or not any(map(_shards.pays, given)):
         return None
-    N = max(a.shape[0] for a in given if a.ndim == ndim)
-    which = [isinstance(a, mx.array) and a.ndim == ndim and a.shape[0] == N for a in arrays]
-    large = any(w and _shards.pays(a) for w, a in zip(which, arrays, strict=True))
-    return which if large else None
+    return [isinstance(a, mx.array) and a.ndim == ndim and len(a) == N for a in arrays]
 
 
 def first(x: mx.array, *others: Any, **_: Any) -> Which | None:
@@ -110,7 +109,10 @@ def _of_one(
     """The gradients by one shard; those of shared arrays are of their shapes."""
     found = rule(*gradients)
     found = found if isinstance(found, tuple | list) else (found,)
-    return [
-        sum_to(g, a.shape) if _is_array(g) and _is_array(a) and not has_samples else g
-        for g, a, has_samples in zip(found, arrays, which, strict=True)
-    ]
+    fitted: list[Any] = []
+    for g, a, has_samples in zip(found, arrays, which, strict=True):
+        if g is None or not isinstance(a, mx.array):  # of a number nobody asks for a gradient
+            fitted.append(None)
+        else:
+            fitted.append(g if has_samples else sum_to(g, a.shape))
+    return fitted

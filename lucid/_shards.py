@@ -57,9 +57,15 @@ def is_inside() -> bool:
     return _lanes.inside
 
 
-def pays(x: mx.array, least: int = LEAST) -> bool:
-    """Whether x is to be computed in shards, or computed with."""
-    return x.size >= least and x.shape[0] > 1 and on_cpu() and not _lanes.inside and count() > 1
+def pays(x: mx.array, times: int = 1) -> bool:
+    """Whether to compute with x in shards; `times` what a usual pass does with each element."""
+    return (
+        times * x.size >= LEAST
+        and x.shape[0] > 1
+        and on_cpu()
+        and not _lanes.inside
+        and count() > 1
+    )
 
 
 def each(functions: Sequence[Callable[[], T]]) -> list[T]:

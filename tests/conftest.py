@@ -8,6 +8,7 @@ import pytest
 
 import lucid  # before any test imports mlx: its BLAS is chosen then
 import metal_emulator
+from lucid import _shards
 from lucid.kernels import shaders
 from metal_emulator import coverage
 
@@ -20,6 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 if named := os.environ.get("LUCID_TEST_DEVICE"):  # "cpu" or "gpu"; else the default of the machine
     lucid.set_default_device(named)
+
+if os.environ.get("LUCID_TEST_SHARDS") == "1":  # arrays of any size, in three at most
+    _shards.LEAST, _shards._cores = 2, 3
 
 
 @pytest.fixture(autouse=True)

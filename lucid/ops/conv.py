@@ -10,10 +10,10 @@ from lucid.kernels import separable
 from lucid.kernels.separable import Steps
 from lucid.ops.op import op
 from lucid.ops.reduce import total
-from lucid.ops.samplewise import by_size
+from lucid.ops.samplewise import convolved
 
 
-@op(samples=by_size)
+@op(samples=convolved)
 def conv1d(x, w, b, /, *, stride=1, padding=(0, 0), dilation=1, groups=1):
     """Cross-correlation; see `lucid.nn.functional.conv1d` for the checked form.
 
@@ -34,7 +34,7 @@ def conv1d(x, w, b, /, *, stride=1, padding=(0, 0), dilation=1, groups=1):
     return y, rule
 
 
-@op(samples=by_size)
+@op(samples=convolved)
 def conv_transpose1d(x, w, b, /, *, length, stride=1, padding=0, dilation=1, groups=1):
     """Transposed convolution; see `lucid.nn.functional.conv_transpose1d` for the checked form.
 
@@ -57,7 +57,7 @@ def conv_transpose1d(x, w, b, /, *, length, stride=1, padding=0, dilation=1, gro
     return y, rule
 
 
-@op(samples=by_size)
+@op(samples=convolved)
 def separable_conv1d(
     x, depthwise, mid_bias, pointwise, bias, /, *, stride=1, padding=(0, 0), dilation=1, relu=False
 ):

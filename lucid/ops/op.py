@@ -24,7 +24,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from lucid._shards import LEAST
+from lucid import _shards
 from lucid.autograd import anomaly, replay
 from lucid.autograd.mode import recording
 from lucid.autograd.tape import Edge, Node, Traced, fit, next_order, specification
@@ -168,7 +168,7 @@ def _of_one(operation: Operation) -> Callable:
             return run(args, settings)
         array = x.array
         try:
-            out, rule = function(array) if array.size < LEAST else large(array)
+            out, rule = function(array) if array.size < _shards.LEAST else large(array)
         except ERRORS as error:
             raise explained(operation.name, (array,), error) from error
         if not x.requires_grad or rule is None or not recording.get():
@@ -201,7 +201,7 @@ def _of_two(operation: Operation) -> Callable:
         else:
             return run(args, settings)
         try:
-            out, rule = function(a, b) if a.size < LEAST else large(a, b)
+            out, rule = function(a, b) if a.size < _shards.LEAST else large(a, b)
         except ERRORS as error:
             raise explained(operation.name, (a, b), error) from error
         if not recorded or rule is None or not recording.get():

@@ -36,10 +36,9 @@ def first(x: mx.array, *others: Any, **_: Any) -> Which | None:
     return (True, *[False] * len(others)) if x.ndim and _shards.pays(x) else None
 
 
-def by_size(x: mx.array, w: mx.array, *others: Any, **_: Any) -> Which | None:
-    """A convolution, whose signals have all samples, and which may enlarge them."""
-    enlarged = x.shape[0] > 1 and _shards.pays(x, _shards.LEAST // 16)
-    return (True, False, *[False] * len(others)) if enlarged else None
+def convolved(x: mx.array, *others: Any, **_: Any) -> Which | None:
+    """A convolution of x: more work than a pass over it."""
+    return (True, *[False] * len(others)) if _shards.pays(x, times=16) else None
 
 
 def reshaped(x: mx.array, shape: Sequence[int]) -> mx.array:

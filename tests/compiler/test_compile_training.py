@@ -200,14 +200,13 @@ def test_what_backward_makes_anew_is_not_kept_since_the_forward_pass():
         layers(x).square().mean().backward()
         optimizer.step()
 
-    def peak(step):
-        x = lucid.ones(1, 32, 8000)
-        step(x), step(x)
-        mx.synchronize()
-        held = mx.get_active_memory()
-        mx.reset_peak_memory()
-        step(x)
-        mx.eval([p.array for p in layers.parameters()])
-        return mx.get_peak_memory() - held
-
-    assert peak(lucid.compile(step)) <= 0.75 * peak(step)  # 0.52, and 0.99 where it is kept
+    compiled = lucid.compile(step)
+    x = lucid.ones(1, 32, 8000)
+    compiled(x), compiled(x)
+    mx.synchronize()
+    held = mx.get_active_memory()
+    mx.reset_peak_memory()
+    compiled(x)
+    mx.eval([p.array for p in layers.parameters()])
+    # 21 signals: one of each layer, and what three layers make of theirs; 40 where it is kept
+    assert mx.get_peak_memory() - held <= 25 * x.array.nbytes

@@ -87,25 +87,29 @@ def each(functions: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def of(x: mx.array) -> list[mx.array] | None:
-    """The shards that x was joined of, or cut into."""
+    """The shards that x was joined of."""
     known = _known.get(id(x))
     return None if known is None else known.shards
 
 
 def cut(x: mx.array) -> list[mx.array]:
-    """The shards of an array of two or more samples."""
-    known = _known.get(id(x))
-    n = min(count(), x.shape[0])
-    if known is not None and len(known.shards) == n:
-        return known.shards
+    """The shards of an array of two or more samples: those it was joined of, or parts of it.
+
+    Parts are not remembered: somebody may write into an array of MLX that is not from here.
+    """
+    known, n = of(x), min(count(), x.shape[0])
+    if known is not None and len(known) == n:
+        return known
     ends = [x.shape[0] * i // n for i in range(n + 1)]
-    return _remember(x, [x[a:b] for a, b in itertools.pairwise(ends)])
+    return [x[a:b] for a, b in itertools.pairwise(ends)]
 
 
 def join(shards: list[mx.array]) -> mx.array:
     """The array that consists of the shards."""
     whole = mx.concatenate(shards)
-    _remember(whole, shards)
+    known = _Known(whole, _forget)
+    known.key, known.shards = id(whole), shards
+    _known[known.key] = known
     return whole
 
 
@@ -128,13 +132,6 @@ def mapped(function: Callable[..., mx.array], *arrays: mx.array) -> mx.array:
 def computed(arrays: Iterable[mx.array]) -> list[mx.array]:
     """What is to be computed for arrays that nobody may read as a whole."""
     return [part for x in arrays for part in (of(x) or (x,))]
-
-
-def _remember(x: mx.array, shards: list[mx.array]) -> list[mx.array]:
-    known = _Known(x, _forget)
-    known.key, known.shards = id(x), shards
-    _known[id(x)] = known
-    return shards
 
 
 def _forget(known: _Known) -> None:

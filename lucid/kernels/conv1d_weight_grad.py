@@ -4,26 +4,17 @@ Shapes: x (N, C_in, L), g (N, C_out, length) -> gw (C_out, C_in/groups, K); sett
 The sum runs over samples and positions, the axes that are long, and the result is small.
 """
 
-from functools import reduce
-from operator import add
-
 import mlx.core as mx
 
-from lucid._sums import sum_over
-from lucid.kernels.conv1d import phases_as_channels, unfold, window
+from lucid.kernels.conv1d import SMALL, phases_as_channels, rows, small_parts, unfold, window
 from lucid.kernels.conv_transpose1d import flip
 from lucid.kernels.halves import halved_weight_grad
-from lucid.kernels.memory import check_size
 from lucid.kernels.metal import Kernel
 from lucid.kernels.phases import phases
 from lucid.kernels.sum_partials import sum_partials
 
 _MATMUL = Kernel("conv1d_weight_grad", "conv1d_weight_grad_matmul")
 _DIRECT = Kernel("conv1d_weight_grad", "conv1d_weight_grad_direct")
-
-# Multiply-adds up to which OpenBLAS does not divide such a matmul between its threads, for which
-# the two streams of `halves` would wait.
-TILE = 1 << 18
 
 GROUPS = 256  # threadgroups that fill the largest of Apple's GPUs: three to each core
 
@@ -82,46 +73,29 @@ def at_once(
 
 
 @halved_weight_grad
-def by_tiles(
+def by_views(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
-    """The same of few channels: each sample in tiles of so few positions that a matmul is small."""
-    C_out, length, Cg = g.shape[1], g.shape[2], x.shape[1] // groups
-    n = max(min(TILE // (C_out // groups * Cg * K), length), 1)
-    count = length // n
-    place = {"K": K, "stride": stride, "left": left, "dilation": dilation, "groups": groups}
-    parts = [_tiles(x, g, 0, count, n, **place)]
-    if length > count * n:
-        parts.append(_tiles(x, g, count * n, 1, length - count * n, **place))
-    return reduce(add, parts).reshape(C_out, Cg, K)
+    """The same for stride 1 with no copy per tap: each is a matmul with a view of the padded x.
+
+    The ends of the views reach into the next channel, where g is silent.
+    """
+    assert stride == 1, f"by_views: stride must be 1, got {stride}"
+    (N, C, _), (_, C_out, length), tail = x.shape, g.shape, (K - 1) * dilation
+    Cg, Og, row = C // groups, C_out // groups, length + tail
+    x = rows(x, left, row)
+    g = mx.contiguous(window(g, 0, row)).reshape(-1)
+    parts = small_parts(Og, lambda n: _is_small(Cg, n, row))
+    shape, step = (N, K, groups, parts), Og // parts
+    x = mx.as_strided(x, (*shape, Cg, row), ((C + 1) * row, dilation, Cg * row, 0, row, 1))
+    steps = (C_out * row, 0, Og * row, step * row, 1, row)
+    gw = x @ mx.as_strided(g, (*shape, row, step), steps)
+    return gw.sum(0).transpose(1, 2, 4, 3, 0).reshape(C_out, Cg, K)
 
 
-def _tiles(
-    x: mx.array,
-    g: mx.array,
-    start: int,
-    count: int,
-    n: int,
-    *,
-    K: int,
-    stride: int,
-    left: int,
-    dilation: int,
-    groups: int,
-) -> mx.array:
-    """What `count` tiles of n positions from `start` on add to it: (groups, Og, Cg*K)."""
-    (N, C_in, _), Cg = x.shape, x.shape[1] // groups
-    stop, span = start + count * n, (count * n - 1) * stride + (K - 1) * dilation + 1
-    shape = (N, count, groups, Cg, K, n)
-    check_size("an unfolded signal", shape, x.dtype)
-    x = mx.contiguous(window(x, start * stride - left, span))
-    steps = (C_in * span, n * stride, Cg * span, span, dilation, stride)
-    u = mx.as_strided(x, shape, steps)
-    if stride == 1:
-        u = u * 1  # a product copies rows in half the time of a copy: 1.4 against 2.7 ms for 29 MB
-    u = u.reshape(N, count, groups, Cg * K, n)
-    g = g[..., start:stop].reshape(N, groups, -1, count, n).transpose(0, 3, 1, 2, 4)
-    return sum_over(g @ u.swapaxes(3, 4), (0, 1))
+def _is_small(rows: int, columns: int, terms: int) -> bool:
+    """Whether OpenBLAS computes such a matmul without packing the matrices (its SkylakeX)."""
+    return rows * columns * terms <= SMALL and rows * columns <= 1200
 
 
 # Metal ------------------------------------------------------------------------------------------

@@ -26,18 +26,10 @@ def unfold_first(
     return by_phases(conv1d.unfolded, x, w, length, **place)
 
 
-def shifted(
-    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
-) -> mx.array:
-    """The same without a copy per tap, as `conv1d.shifted`."""
-    place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
-    return by_phases(conv1d.shifted, x, w, length, **place)
-
-
 def by_taps(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
-    """The same of few channels, as `conv1d.by_taps`."""
+    """The same without a copy per tap, as `conv1d.by_taps`."""
     place = {"stride": stride, "left": left, "dilation": dilation, "groups": groups}
     return by_phases(conv1d.by_taps, x, w, length, **place)
 

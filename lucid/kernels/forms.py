@@ -3,7 +3,7 @@
 The first rule that holds decides. On a Metal GPU the rules of the shaders come first, and where
 none of them holds, or LUCID_KERNELS is "off", the definitions run, as they do on the CPU. Their
 milliseconds are the best of several on 2 cores of a Xeon with OpenBLAS (`python -m tests.bench`),
-written (N, C, L). A definition stands here only where it is at least 1.3 times faster than the next
+written (N, C, L); those of (2, ...) on one core, for a shard, while the other core does the same. A definition stands here only where it is at least 1.3 times faster than the next
 on shapes of published models.
 """
 
@@ -102,25 +102,23 @@ class Shape(NamedTuple):
 
     @property
     def long_taps(self) -> bool:
-        """Seven taps or more for each phase of the stride, on a signal that dwarfs them: unfolding
+        """Seven taps or more for each phase of a stride, on a signal that dwarfs them: unfolding
         writes as many copies of x, where matmuls that add up in place waste only the few columns
         between samples."""
-        reach = (self.K - 1) * self.dilation
-        steps = 1 in (self.stride, self.dilation)
-        return steps and self.taps_of_phase >= 7 and 5 * reach <= self.length * self.stride
+        near = self.length * self.stride >= 5 * (self.K - 1)
+        return self.stride > 1 == self.dilation and self.taps_of_phase >= 7 and near
 
     @property
     def few_channels(self) -> bool:
-        """So few that OpenBLAS gains nothing by packing matrices or by a second thread."""
-        return 4 <= self.Cg <= 16 and 4 <= self.Og <= 16
+        """So few that OpenBLAS gains nothing by packing matrices."""
+        few, many = sorted((self.Cg, self.Og))
+        return few >= 4 and many <= min(2 * few, 32)
 
-    @property
-    def by_taps(self) -> bool:
-        """Few channels, of which 4 rows of the result at least are one small matmul, and long ones:
-        on shorter ones that many primitives cost more than copies of x. 8 -> 8 K7 on (1, 8, 256)
-        takes twice as long as unfolded, on (16, 8, 256) as long, on (4, 8, 2048) four fifths."""
-        small = 4 * self.Cg * self.length <= conv1d.SMALL and self.length >= 2048
-        return self.stride == 1 and self.K >= 3 and self.few_channels and small
+    def by_taps(self, read: int, written: int) -> bool:
+        """From so many channels not many more to write, each tap being a pass over them, and rows
+        so long that a matmul of each tap is a good one, in spite of the columns between them."""
+        long = self.length >= max(2 * read, 2**13 // read, 3 * (self.K - 1) * self.dilation)
+        return self.stride == 1 and self.K >= 3 and written <= 2 * read and long
 
     @property
     def pointwise(self) -> bool:
@@ -199,19 +197,18 @@ _CONV1D: Rules = (
     (lambda s: s.narrow and s.sparse_in_time(few=5), depthwise_conv1d.taps),
     # K7 on (16, 512, 384): 6.3 ms, taps 10. K75 on (19, 512, 835): 29, with unfolded rows 63.
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz),
-    # Many channels to few, as at the end of a vocoder. 32 -> 1 K7 on (16, 32, 8192): 12 ms, shifted
-    # 22, unfolded 68; 96 -> 12 K3 d2 on (4, 96, 27563): 9, 33, 39. At 32 -> 16 no gain.
+    # Many channels to few, as at the end of a vocoder. 16 -> 1 K7 on (2, 16, 8192): 0.5 ms, by
+    # taps 0.7, unfolded 1.5; 32 -> 4: 1.3, 1.8, 4.8. At 32 -> 16 no gain.
     (
         lambda s: s.stride == 1 and s.K >= 3 and 8 * s.Og <= s.Cg,
         conv_transpose1d.multiply_first_conv1d,
     ),
-    # K7 d3 on (16, 8, 8192): 2.2 ms, shifted 3.7. 16 -> 8 K5 on (16, 16, 4096): 1.5, unfolded 3.9.
-    # 32 -> 32 no gain.
-    (lambda s: s.by_taps, conv1d.by_taps),
-    # K11 d5 on (16, 32, 8192): 28 ms, unfolded 65; on (16, 256, 256) 27, 36. K7 d9 on (3, 96,
-    # 16896): 41, 63. Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 70, 108. With 3 taps unfolding
-    # wins.
-    (lambda s: s.long_taps and s.Og <= s.Cg * s.stride, conv1d.shifted),
+    # K7 d5 on (2, 8, 8192): 0.53 ms, unfolded 0.75; (2, 32, 2048): 0.96, 1.4; K7 on (2, 96, 4224):
+    # 8.1, 14.5; K3 on (2, 64, 4000): 2.0, 2.9. But on (2, 192, 64) 0.42, 0.33, K11 on (2, 256, 256)
+    # 7.4, 6.2, and 1 -> 16 K7 on (2, 1, 8192) 0.5, 0.2.
+    (lambda s: s.by_taps(s.Cg, s.Og), conv1d.by_taps),
+    # Grouped 256 -> 512 K41 s4 on (8, 256, 2048): 13 ms, unfolded 18.
+    (lambda s: s.long_taps and s.Og <= s.Cg * s.stride, conv1d.by_taps),
     # One matmul per sample; without a window to copy (1x1) it is the plain matmul of x.
     (always, conv1d.unfolded),
 )
@@ -226,12 +223,12 @@ _CONV_TRANSPOSE1D: Rules = (
         lambda s: s.stride > 1 and s.stride * s.Cg <= 4 * s.Og and s.taps_of_phase <= 4,
         conv_transpose1d.multiply_first,
     ),
-    # As above. K7 d3 on (16, 8, 8192): 2.4 ms, shifted 3.8.
-    (lambda s: s.by_taps, conv_transpose1d.by_taps),
-    # 32 -> 1 K7 on (16, 32, 24006): 15 ms, unfolded 88.
+    # As above. 32 -> 1 K7 on (16, 32, 24006): 15 ms, unfolded 88.
+    (lambda s: s.stride == 1 and 8 * s.Cg <= s.Og, conv_transpose1d.multiply_first),
+    (lambda s: s.by_taps(s.Og, s.Cg), conv_transpose1d.by_taps),
     (lambda s: s.stride == 1 and s.Cg < s.Og, conv_transpose1d.multiply_first),
-    # As above. Grouped 512 -> 256 K41 s4 on (16, 512, 512): 45 ms, unfolded 84.
-    (lambda s: s.long_taps and s.Cg <= s.Og, conv_transpose1d.shifted),
+    # Grouped 512 -> 256 K41 s4 on (8, 512, 512): 12 ms, unfolded 14.
+    (lambda s: s.long_taps and s.Cg <= s.Og, conv_transpose1d.by_taps),
     (always, conv_transpose1d.unfold_first),
 )
 
@@ -241,10 +238,11 @@ _WEIGHT_GRAD: Rules = (
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
     # Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 84 ms, by sample 116.
     (lambda s: s.stride > 1 and s.long_taps, conv1d_weight_grad.by_phases),
-    # K7 d3 on (16, 8, 8192): 2.7 ms, by sample 5.3; of 16 channels no gain where x is not cached.
+    # K7 d5 on (2, 8, 8192): 0.5 ms, by sample 0.9; (2, 16, 4096): 0.8, 1.1; (2, 32, 2048): 1.1,
+    # 1.3. Of 64 channels no gain; of 32 and 4 on (2, 32, 8192) 1.3, 0.9.
     (
-        lambda s: s.few_channels and s.stride == 1 and s.Cg * s.Og * s.K <= 512 < s.length,
-        conv1d_weight_grad.by_tiles,
+        lambda s: s.few_channels and s.stride == 1 and s.K > 1 and s.length >= 512,
+        conv1d_weight_grad.by_views,
     ),
     # N partial gradients are smaller than the copy of g: 1 -> 512 K16 s8 on (8, 1, 32000) 6.4 ms
     # against 22; 1x1 128 -> 512 on (8, 128, 4001) 19 against 38. With both unfolded 96 -> 12 K3

@@ -27,19 +27,17 @@ def any_steps(stride, dilation):
 FORMS = {
     conv1d.unfolded: any_steps,
     conv_transpose1d.multiply_first_conv1d: no_stride,
-    conv1d.by_taps: no_stride,
-    conv1d.shifted: one_step,
+    conv1d.by_taps: one_step,
     depthwise_conv1d.taps: any_steps,
     depthwise_conv1d.toeplitz: any_steps,
     conv_transpose1d.unfold_first: any_steps,
     conv_transpose1d.multiply_first: any_steps,
     conv_transpose1d.by_taps: any_steps,
-    conv_transpose1d.shifted: any_steps,
     depthwise_conv1d.taps_transposed: no_stride,
     depthwise_conv1d.toeplitz_transposed: any_steps,
     conv1d_weight_grad.by_sample: any_steps,
     conv1d_weight_grad.by_phases: no_dilation,
-    conv1d_weight_grad.by_tiles: any_steps,
+    conv1d_weight_grad.by_views: no_stride,
     conv1d_weight_grad.at_once: any_steps,
     depthwise_conv1d.taps_weight_grad: no_stride,
     depthwise_conv1d.toeplitz_weight_grad: any_steps,
@@ -66,7 +64,6 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         monkeypatch.setattr(halves, "LEAST", 0)
         monkeypatch.setattr(conv1d, "SHORT", 0)  # a matmul for each sample, as of long signals
         monkeypatch.setattr(conv1d, "SMALL", 200)  # some output channels at a time
-        monkeypatch.setattr(conv1d_weight_grad, "TILE", 50)
     rng = np.random.default_rng(seed)
     N, G, Cg, Og = (int(rng.integers(1, 4)) for _ in range(4))
     L, length, K = int(rng.integers(1, 90)), int(rng.integers(1, 90)), int(rng.integers(1, 12))
@@ -100,9 +97,9 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         (CONV1D, (1, 1, 4, 2051, 1, 1, 64), depthwise_conv1d.taps),
         (CONV1D, (32, 1, 7, 8192, 1, 1, 1), conv_transpose1d.multiply_first_conv1d),
         (CONV1D, (8, 8, 7, 8192, 1, 3, 1), conv1d.by_taps),
-        (CONV1D, (16, 16, 7, 2**20, 1, 3, 1), conv1d.shifted),
-        (CONV1D, (32, 32, 11, 8192, 1, 5, 1), conv1d.shifted),
-        (CONV1D, (32, 32, 3, 8192, 1, 5, 1), conv1d.unfolded),
+        (CONV1D, (32, 32, 11, 8192, 1, 5, 1), conv1d.by_taps),
+        (CONV1D, (16, 32, 41, 2048, 4, 1, 16), conv1d.by_taps),
+        (CONV1D, (64, 64, 3, 64, 1, 5, 1), conv1d.unfolded),
         (CONV1D, (1, 32, 7, 24000, 1, 1, 1), conv1d.unfolded),
         (CONV1D, (1, 64, 16, 999, 8, 1, 1), conv1d.unfolded),
         (CONV_TRANSPOSE1D, (1, 64, 16, 999, 8, 1, 1), conv_transpose1d.multiply_first),
@@ -111,7 +108,7 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         (CONV_TRANSPOSE1D, (1, 1, 12, 4106, 2, 1, 384), depthwise_conv1d.toeplitz_transposed),
         (WEIGHT_GRAD, (1, 1, 4, 2051, 1, 1, 64), depthwise_conv1d.toeplitz_weight_grad),
         (CONV_TRANSPOSE1D, (16, 16, 3, 4096, 1, 512, 1), conv_transpose1d.by_taps),
-        (WEIGHT_GRAD, (8, 8, 7, 4096, 1, 1, 1), conv1d_weight_grad.by_tiles),
+        (WEIGHT_GRAD, (8, 8, 7, 4096, 1, 1, 1), conv1d_weight_grad.by_views),
         (WEIGHT_GRAD, (128, 512, 1, 4001, 1, 1, 1), conv1d_weight_grad.by_sample),
         (WEIGHT_GRAD, (384, 768, 8, 249, 4, 1, 1), conv1d_weight_grad.at_once),
     ],

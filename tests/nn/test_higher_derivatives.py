@@ -95,13 +95,13 @@ FORMS = {
     "taps": ((1, 2, 20), (2, 1, 3), {"groups": 2, "dilation": 8, "padding": 1}),
     "multiply_first_conv1d": ((1, 16, 4), (1, 16, 3), {"padding": 1}),
     "by_taps": ((1, 4, 2048), (5, 4, 3), {"padding": 2, "dilation": 2}),
-    "shifted": ((1, 3, 102), (2, 3, 7), {}),
+    "by_taps strided": ((1, 3, 102), (2, 3, 14), {"stride": 2}),
     "unfolded": ((2, 3, 7), (4, 3, 3), {"stride": 2, "padding": 1}),
     "toeplitz_transposed": ((1, 2, 4), (2, 1, 4), {"groups": 2, "stride": 2}),
     "taps_transposed": ((1, 2, 6), (2, 1, 3), {"groups": 2, "dilation": 8, "padding": 1}),
     "multiply_first": ((1, 8, 4), (8, 1, 5), {"stride": 2}),
     "by_taps transposed": ((1, 5, 2048), (5, 4, 3), {"padding": 1}),
-    "shifted transposed": ((1, 3, 100), (3, 3, 7), {"padding": 3}),
+    "by_taps transposed strided": ((1, 3, 100), (3, 3, 14), {"stride": 2, "padding": 3}),
     "unfold_first": ((1, 1, 4), (1, 6, 5), {"stride": 2, "padding": 1, "output_padding": 1}),
 }
 

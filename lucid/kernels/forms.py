@@ -3,8 +3,9 @@
 The first rule that holds decides. On a Metal GPU the rules of the shaders come first, and where
 none of them holds, or LUCID_KERNELS is "off", the definitions run, as they do on the CPU. Their
 milliseconds are the best of several on 2 cores of a Xeon with OpenBLAS (`python -m tests.bench`),
-written (N, C, L); those of (2, ...) on one core, for a shard, while the other core does the same. A definition stands here only where it is at least 1.3 times faster than the next
-on shapes of published models.
+written (N, C, L); those of (2, ...) on one core, as of a shard, while the other core does the same.
+A definition stands here only where it is at least 1.3 times faster than the next on shapes of
+published models.
 """
 
 from collections.abc import Callable

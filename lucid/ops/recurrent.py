@@ -7,7 +7,7 @@ the sums over time are shared.
 A step of small arrays takes what its launches take, about 5 us each on the CPU, so as little as
 possible is left to the steps. The inputs meet their weights for all steps at once, and so do the
 gradients. Both directions go through time together: the backward one gets its input, and leaves
-its output, back to front.
+its output, back to front. Where steps are large, shards of the sequences go through time at once.
 
 Shapes: L steps, D directions, N sequences, C features, H units, G gates (LSTM 4, GRU 3, a plain
 cell 1), P outputs: H, or fewer where an LSTM projects its output. Within the scan steps come
@@ -16,19 +16,26 @@ first, (L, D, N, ...), so that cutting them and joining them is one operation fo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
 
+from lucid import _shards
 from lucid._device import on_cpu
+from lucid.kernels.batching import is_mapping
 from lucid.ops.op import op
 from lucid.ops.recurrent_cells import CELLS, FUSED, Cell
 
 WEIGHTS = 5  # of a direction
-# From so many steps on it pays to lay the transposed weights out anew: OpenBLAS takes 23 instead
-# of 31 us for (16, 128) @ (128, 512), whose right side takes 500 us to transpose.
-_MANY = 64
+# From so many steps on it pays to lay the transposed weights out anew: OpenBLAS takes 13 instead
+# of 30 us for (8, 128) @ (128, 512), whose right side takes 70 us to transpose.
+_MANY = 8
+# Shards pay where a step has so many times `_shards.LEAST` products: two take 1.2 to 1.5 times as
+# long as one with 1 M products (an LSTM, 16 sequences, 128 units), 0.8 with 4 M, 0.65 with 64 M.
+_PRODUCTS = 32
 
 
 @op
@@ -51,22 +58,57 @@ def recurrent(*arrays, cell, mask=None):
     dtype, kind = arrays[0].dtype, CELLS[cell]
     if arrays[0].shape[1] == 0:
         return _of_nothing(arrays, kind)
-    scan = _Scan(arrays, kind if dtype == mx.float64 else FUSED[cell], mask)
-    return tuple(a.astype(dtype) for a in scan.forward()), scan.backward
+    if on_cpu():  # on a GPU x meets its weights as they are
+        arrays = tuple(_wide(a) for a in arrays)
+    cell = kind if dtype == mx.float64 else FUSED[cell]
+    weights = _Weights(arrays[3:], cell, arrays[0].shape[0])
+    given = _cut([*arrays[:3], mask], _count(arrays[0], weights))
+    scans = _shards.each([partial(_Scan, weights, *part) for part in given])
+    outs = [_joined(list(parts)) for parts in zip(*(scan.found for scan in scans), strict=True)]
+    return tuple(a.astype(dtype) for a in outs), partial(_backward, scans)
 
 
-class _Scan:
-    """The way forward, and what it leaves to the way back."""
+def _backward(scans: Sequence[_Scan], *gradients: mx.array) -> list[Any]:
+    """The gradients of all arrays of `recurrent`."""
+    parts = _cut(gradients, len(scans))
+    pulls = [partial(scan.backward, *part) for scan, part in zip(scans, parts, strict=True)]
+    found = [list(several) for several in zip(*_shards.each(pulls), strict=True)]
+    return [
+        None if several[0] is None else _joined(several) if i < 3 else _shards.added(several)
+        for i, several in enumerate(found)
+    ]
 
-    def __init__(self, arrays: Sequence[Any], cell: Cell, mask: Any) -> None:
-        if on_cpu():  # on a GPU x meets its weights as they are
-            arrays = [_wide(a) for a in arrays]
-        x, h, c, *weights = arrays
-        self.cell, self.directions = cell, len(weights) // WEIGHTS
-        self.length, self.batch, _ = x.shape
-        self.x = _both_ways(x, self.directions).reshape(self.directions, -1, x.shape[-1])
+
+def _count(x: mx.array, weights: _Weights) -> int:
+    """In how many shards of the sequences to compute."""
+    alone = not on_cpu() or _shards.is_inside() or is_mapping()
+    if alone or x.shape[1] * weights.weight.size < _PRODUCTS * _shards.LEAST:
+        return 1
+    return min(_shards.count(), x.shape[1])
+
+
+def _cut(arrays: Sequence[Any], count: int) -> list[list[Any]]:
+    """For each shard its sequences, which are along the second axis, of all arrays."""
+    N = next(a.shape[1] for a in arrays if a is not None)
+    ends = [N * i // count for i in range(count + 1)]
+    return [
+        [None if a is None else a[:, first:end] for a in arrays]
+        for first, end in itertools.pairwise(ends)
+    ]
+
+
+def _joined(shards: list[mx.array]) -> mx.array:
+    return shards[0] if len(shards) == 1 else mx.concatenate(shards, axis=1)
+
+
+class _Weights:
+    """Those of all directions, as the steps take them."""
+
+    def __init__(self, arrays: Sequence[Any], cell: Cell, length: int) -> None:
+        self.cell, self.directions = cell, len(arrays) // WEIGHTS
         stacked: list[Any] = [
-            None if weights[i] is None else mx.stack(weights[i::WEIGHTS]) for i in range(WEIGHTS)
+            None if arrays[i] is None else mx.stack(list(arrays[i::WEIGHTS]))
+            for i in range(WEIGHTS)
         ]
         self.into, weight, bias, hidden_bias, projection = stacked
         if cell.merged and bias is not None:
@@ -75,17 +117,30 @@ class _Scan:
         self.hidden_bias = None if hidden_bias is None else _wide(hidden_bias)[None, :, None]
         self.weight, self.projection = _wide(weight)[None], _wide(projection)
         self.rows, self.outputs = weight.shape[1:]
-        self.h = self._start(h, self.outputs)
-        self.c = self._start(c, self.rows // cell.gates) if cell.stateful else self.h
-        scales = mx.repeat(mx.array(cell.scales, self.h.dtype), self.rows // cell.gates)
-        self.scales = mx.contiguous(mx.broadcast_to(scales, (*self.h.shape[:3], self.rows)))
+        down = self.weight.swapaxes(2, 3)
+        self.down = mx.contiguous(down) if length >= _MANY else down
+
+
+class _Scan:
+    """Some sequences' way forward, and what it leaves to the way back."""
+
+    def __init__(self, weights: _Weights, x: mx.array, h: Any, c: Any, mask: Any) -> None:
+        self.weights, self.cell, self.directions = weights, weights.cell, weights.directions
+        self.length, self.batch, _ = x.shape
+        self.x = _both_ways(x, self.directions).reshape(self.directions, -1, x.shape[-1])
+        rows, cell = weights.rows, self.cell
+        self.h = self._start(h, weights.outputs)
+        self.c = self._start(c, rows // cell.gates) if cell.stateful else self.h
+        scales = mx.repeat(mx.array(cell.scales, self.h.dtype), rows // cell.gates)
+        self.scales = mx.contiguous(mx.broadcast_to(scales, (*self.h.shape[:3], rows)))
         self.present = None
         if mask is not None:
             self.present = mx.split(self._steps(_both_ways(mask, self.directions)), self.length)
+        self.found = self.forward()
 
     def _start(self, x: Any, size: int) -> mx.array:
         if x is None:
-            return mx.zeros((1, self.directions, self.batch, size), self.weight.dtype)
+            return mx.zeros((1, self.directions, self.batch, size), self.weights.weight.dtype)
         return _wide(x)[None]
 
     def _steps(self, x: mx.array) -> mx.array:
@@ -99,15 +154,18 @@ class _Scan:
         return x.swapaxes(0, 1).reshape(self.directions, self.length * self.batch, -1)
 
     def forward(self) -> list[mx.array]:
-        cell, present = self.cell, self.present
-        self.gates = _wide(self._steps(_affine(self.x, self.into.swapaxes(1, 2), self.bias)))
-        down = self.weight.swapaxes(2, 3)
-        down = mx.contiguous(down) if self.length >= _MANY else down
-        out = None if self.projection is None else self.projection.swapaxes(1, 2)
+        cell, present, weights = self.cell, self.present, self.weights
+        gates = _affine(self.x, weights.into.swapaxes(1, 2), weights.bias)
+        self.gates, down = _wide(self._steps(gates)), weights.down
+        out = None if weights.projection is None else weights.projection.swapaxes(1, 2)
         y, state = self.h, self.c
         ys, self.states, self.raw, self.kept = [y], [state], [], []
         for t, x in enumerate(mx.split(self.gates, self.length)):
-            u = (mx.addmm(x, y, down),) if cell.merged else (x, _affine(y, down, self.hidden_bias))
+            u = (
+                (mx.addmm(x, y, down),)
+                if cell.merged
+                else (x, _affine(y, down, weights.hidden_bias))
+            )
             z, new, *kept = cell.step(state, self.scales, *u)
             self.raw.append(z)
             self.kept.append(kept)
@@ -123,7 +181,7 @@ class _Scan:
         return [_side_by_side(self.ys[1:]), *ends]
 
     def backward(self, dy: mx.array, d: mx.array, e: Any = None) -> tuple[Any, ...]:
-        cell, states = self.cell, mx.concatenate(self.states)
+        cell, weights, states = self.cell, self.weights, mx.concatenate(self.states)
         kept = [mx.concatenate(list(k)) for k in zip(*self.kept, strict=True)]
         slopes = cell.slopes(self.gates, states[:-1], states[1:], self.scales, *kept)
         slopes = [a.reshape(*a.shape[:3], -1, states.shape[-1]) for a in slopes]
@@ -139,7 +197,7 @@ class _Scan:
                 stay, d = _divided(d, self.present[t])
                 hold, e = _divided(e, self.present[t][..., None])
             ds[t] = d
-            z = d if self.projection is None else d @ self.projection
+            z = d if weights.projection is None else d @ weights.projection
             dzs[t] = z = mx.expand_dims(z, 3)
             dus[t], past = cell.back(z, e, *steps[t])
             before = stay if t == 0 else dys[t - 1] if stay is None else dys[t - 1] + stay
@@ -148,27 +206,27 @@ class _Scan:
             elif past is not None:
                 past = past.squeeze(3)
                 before = past if before is None else before + past
-            u = dus[t].reshape(*d.shape[:3], self.rows)
-            d = _affine(u, self.weight, before)
+            u = dus[t].reshape(*d.shape[:3], weights.rows)
+            d = _affine(u, weights.weight, before)
         du = mx.concatenate(dus)
         dx = du if cell.inputs is None else cell.inputs(du, mx.concatenate(dzs), *slopes)
         dx, du = self._matrices(dx), self._matrices(du)
-        x, into = self.x, self.into
+        x, into = self.x, weights.into
         dx = dx.astype(x.dtype)
         each = [
             dx.swapaxes(1, 2) @ x,
             du.swapaxes(1, 2) @ self._matrices(self.ys[:-1]),
-            None if self.bias is None else _sum(dx),
-            None if self.bias is None else _sum(du),
+            None if weights.bias is None else _sum(dx),
+            None if weights.bias is None else _sum(du),
             None
-            if self.projection is None
+            if weights.projection is None
             else self._matrices(mx.concatenate(ds)).swapaxes(1, 2)
             @ self._matrices(mx.concatenate(self.raw)),
         ]
         dx = (dx @ into).reshape(self.directions, self.length, self.batch, -1)
         dx = dx[0] if self.directions == 1 else dx[0] + dx[1][::-1]
-        weights = [None if g is None else g[i] for i in range(self.directions) for g in each]
-        return dx, d[0], None if e is None else e[0, :, :, 0], *weights
+        found = [None if g is None else g[i] for i in range(self.directions) for g in each]
+        return dx, d[0], None if e is None else e[0, :, :, 0], *found
 
 
 def _wide(x: Any) -> Any:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import nn
+from lucid import _shards, nn
 from lucid.ops import recurrent_cells
 
 rnn = nn.utils.rnn
@@ -110,3 +110,22 @@ def test_an_empty_batch():
         assert y.shape == (5, 0, 8)
         y.sum().backward()
         assert not layer.weight_hh_l0.grad.any()
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_shards_of_the_sequences_compute_the_same(kind, monkeypatch):
+    layer = kind(4, 8, bidirectional=True)
+    x = rnn.pack_padded_sequence(lucid.randn(6, 5, 4), [6, 4, 4, 2, 1])
+
+    def values():
+        layer.zero_grad()
+        y, ends = layer(x)
+        h = ends[0] if isinstance(ends, tuple) else ends
+        ((y.data**2).sum() + (h**3).sum()).backward()
+        return [t.numpy() for t in (y.data, h, *(p.grad for p in layer.parameters()))]
+
+    whole = values()
+    monkeypatch.setattr(_shards, "_cores", 3)
+    monkeypatch.setattr(_shards, "LEAST", 1)
+    for ours, expected in zip(values(), whole, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)

@@ -97,11 +97,20 @@ def cut(x: mx.array) -> list[mx.array]:
 
     Parts are not remembered: somebody may write into an array of MLX that is not from here.
     """
-    known, n = of(x), min(count(), x.shape[0])
-    if known is not None and len(known) == n:
+    known, ends = of(x), _ends(x.shape[0])
+    if known is not None and len(known) == len(ends) - 1:
         return known
-    ends = [x.shape[0] * i // n for i in range(n + 1)]
     return [x[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def lengths(N: int) -> list[int]:
+    """How many of N samples each shard has."""
+    return [b - a for a, b in itertools.pairwise(_ends(N))]
+
+
+def _ends(N: int) -> list[int]:
+    n = min(count(), N)
+    return [N * i // n for i in range(n + 1)] if n else [0]
 
 
 def join(shards: list[mx.array]) -> mx.array:

@@ -20,7 +20,7 @@ from lucid.ops.math import abs, mul
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
 from lucid.ops.rules import holomorphic, rounded_once
-from lucid.ops.samplewise import first
+from lucid.ops.samplewise import alike, first
 from lucid.ops.where import where
 
 # Piecewise linear --------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def prelu(x, weight, /):
     return passes.bent(x, w), rule
 
 
-@op
+@op(samples=first)
 def threshold(x, /, threshold, value):
     """x where above the threshold, else `value`.
 
@@ -111,7 +111,7 @@ def threshold(x, /, threshold, value):
     return mx.where(above, x, mx.array(value, x.dtype)), lambda g: g * above
 
 
-@op
+@op(samples=first)
 def hardtanh(x, /, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; no gradient at the ends, unlike `clamp`.
 
@@ -129,7 +129,7 @@ def hardtanh(x, /, min_val=-1.0, max_val=1.0):
     return mx.clip(x, *limits), lambda g: g * inside
 
 
-@op
+@op(samples=first)
 def hardshrink(x, /, lambd=0.5):
     """x, and 0 where |x| <= lambd.
 
@@ -140,7 +140,7 @@ def hardshrink(x, /, lambd=0.5):
     return mx.where(near, mx.zeros_like(x), x), lambda g: g * mx.logical_not(near)
 
 
-@op
+@op(samples=first)
 def softshrink(x, /, lambd=0.5):
     """x moved towards 0 by lambd, and 0 where |x| <= lambd.
 
@@ -191,7 +191,7 @@ def hardswish(input):
 # Of exponentials ---------------------------------------------------------------------------------
 
 
-@op
+@op(samples=first)
 @rounded_once
 def _elu(x, /, *, alpha, scale=1.0, input_scale=1.0):
     """scale * x where positive, else scale * alpha * (e**(input_scale * x) - 1)."""
@@ -232,7 +232,7 @@ def celu(input, alpha=1.0):
     return _elu(input, alpha=alpha, input_scale=1 / alpha)
 
 
-@op
+@op(samples=first)
 @rounded_once
 @holomorphic
 def silu(x, /):
@@ -246,7 +246,7 @@ def silu(x, /):
 
 
 @autocasts
-@op
+@op(samples=first)
 @rounded_once
 def softplus(x, /, beta=1.0, threshold=20.0):
     """log(1 + e**(beta * x)) / beta, and x itself where beta * x passes the threshold.
@@ -259,7 +259,7 @@ def softplus(x, /, beta=1.0, threshold=20.0):
     return y, lambda g: mx.where(z > threshold, g, g * precise.sigmoid(z))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def gelu(x, /, approximate="none"):
     """x * Phi(x), Phi the normal distribution (Hendrycks and Gimpel, 2016).
@@ -348,7 +348,7 @@ def _gated(input, axis):
     return mul(a, sigmoid(b))
 
 
-@op
+@op(samples=alike)
 @rounded_once
 def snake(x, alpha, beta, /):
     """x + sin(alpha * x)**2 / beta, the arrays broadcasting to x (Ziyin et al., 2020).

@@ -9,6 +9,7 @@ from lucid._sums import column_sums
 from lucid.autograd.laziness import is_tracing
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate
+from lucid.ops.samplewise import Which, multiplied
 
 _HALF = (mx.float16, mx.bfloat16)
 # Values below which mx.compile had better fuse the bias with what comes next, on a CPU: (8, 16)
@@ -16,7 +17,11 @@ _HALF = (mx.float16, mx.bfloat16)
 _SMALL = 1 << 11
 
 
-@op
+def _rows(x, weight, *_):
+    return Which([True]) if x.ndim > 1 and multiplied(x, len(weight)) else None
+
+
+@op(samples=_rows)
 def affine(x, weight, bias, /):
     """x (..., in), weight (out, in), bias (out,) or None -> (..., out).
 

@@ -7,10 +7,12 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lucid import _shards
 from lucid.autograd.tape import Traced
 from lucid.ops.gather import index_select
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import within
 from lucid.ops.shape import expand, flatten, reshape, sizes, transpose, unsqueeze
 
 
@@ -24,7 +26,11 @@ def flip(x, /, *axes, dims=None):
     """
     wanted = axes_of(x.ndim, sizes(axes, dims))
     index = tuple(slice(None, None, -1) if i in wanted else slice(None) for i in range(x.ndim))
-    return x[index], lambda g: g[index]
+
+    def turned(a):
+        return a[index] if 0 in wanted else _shards.mapped(lambda part: part[index], a)
+
+    return turned(x), turned
 
 
 def fliplr(input):
@@ -77,7 +83,11 @@ def rot90(input, k=1, dims=(0, 1)):
     return transpose(flip(input, b if k % 4 == 1 else a), a, b)
 
 
-@op(linear=True)
+def _over_dims(x, /, shifts=None, dims=None):
+    return within(x, dims)
+
+
+@op(linear=True, samples=_over_dims)
 def roll(x, /, shifts, dims=None):
     """Elements moved along `dims`, those pushed out at the end coming back at the start.
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid import _shards
 from lucid._device import on_cpu
 from lucid.autograd.tape import sum_to
 from lucid.ops import precise
 from lucid.ops.op import op
+from lucid.ops.samplewise import together
 
 _HALF = (mx.float16, mx.bfloat16)
 
 
-@op
+def _by_sample(q, k, v, bias, /, *, allowed=None, keep=None, **_):
+    if q.ndim < 3 or not _shards.pays(q, times=16):
+        return None
+    return together(q, k, v, bias, allowed=allowed, keep=keep)
+
+
+@op(samples=_by_sample)
 def attention(q, k, v, bias, /, *, scale, causal=False, allowed=None, keep=None):
     """softmax(scale * q k^T + bias) v; leading dimensions broadcast.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from lucid.ops.op import op
+from lucid.ops.samplewise import first
 
 
 @op(broadcasts=True)
@@ -37,7 +38,7 @@ def bitwise_xor(x, y, /):
     return mx.bitwise_xor(x, y), None
 
 
-@op
+@op(samples=first)
 def bitwise_not(x, /):
     """~x of integers, or "not" of bools.
 

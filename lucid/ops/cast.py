@@ -8,6 +8,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lucid import _shards
 from lucid.autograd.tape import Traced
 from lucid.ops.device import resolve
 from lucid.ops.dtypes import dtype_of, name_of
@@ -22,7 +23,12 @@ def astype(x, /, dtype):
     Tensor([ 1, -1], grad=None, dtype=int32)
     """
     before = x.dtype
-    return x.astype(dtype_of(dtype)), lambda g: g.astype(before)
+    after = dtype_of(dtype)
+    return _cast(x, after), lambda g: _cast(g, before)
+
+
+def _cast(x: mx.array, dtype: mx.Dtype) -> mx.array:
+    return _shards.mapped(lambda part: part.astype(dtype), x)
 
 
 _HALF = (mx.float16, mx.bfloat16)

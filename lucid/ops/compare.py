@@ -8,6 +8,7 @@ import mlx.core as mx
 
 from lucid.ops.op import op
 from lucid.ops.reduce import all
+from lucid.ops.samplewise import first
 
 
 @op(broadcasts=True)
@@ -78,7 +79,7 @@ def _comparable(x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-@op
+@op(samples=first)
 def isnan(x, /):
     """True where x is NaN.
 
@@ -88,7 +89,7 @@ def isnan(x, /):
     return mx.isnan(x), None
 
 
-@op
+@op(samples=first)
 def isfinite(x, /):
     """True where x is neither infinite nor NaN.
 
@@ -98,7 +99,7 @@ def isfinite(x, /):
     return mx.isfinite(x), None
 
 
-@op
+@op(samples=first)
 def isinf(x, /):
     """True where x is infinite.
 
@@ -108,7 +109,7 @@ def isinf(x, /):
     return mx.isinf(x), None
 
 
-@op
+@op(samples=first)
 def logical_not(x, /):
     """True where x is zero or False.
 
@@ -148,7 +149,7 @@ def logical_xor(x, y, /):
     return mx.not_equal(mx.not_equal(x, 0), mx.not_equal(y, 0)), None
 
 
-@op
+@op(samples=first)
 def isposinf(x, /):
     """True where x is inf.
 
@@ -158,7 +159,7 @@ def isposinf(x, /):
     return _is(x, float("inf")), None
 
 
-@op
+@op(samples=first)
 def isneginf(x, /):
     """True where x is -inf.
 
@@ -174,7 +175,7 @@ def _is(x: mx.array, value: float) -> mx.array:
     return x == value
 
 
-@op
+@op(samples=first)
 def isreal(x, /):
     """True where x has no imaginary part.
 
@@ -185,7 +186,7 @@ def isreal(x, /):
     return mx.imag(x) == 0 if is_complex else mx.ones(x.shape, mx.bool_), None
 
 
-@op
+@op(samples=first)
 def signbit(x, /):
     """True where x is negative, also -0.0.
 

@@ -12,9 +12,10 @@ from lucid.ops.join import stack
 from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.rules import scaled
+from lucid.ops.samplewise import first
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def real(z, /):
     """The real part; real numbers are theirs.
 
@@ -26,7 +27,7 @@ def real(z, /):
     return mx.real(z), lambda g: g.astype(mx.complex64)
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def imag(z, /):
     """The imaginary part.
 
@@ -36,7 +37,7 @@ def imag(z, /):
     return mx.imag(z), lambda g: g * mx.array(1j)
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def conj(z, /):
     """The complex conjugate, real - i imag.
 
@@ -108,7 +109,7 @@ def view_as_complex(input):
     return complex(*unbind(input, -1))
 
 
-@op
+@op(samples=first)
 def abs_power(z, /, power=2.0):
     """|z|**power for a power above 0; its gradient at 0 is 0, also where the slope is infinite.
 
@@ -130,7 +131,7 @@ def abs_power(z, /, power=2.0):
     return y, rule
 
 
-@op
+@op(samples=first)
 def angle(x, /):
     """The angle of complex numbers in radians, atan2(imag, real); of negative numbers pi, else 0.
 

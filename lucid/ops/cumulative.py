@@ -20,10 +20,11 @@ from lucid.ops.op import op
 from lucid.ops.order import Ranked
 from lucid.ops.reduce import axes_of, in_dtype, sum
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import within
 from lucid.ops.spelling import numpy_names
 
 
-@op(linear=True)
+@op(linear=True, samples=within)
 def cumsum(x, /, dim, *, dtype=None):
     """The running sum along `dim`. Integers add up in int64.
 
@@ -51,7 +52,7 @@ def _accurate(function: Callable, x: mx.array, **settings: Any) -> mx.array:
     return function(wide, **settings).astype(x.dtype)
 
 
-@op
+@op(samples=within)
 @rounded_once(integers=True)
 def cumprod(x, /, dim, *, dtype=None):
     """The running product along `dim`. Integers multiply in int64.
@@ -66,7 +67,7 @@ def cumprod(x, /, dim, *, dtype=None):
     return mx.cumprod(x, axis=axis), _through_scan(mx.multiply, x, axis)
 
 
-@op
+@op(samples=within)
 @rounded_once
 def logcumsumexp(x, /, dim):
     """log(cumsum(exp(x))) along `dim`, without overflow.

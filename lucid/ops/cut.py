@@ -12,6 +12,7 @@ from lucid.autograd.tape import Traced
 from lucid.kernels.memory import check_size
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import within
 from lucid.ops.spelling import numpy_names
 
 
@@ -179,13 +180,17 @@ def _check_count(count: int) -> None:
     check_size(f"{count} parts", (count, 1024), mx.uint8)
 
 
-@op(linear=True)
+def _along_axis(x, /, *, axis, sizes=()):
+    return within(x, axis)
+
+
+@op(linear=True, samples=_along_axis)
 def _split(x, /, *, sizes, axis):
     ends = list(itertools.accumulate(sizes))[:-1]
     return mx.split(x, ends, axis=axis), lambda *gs: mx.concatenate(gs, axis=axis)
 
 
-@op(linear=True)
+@op(linear=True, samples=_along_axis)
 def _unbind(x, /, *, axis):
     parts = mx.split(x, x.shape[axis], axis=axis)
     return [p.squeeze(axis) for p in parts], lambda *gs: mx.stack(gs, axis=axis)

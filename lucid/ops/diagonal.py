@@ -12,6 +12,7 @@ from lucid.ops.cast import constant_like
 from lucid.ops.entries import put, take
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import first
 from lucid.ops.shape import expand, flatten, movedim, reshape
 
 
@@ -135,7 +136,11 @@ def _places(rows: int, columns: int, offset: int) -> mx.array:
     return mx.array(places.astype(np.int64), mx.int32 if rows * columns < 1 << 31 else mx.int64)
 
 
-@op(linear=True)
+def _of_matrices(x, /, *_, **__):
+    return first(x) if x.ndim > 2 else None
+
+
+@op(linear=True, samples=_of_matrices)
 def tril(x, /, diagonal=0):
     """The part of the matrices on and below a diagonal; zeros above.
 
@@ -150,7 +155,7 @@ def tril(x, /, diagonal=0):
     return mx.tril(x, diagonal), lambda g: mx.tril(g, diagonal)
 
 
-@op(linear=True)
+@op(linear=True, samples=_of_matrices)
 def triu(x, /, diagonal=0):
     """The part of the matrices on and above a diagonal; zeros below.
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from lucid._shards import pays
 from lucid.ops.op import op
+from lucid.ops.samplewise import Which
 
 
-@op(linear=True)
+def _by_index(table, /, *, index, padding=None, by_frequency=False):
+    """A sample is what a sample of the index names; frequencies are of all samples."""
+    worth = index.ndim and not by_frequency and pays(index, times=table.shape[1])
+    return Which([False], ["index"]) if worth else None
+
+
+@op(linear=True, samples=_by_index)
 def rows(table, /, *, index, padding=None, by_frequency=False):
     """table[index].
 

@@ -9,7 +9,7 @@ import mlx.core as mx
 
 from lucid.ops.device import on_device
 from lucid.ops.op import op
-from lucid.ops.samplewise import first
+from lucid.ops.samplewise import first, within
 
 
 def _all_samples(x, /, *, key):
@@ -58,7 +58,11 @@ def add_slice(x, value, /, *, key):
     return y, lambda g: (g, g[key].reshape(shape))
 
 
-@op(linear=True)
+def _along_axis(x, /, *, index, axis):
+    return within(x, axis)
+
+
+@op(linear=True, samples=_along_axis)
 def take(x, /, *, index, axis):
     """The entries of x along `axis` that `index`, of any shape, names."""
     shape = x.shape

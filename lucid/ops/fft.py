@@ -20,9 +20,18 @@ from lucid.ops.math import mul
 from lucid.ops.op import op
 from lucid.ops.pad import pad
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import within
 
 
-@op(linear=True)
+def _over_axes(x, /, *, axes, inverse):
+    return within(x, axes)
+
+
+def _over_axis(x, /, *, axis, n=None):
+    return within(x, axis)
+
+
+@op(linear=True, samples=_over_axes)
 def _c2c(x, /, *, axes, inverse):
     """The discrete Fourier transform over `axes`, or its inverse."""
     n = math.prod(x.shape[a] for a in axes)
@@ -43,14 +52,14 @@ def _transformed(x: mx.array, axes: tuple[int, ...], inverse: bool) -> mx.array:
     return (mx.fft.ifftn if inverse else mx.fft.fftn)(x, axes=axes)
 
 
-@op(linear=True)
+@op(linear=True, samples=_over_axis)
 def _r2c(x, /, *, axis):
     """X[k] = sum_t x[t] e^(-2 pi i k t / n) for k = 0 to n // 2."""
     n = x.shape[axis]
     return _rfft(x, axis), lambda g: _irfft(scaled(g, n / _weights(n, g.ndim, axis)), n, axis)
 
 
-@op(linear=True)
+@op(linear=True, samples=_over_axis)
 def _c2r(z, /, *, n, axis):
     """The real signal of `n` samples of which z is half a spectrum.
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import mlx.core as mx
 
 from lucid.kernels import batching
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import last, within
 
 
-@op(linear=True)
+@op(linear=True, samples=last)
 def frame(x, /, *, size, hop, dilation=1, dim=-1):
     """Overlapping pieces of the axis `dim`, each `hop` after the one before; the elements of a
     piece lie `dilation` apart.
@@ -42,7 +44,7 @@ def frame(x, /, *, size, hop, dilation=1, dim=-1):
     return cut_frames(x, size, hop, dilation, axis), rule
 
 
-@op(linear=True)
+@op(linear=True, samples=partial(within, dim=-2))
 def overlap_add(frames, /, *, hop, dilation=1, dim=-2):
     """The sum of frames laid `hop` apart: the transpose of `frame`. `dim` counts the frames, and
     the axis after it the elements of each.

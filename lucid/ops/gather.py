@@ -13,6 +13,7 @@ from lucid.ops.cast import clone
 from lucid.ops.entries import take_slice
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import Which, within
 from lucid.ops.shape import expand, flatten
 from lucid.ops.spelling import numpy_names
 
@@ -143,7 +144,11 @@ def take(input, index):
     return entries.take(flatten(input), index=indices, axis=0)
 
 
-@op(linear=True)
+def _with_index(x, /, *, index, axis):
+    return Which([True], ["index"]) if within(x, axis) else None
+
+
+@op(linear=True, samples=_with_index)
 def _gather(x, /, *, index, axis):
     """x at `index` along `axis`; the shapes agree on the other axes."""
     shape = x.shape

@@ -17,6 +17,7 @@ from lucid.ops.device import on_device
 from lucid.ops.entries import take
 from lucid.ops.math import add, mul
 from lucid.ops.op import op
+from lucid.ops.samplewise import last
 from lucid.ops.shape import transpose
 
 Taps = list[tuple[np.ndarray, np.ndarray | None]]  # indices, and weights unless all are 1
@@ -127,7 +128,7 @@ def _evened(weights: list[Any], shifts: list[Any]) -> list[Any]:
     return [np.where(alone, sum(weights) / len(weights), w).astype(w.dtype) for w in weights]
 
 
-@op(linear=True)
+@op(linear=True, samples=last)
 def _interleaved(x, /, *, shifts, weights):
     """Element i * n + p is the sum over taps of weights[tap][p][i] * x[i + shifts[tap][p]], where
     p < n, and past the ends of x lies its first or last element."""

@@ -17,6 +17,7 @@ from lucid.ops.autocast import autocasts
 from lucid.ops.gather import index_select
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
+from lucid.ops.samplewise import Which, alike
 from lucid.ops.shape import atleast_1d, atleast_2d, atleast_3d, expand, flatten, reshape
 from lucid.ops.spelling import numpy_names
 
@@ -223,7 +224,7 @@ def _side_by_side(*tensors, dim):
     x = tensors[0]
     if x.ndim == 0 or dim % x.ndim == 0 or len({a.shape[0] for a in tensors}) > 1:
         return None
-    return [True] * len(tensors) if max(map(_shards.pays, tensors)) else None
+    return Which([True] * len(tensors)) if any(map(_shards.pays, tensors)) else None
 
 
 @op(linear=True, samples=_side_by_side)
@@ -236,7 +237,12 @@ def _cat(*tensors, dim):
     return mx.concatenate(tensors, axis=axis), lambda g: tuple(mx.split(g, ends[:-1], axis=axis))
 
 
-@op(linear=True)
+def _in_a_new_dim(*tensors, dim):
+    """Another one than the first."""
+    return alike(*tensors) if dim not in (0, -1 - tensors[0].ndim) else None
+
+
+@op(linear=True, samples=_in_a_new_dim)
 def _stack(*tensors, dim):
     (axis,) = axes_of(tensors[0].ndim + 1, dim)
     count = len(tensors)

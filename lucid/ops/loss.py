@@ -9,6 +9,7 @@ from lucid.kernels.elementwise import kept
 from lucid.ops import precise
 from lucid.ops.fused import fused
 from lucid.ops.op import op
+from lucid.ops.samplewise import Which, alike, within
 
 
 def _wide(x: mx.array) -> mx.array:
@@ -16,7 +17,11 @@ def _wide(x: mx.array) -> mx.array:
     return x.astype(mx.float32) if x.dtype in (mx.float16, mx.bfloat16) else x
 
 
-@op
+def _by_sample(x, /, *others, axis):
+    return Which([True, *[True] * len(others)]) if within(x, axis) else None
+
+
+@op(samples=_by_sample)
 def soft_cross_entropy(logits, target, /, *, axis):
     """-sum(target * log_softmax(logits)) over the classes, which lie along `axis`.
 
@@ -41,7 +46,7 @@ def soft_cross_entropy(logits, target, /, *, axis):
     return loss, rule
 
 
-@op
+@op(samples=_by_sample)
 def cross_entropy(logits, classes, weights, /, *, axis):
     """-log_softmax(logits) at one class of those along `axis`, times a weight.
 
@@ -65,7 +70,7 @@ def cross_entropy(logits, classes, weights, /, *, axis):
     return kept(weights != 0, -weights * logp), rule
 
 
-@op
+@op(samples=_by_sample)
 def picked(x, classes, weights, /, *, axis):
     """x at one class of those along `axis`, times a weight: classes and weights as above."""
     places = mx.expand_dims(classes, axis)
@@ -81,7 +86,7 @@ def _at(x, places, axis):
     return mx.take_along_axis(x, places, axis).squeeze(axis)
 
 
-@op
+@op(samples=alike)
 def huber(x, y, /, *, delta):
     """d**2 / 2 where |d| < delta, else delta * (|d| - delta / 2), for d = x - y (Huber, 1964)."""
     d = _wide(x) - _wide(y)

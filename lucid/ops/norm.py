@@ -11,9 +11,14 @@ from lucid.ops import precise
 from lucid.ops.op import op
 from lucid.ops.reduce import all_axes, extreme, in_dtype, spread, total
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import within
 
 
-@op
+def _over_dim(x, /, p=2, dim=None, *_, **__):
+    return within(x, dim)
+
+
+@op(samples=_over_dim)
 @rounded_once(integers=True)
 def p_norm(x, /, p=2, dim=None, keepdim=False, *, dtype=None):
     """The vector norm (sum |x|**p)**(1/p) over `dim`; p may be inf or -inf, "fro" is 2.

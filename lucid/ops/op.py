@@ -75,6 +75,7 @@ def op(
     paths = {1: _of_one, 2: _of_two}
     call = functools.wraps(function)(paths.get(len(operation.arrays), _of_any)(operation))
     call.broadcasts, call.linear = broadcasts, linear  # type: ignore[attr-defined]
+    call.samples = samples  # type: ignore[attr-defined]
     call.policy = operation.policy  # type: ignore[attr-defined]
     return call
 
@@ -168,7 +169,7 @@ def _of_one(operation: Operation) -> Callable:
             return run(args, settings)
         array = x.array
         try:
-            out, rule = function(array) if array.size < _shards.LEAST else large(array)
+            out, rule = function(array) if array.size * 16 < _shards.LEAST else large(array)
         except ERRORS as error:
             raise explained(operation.name, (array,), error) from error
         if not x.requires_grad or rule is None or not recording.get():
@@ -201,7 +202,7 @@ def _of_two(operation: Operation) -> Callable:
         else:
             return run(args, settings)
         try:
-            out, rule = function(a, b) if a.size < _shards.LEAST else large(a, b)
+            out, rule = function(a, b) if a.size * 16 < _shards.LEAST else large(a, b)
         except ERRORS as error:
             raise explained(operation.name, (a, b), error) from error
         if not recorded or rule is None or not recording.get():

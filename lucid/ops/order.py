@@ -13,6 +13,7 @@ from lucid.ops.gather import pick_along
 from lucid.ops.math import maximum, minimum
 from lucid.ops.op import op
 from lucid.ops.reduce import amax, amin, axes_of, reduced_shape, refuse_empty
+from lucid.ops.samplewise import within
 from lucid.ops.shape import squeeze, unsqueeze
 from lucid.ops.spelling import numpy_names
 
@@ -71,7 +72,7 @@ def picked(x: Any, indices: Any, axis: int, keepdim: bool) -> Ranked:
     return Ranked(squeeze(values, axis), squeeze(indices, axis))
 
 
-@op
+@op(samples=within)
 def argmax(x, /, dim=None, keepdim=False):
     """The index of the largest value along `dim` (None: of the flattened tensor), int64.
 
@@ -81,7 +82,7 @@ def argmax(x, /, dim=None, keepdim=False):
     return _arg_extreme("argmax", mx.argmax, x, dim, keepdim)
 
 
-@op
+@op(samples=within)
 def argmin(x, /, dim=None, keepdim=False):
     """The index of the smallest value along `dim` (None: of the flattened tensor), int64.
 

@@ -10,6 +10,7 @@ from lucid._sums import sum_over
 from lucid.ops.entries import wide
 from lucid.ops.index import getitem
 from lucid.ops.op import op
+from lucid.ops.samplewise import first, within
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
@@ -78,13 +79,21 @@ def _mirrored_all(x: Any, sides: list[tuple[int, int]], mode: str) -> Any:
     return x
 
 
-@op(linear=True)
+def _inside(x, /, *, sides, value):
+    return first(x) if sides and tuple(sides[0]) == (0, 0) else None
+
+
+@op(linear=True, samples=_inside)
 def _padded(x, /, *, sides, value):
     inner = tuple(slice(lo, lo + n) for n, (lo, _) in zip(x.shape, sides, strict=True))
     return mx.pad(x, sides, constant_values=mx.array(value, x.dtype)), lambda g: g[inner]
 
 
-@op(linear=True)
+def _along_axis(x, /, *, axis, **_):
+    return within(x, axis)
+
+
+@op(linear=True, samples=_along_axis)
 def _mirrored(x, /, *, axis, lo, hi, mode):
     n = x.shape[axis]
     before, after = {

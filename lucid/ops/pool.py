@@ -12,6 +12,7 @@ from lucid.ops.gather import pick_along
 from lucid.ops.linalg.product import matmul
 from lucid.ops.op import op
 from lucid.ops.reduce import mean
+from lucid.ops.samplewise import Which, last
 from lucid.ops.shape import reshape
 
 
@@ -46,7 +47,7 @@ def _lowest(dtype: mx.Dtype) -> mx.array:
     return mx.array(-float("inf") if floating else mx.iinfo(dtype).min, dtype)
 
 
-@op
+@op(samples=last)
 def max_pool(x, /, *, K, s, p, d, count):
     """The largest element of each window; the gradient goes to the first of several."""
     slices = _slices(x, K, s, p, d, count, _lowest(x.dtype))
@@ -80,7 +81,7 @@ def largest_at(x: mx.array, *, K: int, s: int, p: int, d: int, count: int) -> mx
 # Sums and means ----------------------------------------------------------------------------------
 
 
-@op(linear=True)
+@op(linear=True, samples=last)
 def sum_pool(x, /, *, K, s, p, count):
     """The sum of each window."""
     slices = _slices(x, K, s, p, 1, count, mx.array(0, x.dtype))
@@ -136,7 +137,11 @@ def adaptive_largest_at(x: mx.array, *, count: int) -> mx.array:
 # Unpooling ---------------------------------------------------------------------------------------
 
 
-@op(linear=True)
+def _with_index(x, /, *, index, size):
+    return Which([True], ["index"]) if last(x) else None
+
+
+@op(linear=True, samples=_with_index)
 def unpool(x, /, *, index, size):
     """Zeros of length `size` with x at the places of `index`."""
     y = mx.put_along_axis(mx.zeros((*x.shape[:-1], size), x.dtype), index, x, axis=-1)

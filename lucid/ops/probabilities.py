@@ -14,10 +14,11 @@ from lucid.ops.keys import next_key
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, floating, total
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import within
 from lucid.ops.spelling import numpy_names
 
 
-@op
+@op(samples=within)
 @rounded_once
 def _softmax(x, /, *, dim):
     x, axes = floating(x), axes_of(x.ndim, dim)
@@ -27,7 +28,7 @@ def _softmax(x, /, *, dim):
     return y, lambda g: y * (g - total(g * y, axes, True))
 
 
-@op
+@op(samples=within)
 @rounded_once
 def _log_softmax(x, /, *, dim):
     x, axes = floating(x), axes_of(x.ndim, dim)

@@ -16,6 +16,7 @@ from lucid.ops import precise
 from lucid.ops.cast import dtype_of
 from lucid.ops.op import op
 from lucid.ops.rules import conjugate, holomorphic, rounded_once
+from lucid.ops.samplewise import within
 from lucid.ops.spelling import numpy_names
 
 
@@ -81,7 +82,7 @@ def in_dtype(x: mx.array, dtype: Any) -> mx.array:
     return x if dtype is None else x.astype(dtype_of(dtype))
 
 
-@op(linear=True)
+@op(linear=True, samples=within)
 def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """The sum over `dim` (an int, a tuple, or None for all). Integers add up in int64.
 
@@ -93,7 +94,7 @@ def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     return total(in_dtype(x, dtype), axes, keepdim), lambda g: spread(g, shape, axes)
 
 
-@op(linear=True)
+@op(linear=True, samples=within)
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """The mean over `dim`. The mean of nothing is NaN, as in torch.
 
@@ -118,7 +119,7 @@ def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     return y, lambda g: spread(g * (1 / count), shape, axes)
 
 
-@op
+@op(samples=within)
 def count_nonzero(x, /, dim=None):
     """How many elements along `dim` are not 0, in int64.
 
@@ -128,7 +129,7 @@ def count_nonzero(x, /, dim=None):
     return total(x != 0, all_axes(x.ndim, dim)), None
 
 
-@op
+@op(samples=within)
 def amax(x, /, dim=None, keepdim=False):
     """The largest value over `dim`; ties share the gradient.
 
@@ -141,7 +142,7 @@ def amax(x, /, dim=None, keepdim=False):
     return extreme(mx.max, x, dim, keepdim)
 
 
-@op
+@op(samples=within)
 def amin(x, /, dim=None, keepdim=False):
     """The smallest value over `dim`; ties share the gradient.
 
@@ -198,7 +199,7 @@ def refuse_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
         )
 
 
-@op
+@op(samples=within)
 def all(x, /, dim=None, keepdim=False):
     """True where every element along `dim` is nonzero (1 for uint8, as in torch).
 
@@ -209,7 +210,7 @@ def all(x, /, dim=None, keepdim=False):
     return _truth(misses == 0, x), None
 
 
-@op
+@op(samples=within)
 def any(x, /, dim=None, keepdim=False):
     """True where some element along `dim` is nonzero (1 for uint8, as in torch).
 
@@ -223,7 +224,7 @@ def _truth(y: mx.array, x: mx.array) -> mx.array:
     return y.astype(mx.uint8) if x.dtype == mx.uint8 else y
 
 
-@op
+@op(samples=within)
 @rounded_once(integers=True)
 def prod(x, /, dim=None, keepdim=False, *, dtype=None):
     """The product over `dim`; the product of nothing is 1. Integers multiply in int64.
@@ -265,7 +266,7 @@ def _others(x: mx.array) -> mx.array:
     return (elsewhere[..., None] * pairs[..., ::-1]).reshape(x.shape)[..., :n]
 
 
-@op
+@op(samples=within)
 @rounded_once
 @holomorphic
 def logsumexp(x, /, dim, keepdim=False):

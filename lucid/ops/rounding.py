@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from lucid.ops.op import op
+from lucid.ops.samplewise import first
 
 
 def _flat(g: mx.array) -> mx.array:
     return mx.zeros_like(g)
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def floor(x, /):
     """The largest integer not above x.
 
@@ -25,7 +26,7 @@ def floor(x, /):
     return _whole(mx.floor, x), _flat
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def ceil(x, /):
     """The smallest integer not below x.
 
@@ -35,7 +36,7 @@ def ceil(x, /):
     return _whole(mx.ceil, x), _flat
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def trunc(x, /):
     """x without its digits after the point.
 
@@ -56,7 +57,7 @@ def _truncated(x: mx.array) -> mx.array:
     return mx.where(x < 0, mx.ceil(x), mx.floor(x))
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def frac(x, /):
     """x - trunc(x): the digits of x after the point, with the sign of x.
 
@@ -71,7 +72,7 @@ def frac(x, /):
     return x - _truncated(x), lambda g: g
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def round(x, /, *, decimals=0):
     """The nearest number of `decimals` digits after the point; halves go to the even one.
 
@@ -93,7 +94,7 @@ def round(x, /, *, decimals=0):
     return y.astype(x.dtype), _flat
 
 
-@op(linear=True)
+@op(linear=True, samples=first)
 def sign(x, /):
     """-1 where x is negative, 1 where it is positive, and 0 at 0.
 
@@ -108,7 +109,7 @@ def sign(x, /):
     return (x if x.dtype == mx.bool_ else mx.sign(x)), _flat
 
 
-@op
+@op(samples=first)
 def sgn(x, /):
     """sign(x) of real numbers; of complex ones, the point x / |x| of the unit circle.
 
@@ -124,7 +125,7 @@ def sgn(x, /):
     return y, lambda g: mx.where(size == 0, 0, (g - mx.real(mx.conjugate(y) * g) * y) / safe)
 
 
-@op
+@op(samples=first)
 def nan_to_num(x, /, nan=0.0, posinf=None, neginf=None):
     """x with NaN and infinities replaced; infinities by the largest finite values unless told.
 

@@ -1,14 +1,14 @@
 """Operations by shards: where a sample of the result depends on that sample of the arrays alone.
 
-Which arrays have samples is told by a rule of the op: `alike` and `first` below, or one of its own.
-The others, such as weights, are shared: their gradients are the sums over the shards.
+Which arrays have samples is told by a rule of the op: one of those below, or one of its own. The
+others, such as weights, are shared: their gradients are the sums over the shards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 
@@ -16,55 +16,118 @@ from lucid import _shards
 from lucid.autograd.tape import sum_to
 from lucid.kernels.batching import is_mapping
 
-Which = Sequence[bool]
-Samples = Callable[..., "Which | None"]
+
+class Which(NamedTuple):
+    """What has samples, and is cut: of the arrays each that is True, and the named settings."""
+
+    arrays: Sequence[bool]
+    settings: Sequence[str] = ()
 
 
-def alike(*arrays: Any, **_: Any) -> Which | None:
+Samples = Callable[..., "Which | None"]  # takes what the op takes; None: nothing is cut
+
+
+# Rules -------------------------------------------------------------------------------------------
+
+
+def together(*arrays: Any, **settings: Any) -> Which | None:
     """Arrays that broadcast against each other: those that have the samples of the result."""
-    given = [a for a in arrays if isinstance(a, mx.array)]
+    given = [a for a in (*arrays, *settings.values()) if isinstance(a, mx.array)]
     ndim = max(a.ndim for a in given)
     lengths = {a.shape[0] for a in given if a.ndim == ndim} if ndim else {1}
     N = max(lengths)
-    if N == 1 or not lengths <= {1, N} or not any(map(_shards.pays, given)):
+    if N == 1 or not lengths <= {1, N}:
         return None
-    return [isinstance(a, mx.array) and a.ndim == ndim and len(a) == N for a in arrays]
+
+    def has_samples(a: Any) -> bool:
+        return isinstance(a, mx.array) and a.ndim == ndim and len(a) == N
+
+    return Which([*map(has_samples, arrays)], [n for n, a in settings.items() if has_samples(a)])
 
 
-def first(x: mx.array, *others: Any, **_: Any) -> Which | None:
+def alike(*arrays: Any, **settings: Any) -> Which | None:
+    """The same, where one is so large that it pays."""
+    worth = any(isinstance(a, mx.array) and a.ndim and _shards.pays(a) for a in arrays)
+    return together(*arrays, **settings) if worth else None
+
+
+def first(x: mx.array, *_: Any, **__: Any) -> Which | None:
     """The first array has samples, the others are shared."""
-    return (True, *[False] * len(others)) if x.ndim and _shards.pays(x) else None
+    return Which([True]) if x.ndim and _shards.pays(x) else None
 
 
-def convolved(x: mx.array, *others: Any, **_: Any) -> Which | None:
+def convolved(x: mx.array, *_: Any, **__: Any) -> Which | None:
     """A convolution of x: more work than a pass over it."""
-    return (True, *[False] * len(others)) if _shards.pays(x, times=16) else None
+    return Which([True]) if _shards.pays(x, times=16) else None
+
+
+def within(x: mx.array, /, dim: Any = None, *_: Any, **__: Any) -> Which | None:
+    """Samples of x of which each is worked on along `dim`, other than the first; None is all."""
+    dims = dim if isinstance(dim, tuple | list) else [dim]
+    if dim is None or len(dims) == 0 or 0 in dims or -x.ndim in dims:
+        return None
+    return first(x)
+
+
+def multiplied(x: mx.array, columns: int) -> bool:
+    """Whether a product of the rows of x with so many columns pays: 32 take as long as a pass."""
+    return _shards.pays(x, times=max(1, columns // 32))
+
+
+last = partial(within, dim=-1)
+
+
+# What they are for -------------------------------------------------------------------------------
 
 
 def reshaped(x: mx.array, shape: Sequence[int]) -> mx.array:
-    """x in another shape; where that has the same samples, so have the shards."""
-    if len(shape) == 0 or _shards.of(x) is None or shape[0] != x.shape[0]:
-        return x.reshape(shape)
-    return _shards.mapped(lambda part: part.reshape(len(part), *shape[1:]), x)
+    """x in another shape; where its shards are shards of that too, they stay."""
+    whole, shards = x.reshape(shape), _shards.of(x)
+    if shards is None or whole.ndim == 0 or _shards.is_inside():
+        return whole
+    lengths, rest = _shards.lengths(len(whole)), whole.shape[1:]
+    if [n * x.size for n in lengths] != [len(whole) * part.size for part in shards]:
+        return whole
+    parts = zip(lengths, shards, strict=True)
+    return _shards.join(_shards.each([partial(part.reshape, n, *rest) for n, part in parts]))
+
+
+def transposed(x: mx.array, axes: Sequence[int]) -> mx.array:
+    """x with its axes in another order; where the first stays, so do the shards."""
+    if len(axes) == 0 or axes[0] != 0:
+        return mx.transpose(x, axes)
+    return _shards.mapped(lambda part: mx.transpose(part, axes), x)
+
+
+def expanded(x: mx.array, shape: Sequence[int]) -> mx.array:
+    """x repeated to a shape; of the same samples, in the same shards."""
+    whole = mx.broadcast_to(x, shape)
+    if x.ndim == 0 or x.ndim != len(shape) or len(x) != shape[0]:
+        return whole
+    rest = shape[1:]
+    return _shards.mapped(lambda part: mx.broadcast_to(part, (len(part), *rest)), x)
 
 
 def by_shards(function: Callable, count: int, samples: Samples) -> Callable:
     """The function of an op, of `count` arrays (0: all there are), by shards where that pays."""
 
     def run(*given: Any, **settings: Any) -> Any:
-        arrays, rest = (given[:count], given[count:]) if count else (given, ())
-        if _shards.is_inside() or is_mapping() or any(map(_is_array, settings.values())):
+        if _shards.is_inside() or is_mapping():
             return function(*given, **settings)
         which = samples(*given, **settings)
         if which is None:
             return function(*given, **settings)
+        has_samples = _of_each(given, which)
         try:
-            parts = zip(*_parts(arrays, which), strict=True)
-            found = _shards.each([partial(function, *part, *rest, **settings) for part in parts])
+            found = _shards.each(_calls(function, given, has_samples, settings, which.settings))
         except (ValueError, TypeError, IndexError, RuntimeError, OverflowError):
             return function(*given, **settings)  # its message is about all samples
         outs, rules = zip(*found, strict=True)
-        rule = None if rules[0] is None else partial(_pulled, rules, arrays, which)
+        rule = rules[0]
+        if rule is not None:
+            arrays = given[:count] if count else given
+            shapes = [a.shape if isinstance(a, mx.array) else None for a in arrays]
+            rule = partial(_pulled, rules, shapes, has_samples[: len(arrays)])
         if isinstance(outs[0], mx.array):
             return _shards.join(list(outs)), rule
         return tuple(_shards.join(list(parts)) for parts in zip(*outs, strict=True)), rule
@@ -72,46 +135,63 @@ def by_shards(function: Callable, count: int, samples: Samples) -> Callable:
     return run
 
 
-def _is_array(x: Any) -> bool:
-    return isinstance(x, mx.array)
+def _of_each(given: Sequence[Any], which: Which) -> list[bool]:
+    """Whether it has samples; a rule leaves out the last that have none."""
+    told = which.arrays[: len(given)]
+    return [*told, *[False] * (len(given) - len(told))]
 
 
-def _parts(arrays: Sequence[Any], which: Which) -> list[Sequence[Any]]:
-    """Of each array what each shard gets."""
-    cut = [_shards.cut(a) if w else None for a, w in zip(arrays, which, strict=True)]
-    n = next(len(shards) for shards in cut if shards is not None)
-    return [[a] * n if c is None else c for a, c in zip(arrays, cut, strict=True)]
+def _calls(
+    function: Callable,
+    given: Sequence[Any],
+    has_samples: Sequence[bool],
+    settings: dict[str, Any],
+    names: Sequence[str],
+) -> list[Callable]:
+    """The function of each shard."""
+    cut = [_shards.cut(a) if w else None for a, w in zip(given, has_samples, strict=True)]
+    named = {name: _shards.cut(settings[name]) for name in names}
+    n = len(next(shards for shards in (*cut, *named.values()) if shards is not None))
+    calls: list[Callable] = []
+    for i in range(n):
+        arrays = [a if shards is None else shards[i] for a, shards in zip(given, cut, strict=True)]
+        part = {**settings, **{name: shards[i] for name, shards in named.items()}}
+        calls.append(partial(function, *arrays, **part))
+    return calls
 
 
 def _pulled(
-    rules: Sequence[Callable], arrays: Sequence[Any], which: Which, *gradients: Any
+    rules: Sequence[Callable],
+    shapes: Sequence[Any],
+    has_samples: Sequence[bool],
+    *gradients: Any,
 ) -> list[Any]:
-    """The gradients of the arrays."""
+    """The gradients of the arrays, which have these shapes (None: a number)."""
     n = len(rules)
     shards = [[g] * n if g is None else _shards.cut(g) for g in gradients]
     pulls = [
-        partial(_of_one, rule, arrays, which, part)
+        partial(_of_one, rule, shapes, has_samples, part)
         for rule, part in zip(rules, zip(*shards, strict=True), strict=True)
     ]
     found: list[Any] = []
-    for has_samples, parts in zip(which, zip(*_shards.each(pulls), strict=True), strict=True):
+    for joins, parts in zip(has_samples, zip(*_shards.each(pulls), strict=True), strict=True):
         if parts[0] is None:
             found.append(None)
         else:
-            found.append(_shards.join(list(parts)) if has_samples else _shards.added(parts))
+            found.append(_shards.join(list(parts)) if joins else _shards.added(parts))
     return found
 
 
 def _of_one(
-    rule: Callable, arrays: Sequence[Any], which: Which, gradients: Sequence[Any]
+    rule: Callable, shapes: Sequence[Any], has_samples: Sequence[bool], gradients: Sequence[Any]
 ) -> list[Any]:
     """The gradients by one shard; those of shared arrays are of their shapes."""
     found = rule(*gradients)
     found = found if isinstance(found, tuple | list) else (found,)
     fitted: list[Any] = []
-    for g, a, has_samples in zip(found, arrays, which, strict=True):
-        if g is None or not isinstance(a, mx.array):  # of a number nobody asks for a gradient
+    for g, shape, joins in zip(found, shapes, has_samples, strict=True):
+        if g is None or shape is None:  # of a number nobody asks for a gradient
             fitted.append(None)
         else:
-            fitted.append(g if has_samples else sum_to(g, a.shape))
+            fitted.append(g if joins else sum_to(g, shape))
     return fitted

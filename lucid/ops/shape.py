@@ -13,7 +13,7 @@ from lucid.autograd.tape import Traced, sum_to
 from lucid.ops.dtypes import dtype_of, name_of
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of
-from lucid.ops.samplewise import reshaped
+from lucid.ops.samplewise import expanded, reshaped, transposed
 
 
 def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
@@ -221,7 +221,7 @@ def permute(x, /, *order, dims=None):
     if len(given) != x.ndim:
         raise ValueError(f"permute needs all {x.ndim} dimensions, got {given}")
     back = tuple(axes.index(i) for i in range(x.ndim))
-    return mx.transpose(x, axes), lambda g: mx.transpose(g, back)
+    return transposed(x, axes), lambda g: transposed(g, back)
 
 
 @op(linear=True)
@@ -235,7 +235,9 @@ def transpose(x, /, dim0, dim1):
         axes_of(0, dim0), axes_of(0, dim1)
         return x, lambda g: g
     (a,), (b,) = axes_of(x.ndim, dim0), axes_of(x.ndim, dim1)
-    return mx.swapaxes(x, a, b), lambda g: mx.swapaxes(g, a, b)
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return transposed(x, order), lambda g: transposed(g, order)
 
 
 swapaxes = swapdims = transpose
@@ -306,9 +308,9 @@ def expand(x, /, *shape, size=None):
     def rule(g):
         if g.size == 0:
             return mx.zeros(before, g.dtype)
-        return sum_over(g, from_axes + repeated).reshape(before) if from_axes + repeated else g
+        return reshaped(sum_over(g, from_axes + repeated), before) if from_axes + repeated else g
 
-    return mx.broadcast_to(x, target), rule
+    return expanded(x, target), rule
 
 
 def broadcast_to(input, size):

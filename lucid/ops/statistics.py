@@ -17,11 +17,12 @@ from lucid.ops.math import clamp, mul, sub
 from lucid.ops.op import op
 from lucid.ops.reduce import all_axes, mean, reduced_shape, spread, sum, total
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import within
 from lucid.ops.shape import reshape, squeeze, transpose, unsqueeze
 from lucid.ops.spelling import numpy_names
 
 
-@op
+@op(samples=within)
 @rounded_once(integers=True)
 def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The variance over `dim`: the sum of (x - mean)**2, divided by n - correction.
@@ -38,7 +39,7 @@ def var(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
     return _moments(x, dim, unbiased, keepdim, correction)
 
 
-@op
+@op(samples=within)
 @rounded_once(integers=True)
 def std(x, /, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The standard deviation over `dim`: the square root of `var`.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lucid
-from lucid import nn
+from lucid import _shards, nn
 from lucid.ops import attention
 
 F = nn.functional
@@ -68,7 +68,8 @@ def test_the_kernel_for_the_gpu_computes_the_same(monkeypatch, causal):
     called = []
     own = attention.mx.fast.scaled_dot_product_attention
     kernel = lambda *a, **s: called.append(1) or own(*a, **s)  # noqa: E731
-    monkeypatch.setattr(attention, "on_cpu", lambda: False)
+    for module in (attention, _shards):
+        monkeypatch.setattr(module, "on_cpu", lambda: False)
     monkeypatch.setattr(attention.mx.fast, "scaled_dot_product_attention", kernel)
     y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     assert called == [1]

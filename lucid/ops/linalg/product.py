@@ -16,6 +16,7 @@ from lucid.ops.linalg import primitive
 from lucid.ops.math import mul, sub
 from lucid.ops.op import op
 from lucid.ops.reduce import axes_of, sum
+from lucid.ops.samplewise import Which, multiplied, together
 from lucid.ops.shape import (
     movedim,
     permute,
@@ -26,7 +27,18 @@ from lucid.ops.shape import (
 )
 
 
-@op
+def _batched(x, y, /):
+    """The matrices of a batch, or the rows of a matrix."""
+    if not isinstance(x, mx.array) or not isinstance(y, mx.array) or x.ndim == 0 or y.ndim == 0:
+        return None
+    if not multiplied(x, y.shape[-1] if y.ndim > 1 else 1):
+        return None
+    if max(x.ndim, y.ndim) <= 2:
+        return Which([True]) if x.ndim == 2 else None
+    return together(x, y)
+
+
+@op(samples=_batched)
 def matmul(x, y, /):
     """The matrix product; leading dimensions broadcast, as in `torch.matmul`.
 

@@ -13,6 +13,7 @@ from lucid.ops.elementary import sinc
 from lucid.ops.op import op
 from lucid.ops.precise import with_derivative
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import first
 from lucid.ops.series import chebyshev
 
 # Chebyshev series computed with 40 digits by mpmath 1.3. For x in [0, 8], in x**2 / 32 - 1:
@@ -221,7 +222,7 @@ _y0: Callable = with_derivative(lambda x: _second(0, x), lambda x: -_y1(x))
 _y1: Callable = with_derivative(lambda x: _second(1, x), lambda x: _y0(x) - _y1(x) / x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def bessel_j0(x, /):
     """The Bessel function of the first kind of order 0: the mean of cos(x sin a) over all angles a.
@@ -232,7 +233,7 @@ def bessel_j0(x, /):
     return _j0(x), lambda g: -g * _j1(x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def bessel_j1(x, /):
     """The Bessel function of the first kind of order 1: the mean of cos(a - x sin a) over all a.
@@ -243,7 +244,7 @@ def bessel_j1(x, /):
     return _j1(x), lambda g: g * (_j0(x) - _over(_j1, x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def bessel_y0(x, /):
     """The Bessel function Y0 of the second kind of order 0; NaN for negative x.
@@ -256,7 +257,7 @@ def bessel_y0(x, /):
     return _y0(x), lambda g: -g * _y1(x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def bessel_y1(x, /):
     """The Bessel function of the second kind of order 1, -Y0'; NaN for negative x.

@@ -11,6 +11,7 @@ from lucid.ops import precise
 from lucid.ops.op import op
 from lucid.ops.precise import with_derivative
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import first
 from lucid.ops.series import chebyshev, polynomial
 
 _SLOPE = 2 / math.sqrt(math.pi)  # of erf at 0
@@ -139,7 +140,7 @@ _ndtri: Callable = with_derivative(
 )
 
 
-@op
+@op(samples=first)
 def erf(x, /):
     """The error function: 2 / sqrt(pi) times the integral of e**(-t * t) from 0 to x.
 
@@ -149,7 +150,7 @@ def erf(x, /):
     return precise.erf(x), lambda g: g * (_SLOPE * precise.exp(-x * x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def erfc(x, /):
     """1 - erf(x), accurate where that is small.
@@ -160,7 +161,7 @@ def erfc(x, /):
     return _erfc(x), lambda g: g * (-_SLOPE * precise.exp(-x * x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def erfcx(x, /):
     """e**(x * x) * erfc(x).
@@ -172,7 +173,7 @@ def erfcx(x, /):
     return y, lambda g: g * (2 * x * y - _SLOPE)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def erfinv(x, /):
     """The number whose error function is x; NaN where |x| > 1.
@@ -184,7 +185,7 @@ def erfinv(x, /):
     return y, lambda g: g * (precise.exp(y * y) / _SLOPE)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def ndtr(x, /):
     """The normal distribution function, (1 + erf(x / sqrt(2))) / 2: the probability of less than x.
@@ -196,7 +197,7 @@ def ndtr(x, /):
     return 0.5 * _erfc(-x * math.sqrt(0.5)), lambda g: g * density()
 
 
-@op
+@op(samples=first)
 @rounded_once
 def log_ndtr(x, /):
     """The logarithm of `ndtr`, also where that is 0.
@@ -207,7 +208,7 @@ def log_ndtr(x, /):
     return _log_ndtr(x), lambda g: g * _inverse_mills(x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def ndtri(x, /):
     """The inverse of `ndtr`: the number that a normal one is below with probability x.

@@ -18,6 +18,7 @@ from lucid.ops import precise
 from lucid.ops.op import op
 from lucid.ops.precise import with_derivative
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import first
 from lucid.ops.series import polynomial
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -170,7 +171,7 @@ def _polygamma(n: int):
 log_gamma: Callable = with_derivative(_log_gamma, lambda x: _polygamma(0)(x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def lgamma(x, /):
     """log |gamma(x)|, where gamma(x) is the integral of t**(x - 1) e**-t from 0 to infinity.
@@ -182,7 +183,7 @@ def lgamma(x, /):
     return log_gamma(x), lambda g: g * _polygamma(0)(x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def digamma(x, /):
     """The derivative of lgamma, gamma'(x) / gamma(x).
@@ -193,7 +194,7 @@ def digamma(x, /):
     return _polygamma(0)(x), lambda g: g * _polygamma(1)(x)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def _nth_polygamma(x, /, *, n):
     return _polygamma(n)(x), lambda g: g * _polygamma(n + 1)(x)
@@ -214,7 +215,7 @@ def polygamma(n, input):
     return _nth_polygamma(input, n=n)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def mvlgamma(x, /, p):
     """The logarithm of the multivariate gamma function of dimension p (Muirhead, 1982).

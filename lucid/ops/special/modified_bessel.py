@@ -11,6 +11,7 @@ from lucid.ops import precise
 from lucid.ops.op import op
 from lucid.ops.precise import with_derivative
 from lucid.ops.rules import rounded_once
+from lucid.ops.samplewise import first
 from lucid.ops.series import chebyshev
 
 # Chebyshev series as in Cephes (Moshier, 1989), computed with 40 digits by mpmath 1.3.
@@ -266,7 +267,7 @@ _k1e: Callable = with_derivative(
 )
 
 
-@op
+@op(samples=first)
 @rounded_once
 def i0(x, /):
     """The modified Bessel function I0 of the first kind, order 0: the mean of e**(x cos a) over a.
@@ -278,7 +279,7 @@ def i0(x, /):
     return grown() * _i0e(x), lambda g: g * (grown() * _i1e(x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def i0e(x, /):
     """e**-|x| * i0(x).
@@ -290,7 +291,7 @@ def i0e(x, /):
     return y, lambda g: g * (_i1e(x) - mx.sign(x) * y)
 
 
-@op
+@op(samples=first)
 @rounded_once
 def i1(x, /):
     """The modified Bessel function of the first kind of order 1, the derivative of I0.
@@ -302,7 +303,7 @@ def i1(x, /):
     return grown() * _i1e(x), lambda g: g * (grown() * (_i0e(x) - _i1e_over(x)))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def i1e(x, /):
     """e**-|x| * i1(x).
@@ -314,7 +315,7 @@ def i1e(x, /):
     return y, lambda g: g * (_i0e(x) - mx.sign(x) * y - _i1e_over(x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def modified_bessel_k0(x, /):
     """The modified Bessel function K0 of the second kind of order 0; NaN for negative x.
@@ -328,7 +329,7 @@ def modified_bessel_k0(x, /):
     return fallen() * _k0e(x), lambda g: -g * (fallen() * _k1e(x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def modified_bessel_k1(x, /):
     """The modified Bessel function K1 of the second kind of order 1, -K0'; NaN for negative x.
@@ -340,7 +341,7 @@ def modified_bessel_k1(x, /):
     return fallen() * _k1e(x), lambda g: -g * (fallen() * (_k0e(x) + _k1e(x) / x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def scaled_modified_bessel_k0(x, /):
     """e**x K0(x), see `modified_bessel_k0`.
@@ -351,7 +352,7 @@ def scaled_modified_bessel_k0(x, /):
     return _k0e(x), lambda g: g * (_k0e(x) - _k1e(x))
 
 
-@op
+@op(samples=first)
 @rounded_once
 def scaled_modified_bessel_k1(x, /):
     """e**x K1(x), see `modified_bessel_k1`.

@@ -34,6 +34,7 @@ from mlx.core import (  # noqa: E402
 from mlx.core import bool_ as bool  # noqa: E402
 
 from lucid import autograd, kernels, random  # noqa: E402
+from lucid._shards import get_num_threads, set_num_threads  # noqa: E402
 from lucid.autograd import (  # noqa: E402
     enable_grad,
     inference_mode,

@@ -1,10 +1,10 @@
 """Arrays in shards: runs of samples, each computed by a thread of its own.
 
 A CPU stream of MLX is one thread, whatever the machine has. So there a large array is computed as
-`count()` shards along its first axis, each from the shards of the arrays before it, on a stream of
-its own. Their concatenation is what everybody sees; MLX being lazy, nobody computes it unless
-somebody reads the whole array. So a network goes through its layers in shards from the batch to
-the loss, and back. Which array is the concatenation of which is remembered here.
+`get_num_threads()` shards along its first axis, each from the shards of the arrays before it, on a
+stream of its own. Their concatenation is what everybody sees; MLX being lazy, nobody computes it
+unless somebody reads the whole array. So a network goes through its layers in shards from the batch
+to the loss, and back. Which array is the concatenation of which is remembered here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,19 @@ class _Lanes(threading.local):  # a stream belongs to the thread that made it
 
 
 _lanes = _Lanes()
-_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _default() -> int:
+    """What OMP_NUM_THREADS says, or the cores that this process may use."""
+    wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wish.isdecimal() and int(wish) > 0:
+        return int(wish)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_cores = _default()
 
 
 class _Known(weakref.ref):
@@ -47,9 +59,44 @@ class _Known(weakref.ref):
 _known: dict[int, _Known] = {}  # by the id of the array
 
 
-def count() -> int:
-    """How many shards an array of enough samples has."""
+def get_num_threads() -> int:
+    """How many threads compute on a CPU: see `set_num_threads`.
+
+    >>> import lucid
+    >>> lucid.get_num_threads() >= 1
+    True
+    """
     return min(_cores, _MOST)
+
+
+def set_num_threads(count: int) -> None:
+    """Let `count` threads compute on a CPU, where there is work enough for them.
+
+    A large array is computed as so many runs of samples (along its first axis), each by a thread
+    of its own; what has one sample, is small or lies on a GPU is not. From the start there are
+    OMP_NUM_THREADS threads, or where that is not set one for each core that the process may use.
+    There are 8 at most: MLX keeps ten operations under way at a time. The setting is for all of
+    the process, and for what is computed from now on. Sums over samples are taken shard by shard,
+    so that results depend on the number within the accuracy of their dtype.
+
+    Raises TypeError where count is no int, ValueError where it is below 1.
+
+    >>> import lucid
+    >>> before = lucid.get_num_threads()
+    >>> lucid.set_num_threads(1)  # such as for one of many processes on a machine
+    >>> lucid.get_num_threads()
+    1
+    >>> lucid.set_num_threads(before)
+    """
+    global _cores
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(
+            f"set_num_threads expects an int, got {count!r} ({type(count).__name__}); "
+            "pass the number of threads"
+        )
+    if count < 1:
+        raise ValueError(f"set_num_threads expects at least 1 thread, got {count}; 1 uses one core")
+    _cores = count
 
 
 def is_inside() -> bool:
@@ -64,7 +111,7 @@ def pays(x: mx.array, times: int = 1) -> bool:
         and x.shape[0] > 1
         and on_cpu()
         and not _lanes.inside
-        and count() > 1
+        and get_num_threads() > 1
     )
 
 
@@ -75,8 +122,8 @@ def each(functions: Sequence[Callable[[], T]]) -> list[T]:
         return [function() for function in functions]
     while len(lanes.streams) < len(functions) - 1:
         lanes.streams.append(mx.new_stream(mx.cpu))
-    lanes.inside = True
     try:
+        lanes.inside = True
         results = []
         for stream, function in zip(lanes.streams, functions[:-1], strict=False):
             with mx.stream(stream):
@@ -92,12 +139,14 @@ def of(x: mx.array) -> list[mx.array] | None:
     return None if known is None else known.shards
 
 
-def cut(x: mx.array) -> list[mx.array]:
+def cut(x: mx.array, count: int | None = None) -> list[mx.array]:
     """The shards of an array of two or more samples: those it was joined of, or parts of it.
+
+    As many as there are threads, or `count`.
 
     Parts are not remembered: somebody may write into an array of MLX that is not from here.
     """
-    known, ends = of(x), _ends(x.shape[0])
+    known, ends = of(x), _ends(x.shape[0], count or get_num_threads())
     if known is not None and len(known) == len(ends) - 1:
         return known
     return [x[a:b] for a, b in itertools.pairwise(ends)]
@@ -105,11 +154,11 @@ def cut(x: mx.array) -> list[mx.array]:
 
 def lengths(N: int) -> list[int]:
     """How many of N samples each shard has."""
-    return [b - a for a, b in itertools.pairwise(_ends(N))]
+    return [b - a for a, b in itertools.pairwise(_ends(N, get_num_threads()))]
 
 
-def _ends(N: int) -> list[int]:
-    n = min(count(), N)
+def _ends(N: int, count: int) -> list[int]:
+    n = min(count, N)
     return [N * i // n for i in range(n + 1)] if n else [0]
 
 

@@ -32,6 +32,8 @@ class _Recent(threading.local):  # MLX evaluates in the thread that recorded
     def __init__(self) -> None:
         _threads.note()
         self.tensors: list[weakref.ref] = []
+        # those of which the shards alone are computed, by their ids
+        self.in_shards: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.tracing = 0
         self.elements = 0  # of those tensors
         self.changed: list[Change] = []
@@ -50,7 +52,18 @@ def watch(tensor: Any) -> None:
         recent.elements = 0
         if len(tensors) >= HORIZON or on_cpu():
             recent.tensors = []
-            settle([t for reference in tensors if (t := reference()) is not None])
+            _begin(_alive(tensors))
+
+
+def _alive(references: Sequence[weakref.ref]) -> list[Any]:
+    return [t for reference in references if (t := reference()) is not None]
+
+
+def _begin(tensors: Sequence[Any]) -> None:
+    """Start computing `tensors`, but not the wholes of those that are in shards."""
+    if tensors and not _recent.tracing:
+        mx.async_eval(_shards.computed(t.array for t in tensors))
+        _recent.in_shards.update((id(t), t) for t in tensors if _shards.of(t.array))
 
 
 def advance(waiting: list[mx.array], gradients: Sequence[mx.array | None]) -> None:
@@ -62,9 +75,12 @@ def advance(waiting: list[mx.array], gradients: Sequence[mx.array | None]) -> No
 
 
 def settle(tensors: Sequence[Any]) -> None:
-    """Start computing `tensors` now, and let go of the graph behind them."""
+    """Start computing `tensors` now, and let go of the graph behind them.
+
+    They are for long: as a whole, which other threads can read.
+    """
     if tensors and not _recent.tracing:
-        mx.async_eval(_shards.computed(t.array for t in tensors))
+        mx.async_eval([t.array for t in tensors])
 
 
 def flush() -> None:
@@ -73,8 +89,9 @@ def flush() -> None:
     Other threads may use the results then: MLX cannot evaluate in one what another recorded.
     """
     if not _recent.tracing:
-        held = [t for reference in _recent.tensors if (t := reference()) is not None]
+        held = [*_alive(_recent.tensors), *_recent.in_shards.values()]
         _recent.tensors = []
+        _recent.in_shards.clear()
         mx.eval([t.array for t in held])
 
 

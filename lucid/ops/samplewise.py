@@ -168,7 +168,7 @@ def _pulled(
 ) -> list[Any]:
     """The gradients of the arrays, which have these shapes (None: a number)."""
     n = len(rules)
-    shards = [[g] * n if g is None else _shards.cut(g) for g in gradients]
+    shards = [[g] * n if g is None else _shards.cut(g, n) for g in gradients]
     pulls = [
         partial(_of_one, rule, shapes, has_samples, part)
         for rule, part in zip(rules, zip(*shards, strict=True), strict=True)

@@ -62,7 +62,7 @@ def _alive(references: Sequence[weakref.ref]) -> list[Any]:
 def _begin(tensors: Sequence[Any]) -> None:
     """Start computing `tensors`, but not the wholes of those that are in shards."""
     if tensors and not _recent.tracing:
-        mx.async_eval(_shards.computed(t.array for t in tensors))
+        _start(_shards.computed(t.array for t in tensors))
         _recent.in_shards.update((id(t), t) for t in tensors if _shards.of(t.array))
 
 
@@ -70,7 +70,7 @@ def advance(waiting: list[mx.array], gradients: Sequence[mx.array | None]) -> No
     """Start computing the gradients that wait, and these, once that keeps a CPU busy."""
     waiting += [g for g in gradients if g is not None]
     if sum([g.size for g in waiting]) >= WORK and on_cpu() and not _recent.tracing:
-        mx.async_eval(_shards.computed(waiting))
+        _start(_shards.computed(waiting))
         waiting.clear()
 
 
@@ -80,7 +80,15 @@ def settle(tensors: Sequence[Any]) -> None:
     They are for long: as a whole, which other threads can read.
     """
     if tensors and not _recent.tracing:
-        mx.async_eval([t.array for t in tensors])
+        _start([t.array for t in tensors])
+
+
+def _start(arrays: Sequence[mx.array]) -> None:
+    try:
+        mx.async_eval(arrays)
+    except ValueError as error:  # inside mx.compile, mx.grad or mx.vmap of somebody else
+        if "graph transformation" not in str(error):
+            raise
 
 
 def flush() -> None:

@@ -84,7 +84,7 @@ def _count(x: mx.array, weights: _Weights) -> int:
     alone = not on_cpu() or _shards.is_inside() or is_mapping()
     if alone or x.shape[1] * weights.weight.size < _PRODUCTS * _shards.LEAST:
         return 1
-    return min(_shards.count(), x.shape[1])
+    return min(_shards.get_num_threads(), x.shape[1])
 
 
 def _cut(arrays: Sequence[Any], count: int) -> list[list[Any]]:

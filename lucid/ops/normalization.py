@@ -27,9 +27,14 @@ def _wide(x: mx.array) -> mx.array:
 # Each of these is one pass over the memory.
 
 
-@fused(only_on_gpu=True)
-def _affine_of_rows(x, scale, shift):
-    return x * scale + shift
+@fused
+def _normalised(x, mean, scale):
+    return (x - mean) * scale
+
+
+@fused
+def _normalised_affine(x, mean, scale, shift):
+    return (x - mean) * scale + shift
 
 
 @fused
@@ -38,12 +43,7 @@ def _affine(x, weight, bias):
 
 
 @fused
-def _combined(g, centred, a, b, c):
-    return g * a - centred * b - c
-
-
-@fused
-def _centred_and_combined(g, x, mean, a, b, c):
+def _combined(g, x, mean, a, b, c):
     return g * a - (x - mean) * b - c
 
 
@@ -86,10 +86,13 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     if x.size == 0:
         still = mx.zeros(c if groups is None else n * groups, _wide(x).dtype)
         return (x, still, still), lambda g, *_: (g, _none_or_zeros(weight), _none_or_zeros(bias))
-    G, axis = (1, 0) if groups is None else (groups, 2)
-    inner, channels = (G, c // G, x.size // (n * c)), (1, G, c // G, 1)
-    share = 1 / (inner[2] * (n if groups is None else c // G))
-    few = groups is None and c * inner[2] <= _FEW  # statistics that one may repeat
+    L = x.size // (n * c)
+    inner, axis = ((c, L), 0) if groups is None else ((groups, c // groups, L), 2)
+    if groups == 1:
+        inner, axis = (c, L), 1
+    channels = (1, *inner[:-1], 1)
+    share = 1 / (L * (n if groups is None else c // groups))
+    few = groups is None and c * L <= _FEW  # statistics that one may repeat
     in_shards = groups is None and _shards.pays(x)  # whose sums are added up
 
     def by_parts(function, *arrays):
@@ -102,8 +105,10 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     def whole(parts):
         return _shards.join(parts) if in_shards else parts[0]
 
-    def average(sums):
-        return _shards.added([sum_over(s, (axis,), keepdims=True) for s in sums]) * share
+    def average(sums, factor=1):
+        """Multiplied first: what comes after a sum mx.compile computes again for each element."""
+        sums = [sum_over(s * (factor * share), (axis,), keepdims=True) for s in sums]
+        return _shards.added(sums)
 
     def spread(*statistics):
         """Repeated along the length, where that is little, for loops that vectorise."""
@@ -121,8 +126,10 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
     shift = None if bias is None else bias.astype(r.dtype).reshape(channels)
 
     def scaled(x):
-        centred = rows_of(x) - mean
-        y = centred * scale if shift is None else _affine_of_rows(centred, scale, shift)
+        if shift is None:
+            y = _normalised(rows_of(x), mean, scale)
+        else:
+            y = _normalised_affine(rows_of(x), mean, scale, shift)
         return y.reshape(x.shape).astype(x.dtype)
 
     def products_and_sums(g, x):
@@ -130,15 +137,11 @@ def channel_norm(x, weight, bias, /, *, groups, eps):
 
     def rule(g, *_):  # x alone is kept
         products, sums = zip(*by_parts(products_and_sums, g, x), strict=True)
-        factors = spread(
-            mean,
-            scale,
-            r * r * average([scale * p for p in products]),
-            average([scale * s for s in sums]),
-        )
+        along, across = average(products, scale * r * r), average(sums, scale)
+        factors = spread(mean, scale, along, across)
 
         def dx(g, x):
-            return _centred_and_combined(rows_of(g), rows_of(x), *factors).reshape(x.shape)
+            return _combined(rows_of(g), rows_of(x), *factors).reshape(x.shape)
 
         dw = None if weight is None else _shards.added([sum_over(p * r, (0,)) for p in products])
         db = None if bias is None else _shards.added([sum_over(s, (0,)) for s in sums])

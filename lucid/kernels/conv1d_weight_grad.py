@@ -6,7 +6,7 @@ The sum runs over samples and positions, the axes that are long, and the result 
 
 import mlx.core as mx
 
-from lucid.kernels.conv1d import SMALL, phases_as_channels, rows, small_parts, unfold, window
+from lucid.kernels.conv1d import SMALL, phases_as_channels, rows, small_parts, unfold
 from lucid.kernels.conv_transpose1d import flip
 from lucid.kernels.halves import halved_weight_grad
 from lucid.kernels.metal import Kernel
@@ -78,18 +78,19 @@ def by_views(
 ) -> mx.array:
     """The same for stride 1 with no copy per tap: each is a matmul with a view of the padded x.
 
-    The ends of the views reach into the next channel, where g is silent.
+    The ends of the views reach into the next channel, where g is silent. It is padded as for the
+    gradient of x, which mx.compile then does once: 138 ms a step of HiFi-GAN instead of 142.
     """
     assert stride == 1, f"by_views: stride must be 1, got {stride}"
     (N, C, _), (_, C_out, length), tail = x.shape, g.shape, (K - 1) * dilation
     Cg, Og, row = C // groups, C_out // groups, length + tail
-    x = rows(x, left, row)
-    g = mx.contiguous(window(g, 0, row)).reshape(-1)
+    begin = min(max(tail - left, 0), tail)
+    x, g = rows(x, left, row), rows(g, begin, row)
     parts = small_parts(Og, lambda n: _is_small(Cg, n, row))
     shape, step = (N, K, groups, parts), Og // parts
     x = mx.as_strided(x, (*shape, Cg, row), ((C + 1) * row, dilation, Cg * row, 0, row, 1))
-    steps = (C_out * row, 0, Og * row, step * row, 1, row)
-    gw = x @ mx.as_strided(g, (*shape, row, step), steps)
+    steps = ((C_out + 1) * row, 0, Og * row, step * row, 1, row)
+    gw = x @ mx.as_strided(g, (*shape, row, step), steps, begin)
     return gw.sum(0).transpose(1, 2, 4, 3, 0).reshape(C_out, Cg, K)
 
 

@@ -19,6 +19,7 @@ _DIRECT = Kernel("conv1d_weight_grad", "conv1d_weight_grad_direct")
 GROUPS = 256  # threadgroups that fill the largest of Apple's GPUs: three to each core
 
 
+@halved_weight_grad
 def by_sample(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:
@@ -60,6 +61,7 @@ def taps_of_x(K: int, Cg: int, Og: int) -> int:
     return min(range(1, K + 1), key=lambda A: (A * Cg + -(-K // A) * Og, A * -(-K // A), -A))
 
 
+@halved_weight_grad
 def at_once(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:

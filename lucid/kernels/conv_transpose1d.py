@@ -7,7 +7,7 @@ output, and the outputs with equal position modulo the stride form one stride-1 
 """
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from math import gcd
 from operator import add
 
@@ -15,6 +15,7 @@ import mlx.core as mx
 
 from lucid.kernels import conv1d, direct, implicit_matmul
 from lucid.kernels.conv1d import window
+from lucid.kernels.halves import halved_matmul
 from lucid.kernels.metal import Kernel
 
 
@@ -62,6 +63,7 @@ def by_phases(
     return interleave(z, length, stride, left - first * stride, dilation)
 
 
+@partial(halved_matmul, axis=1)
 def multiply_first(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:

@@ -20,6 +20,7 @@ from lucid._sums import divided
 Form = Callable[..., mx.array]
 T = TypeVar("T")  # arrays
 LEAST = 1 << 17  # elements of a signal; below, starting the second thread costs what it saves
+JOIN = 128  # multiply-adds that take as long as copying a value
 
 
 def at_once(first: Callable[[], T], second: Callable[[], T]) -> list[T]:
@@ -41,11 +42,41 @@ def halved(form: Form, times: int = 1) -> Form:
     return both
 
 
+def halved_matmul(form: Form, axis: int = 0) -> Form:
+    """form(x, w, length, ...) of a dense convolution by halves, of one sample and one group of the
+    channels of the result, which lie along this axis of w: 64 -> 64 K7 on (1, 64, 16000) 5.3 ms
+    instead of 7.5."""
+
+    @wraps(form)
+    def both(x: mx.array, w: mx.array, length: int, *, groups: int, **place: int) -> mx.array:
+        N, C_out = x.shape[0], w.shape[axis]
+        products = w.size * N * min(length, x.shape[2])
+        # The join copies each value of the result, and of an axis but the first w is copied.
+        few = w.size < JOIN * C_out or (axis > 0 and x.shape[2] < 2 * JOIN)
+        few = few or N == groups == C_out == 1
+        if few or not _multiplies(products):
+            return form(x, w, length, groups=groups, **place)
+        if N == groups == 1:
+            parts = divided(w, axis, C_out // 2)
+            halves = at_once(*[partial(form, x, w, length, groups=1, **place) for w in parts])
+        else:
+            halves = _halves(partial(form, **place), x, w, length, groups, of_samples=False)
+        return mx.concatenate(halves, 0 if N > 1 else 1)
+
+    return both
+
+
 def halved_weight_grad(form: Form) -> Form:
     """form(x, g, K, ...) likewise; the weight gradients of two halves of the samples add up."""
 
     @wraps(form)
     def both(x: mx.array, g: mx.array, K: int, *, groups: int, **place: int) -> mx.array:
+        alone = x.shape[0] == groups == 1
+        if alone and g.shape[1] > 1 and _multiplies(K * x.shape[1] * g.size):
+            parts = divided(g, 1, g.shape[1] // 2)
+            return mx.concatenate(
+                at_once(*[partial(form, x, g, K, groups=1, **place) for g in parts])
+            )
         if not _worthwhile(x, groups):
             return form(x, g, K, groups=groups, **place)
         halves = _halves(partial(form, **place), x, g, K, groups, of_samples=True)
@@ -76,6 +107,10 @@ def _worthwhile(x: mx.array, groups: int, times: int = 1) -> bool:
         and x.size >= times * LEAST
         and (x.shape[0] > 1 or groups > 1)
     )
+
+
+def _multiplies(products: int) -> bool:
+    return on_cpu() and not _shards.is_inside() and products >= 128 * LEAST
 
 
 def _cut(a: mx.array, axis: int, groups: int) -> tuple[mx.array, mx.array]:

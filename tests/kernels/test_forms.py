@@ -62,6 +62,7 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         plain = depthwise_conv1d._multiply_add  # what it computes, without g++
         monkeypatch.setattr(depthwise_conv1d, "_fused_multiply_add", plain)
         monkeypatch.setattr(halves, "LEAST", 0)
+        monkeypatch.setattr(halves, "JOIN", 0)
         monkeypatch.setattr(conv1d, "SHORT", 0)  # a matmul for each sample, as of long signals
         monkeypatch.setattr(conv1d, "SMALL", 200)  # some output channels at a time
     rng = np.random.default_rng(seed)

@@ -64,9 +64,8 @@ def convolved(x: mx.array, *_: Any, **__: Any) -> Which | None:
 def within(x: mx.array, /, dim: Any = None, *_: Any, **__: Any) -> Which | None:
     """Samples of x of which each is worked on along `dim`, other than the first; None is all."""
     dims = dim if isinstance(dim, tuple | list) else [dim]
-    if dim is None or len(dims) == 0 or 0 in dims or -x.ndim in dims:
-        return None
-    return first(x)
+    others = [d for d in dims if type(d) is int and d not in (0, -x.ndim)]
+    return first(x) if dims and len(others) == len(dims) else None
 
 
 def multiplied(x: mx.array, columns: int) -> bool:

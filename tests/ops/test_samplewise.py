@@ -91,6 +91,8 @@ CASES = collected()[0] | {
         lambda x: x.amax((1, 2)) + x.mean((0, 1)).sum() + x.sum((-3, 2)).sum(),
         (N, 3, 4),
     ),
+    "std of all": (lambda x: lucid.std(x, True) * lucid.var(x, False), (N, 3)),
+    "in another dtype": (lambda x: (x.float() * 3).double(), (N, 3)),
     "tril of samples": (lambda x: lucid.tril(x) - 2 * lucid.triu(x), (N, 3, 3)),
     "overlap_add of samples": (lambda x: overlap_add(x, hop=2), (N, 3, 4)),
     "interpolate samples": (

@@ -25,7 +25,8 @@ JOIN = 128  # multiply-adds that take as long as copying a value
 
 def at_once(first: Callable[[], T], second: Callable[[], T]) -> list[T]:
     """The results of both; on the CPU each is computed by a thread of its own."""
-    return _shards.each([first, second]) if on_cpu() else [first(), second()]
+    several = on_cpu() and _shards.get_num_threads() > 1
+    return _shards.each([first, second]) if several else [first(), second()]
 
 
 def halved(form: Form, times: int = 1) -> Form:
@@ -110,7 +111,8 @@ def _worthwhile(x: mx.array, groups: int, times: int = 1) -> bool:
 
 
 def _multiplies(products: int) -> bool:
-    return on_cpu() and not _shards.is_inside() and products >= 128 * LEAST
+    alone = _shards.is_inside() or _shards.get_num_threads() == 1
+    return on_cpu() and not alone and products >= 128 * LEAST
 
 
 def _cut(a: mx.array, axis: int, groups: int) -> tuple[mx.array, mx.array]:

@@ -17,11 +17,15 @@ is there. Without a C++ compiler MLX runs the same operations one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import mlx.core as mx
 
+from lucid import _shards
+from lucid._device import on_cpu
 from lucid.autograd import laziness, replay
 from lucid.autograd.mode import enable_grad, no_grad
 from lucid.ops.device import on_device
@@ -194,11 +198,21 @@ class Formula(Optimizer):
         for counting in known.values():
             found = replay.arrays(counting, undo)
             numbers[id(counting)] = dict(zip(counting.names, found, strict=True))
+
+        def updated(some: Sequence[Any]) -> list[tuple[mx.array, Arrays]]:
+            new = []
+            for p, gradient, state, counting in some:
+                with on_device(p._device):
+                    arrays = self._arrays(group, p, state, counting.dtype)
+                    n = numbers[id(counting)]
+                    new.append(self._compiled(p.array, gradient, arrays, n))
+            return new
+
+        runs = _shards.each([partial(updated, some) for some in _runs(members)])
+        new = itertools.chain.from_iterable(runs)
         updates: list[tuple[Tensor, mx.array, dict[str, Any], Arrays]] = []
-        for p, gradient, state, counting in members:
+        for (p, _, state, _), (array, arrays) in zip(members, new, strict=True):
             with on_device(p._device):
-                arrays = self._arrays(group, p, state, counting.dtype)
-                array, arrays = self._compiled(p.array, gradient, arrays, numbers[id(counting)])
                 updates.append((p, _constrained(p, array), state, arrays))
         return updates
 
@@ -308,6 +322,21 @@ class Counting:
             state.update(count)
         with on_device(self.device):
             return [mx.array(value, self.dtype) for value in numbers.values()], back
+
+
+def _runs(members: list[Any]) -> list[list[Any]]:
+    """The parameters in runs of about as many elements, each to be updated by a thread of its own:
+    two take half the time of one with 2^20 elements, 0.7 with 2^18, and as long with 2^16."""
+    total = sum(p.array.size for p, *_ in members)
+    if total < 2 * _shards.LEAST or not on_cpu() or any(p._device != "cpu" for p, *_ in members):
+        return [members]
+    runs: list[list[Any]] = [[] for _ in range(_shards.get_num_threads())]
+    before = 0
+    for member in members:
+        size = member[0].array.size
+        runs[min((before + size // 2) * len(runs) // total, len(runs) - 1)].append(member)
+        before += size
+    return [run for run in runs if run]
 
 
 def _precision(p: Tensor) -> mx.Dtype:

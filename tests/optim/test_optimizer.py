@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 import lucid
-from lucid import optim
+from lucid import _shards, optim
 
 KINDS = [
     lambda p: optim.SGD(p, lr=0.1),
@@ -275,3 +275,18 @@ def test_a_state_that_does_not_fit_changes_nothing():
     assert bits(s["exp_avg"] for s in after["state"].values()) == bits(
         s["exp_avg"] for s in good["state"].values()
     )
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 8])
+def test_parameters_in_runs_are_updated_the_same(cores, monkeypatch):
+    monkeypatch.setattr(_shards, "_cores", cores)
+    monkeypatch.setattr(_shards, "LEAST", 1)
+    shapes = [(40,), (2, 3), (), (0,), (7,), (0,)]
+    parameters = [lucid.ones(shape, requires_grad=True) for shape in shapes]
+    optimizer = lucid.optim.Adam(parameters, lr=0.25)
+    for _ in range(2):
+        optimizer.zero_grad()
+        sum((p * (i + 1)).sum() for i, p in enumerate(parameters)).backward()
+        optimizer.step()
+    for p, shape in zip(parameters, shapes, strict=True):
+        np.testing.assert_allclose(p.numpy(), np.full(shape, 0.5), rtol=1e-6)

@@ -171,6 +171,11 @@ def join(shards: list[mx.array]) -> mx.array:
     return whole
 
 
+def forget(x: mx.array) -> None:
+    """x is computed as a whole: its shards need not be held, parts of it cost nothing."""
+    _known.pop(id(x), None)
+
+
 def added(arrays: Iterable[mx.array]) -> mx.array:
     """The sum of one array for each shard."""
     first, *others = arrays

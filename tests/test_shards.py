@@ -84,6 +84,16 @@ def test_shards_go_with_their_array(cores):
     assert len(_shards._known) == before - 1
 
 
+def test_a_tensor_that_was_evaluated_is_held_once(cores):
+    x = lucid.from_numpy(signal()).eval()
+    mx.synchronize()
+    gc.collect()
+    before = mx.get_active_memory()
+    y = (x + 1).eval()
+    assert mx.get_active_memory() - before < 1.5 * y.array.nbytes
+    np.testing.assert_array_equal((y + 1).numpy(), signal() + 1 + 1)
+
+
 def test_an_array_of_mlx_may_be_written_to(cores):
     array = mx.array(signal())
     before = sum_over(array, (0, 1, 2)).item()

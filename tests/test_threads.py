@@ -155,7 +155,7 @@ def test_what_nobody_holds_is_forgotten():
     held = lucid.from_numpy(signal()) + 1
     for i in range(3):
         lucid.from_numpy(signal()) * i
-    assert list(laziness._recent.in_shards.values()) == [held]
+    assert list(laziness._thread.recent.in_shards.values()) == [held]
 
 
 def test_an_interrupt_leaves_shards_to_be_made():

@@ -10,7 +10,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lucid import ops
+from lucid import _shards, ops
 from lucid.autograd import laziness
 from lucid.autograd.backward import backward
 from lucid.autograd.laziness import watch
@@ -184,6 +184,7 @@ class Tensor(Facts, Sampling, Ranges, Conversion, InPlace):
         Tensor([1., 1.], grad=None)
         """
         mx.eval(self.array)
+        _shards.forget(self.array)
         return self
 
     def detach(self) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lucid
+from lucid.autograd import laziness
 from lucid.autograd.laziness import HORIZON
 
 BATCH = np.ones((64, 1024), np.float32)  # 256 KiB
@@ -105,8 +106,6 @@ def test_memory_is_bounded(make):
 
 
 def test_nothing_is_evaluated_while_tracing():
-    from lucid.autograd import laziness
-
     @mx.compile
     def many(x):
         with laziness.tracing():
@@ -119,8 +118,6 @@ def test_nothing_is_evaluated_while_tracing():
 
 
 def test_what_a_trace_leaves_behind_is_not_evaluated_after_it():
-    from lucid.autograd import laziness
-
     held = []
 
     @mx.compile
@@ -132,3 +129,53 @@ def test_what_a_trace_leaves_behind_is_not_evaluated_after_it():
     assert keeps(mx.array(0.0)).item() == 1.0
     results = [lucid.ones(1) + i for i in range(2 * HORIZON)]  # would evaluate a placeholder
     assert results[-1].item() == 2 * HORIZON
+
+
+LARGE = np.random.default_rng(0).normal(size=(8, 16, 1 << 13)).astype(np.float32)
+
+
+def bent(a):
+    x = lucid.Tensor(a)
+    return ((x * 2).tanh() + x.relu()).array
+
+
+def slope(a):
+    """The gradient, which the tape finds."""
+    x = lucid.Tensor(a).requires_grad_()
+    ((x * 2).tanh() + x.relu()).sum().backward()
+    return x.grad.array
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        mx.compile(bent),
+        mx.vmap(bent),
+        mx.checkpoint(bent),
+        lambda a: mx.vjp(bent, [a], [mx.ones(a.shape)])[0][0],
+        lambda a: mx.jvp(bent, [a], [mx.ones(a.shape)])[0][0],
+    ],
+    ids=["compile", "vmap", "checkpoint", "vjp", "jvp"],
+)
+def test_large_arrays_inside_a_transformation_of_mlx(transformed):
+    expected = np.tanh(LARGE * 2) + np.maximum(LARGE, 0)
+    np.testing.assert_allclose(transformed(mx.array(LARGE)), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [slope, mx.compile(slope), mx.vmap(slope), mx.grad(lambda a: bent(a).sum())],
+    ids=["as it is", "compile", "vmap", "grad"],
+)
+def test_gradients_of_large_arrays_inside_a_transformation_of_mlx(transformed):
+    expected = 2 / np.cosh(LARGE.astype(np.float64) * 2) ** 2 + (LARGE > 0)
+    np.testing.assert_allclose(transformed(mx.array(LARGE)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_other_errors_of_a_start_are_told(monkeypatch):
+    def fails(arrays):
+        raise ValueError("another")
+
+    monkeypatch.setattr(mx, "async_eval", fails)
+    with pytest.raises(ValueError, match="another"):
+        laziness.settle([lucid.ones(2)])

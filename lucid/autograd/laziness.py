@@ -42,7 +42,7 @@ class _Recent:
         self.changed: list[Change] = []
 
 
-class _Thread(threading.local):  # each look at one takes as long as three at what it holds
+class _Thread(threading.local):  # slow to look into: `watch` does so once
     def __init__(self) -> None:
         _threads.note()
         self.recent = _Recent()

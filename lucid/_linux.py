@@ -5,9 +5,9 @@
   `libopenblas0`, or that of the `[blas]` extra. `LUCID_BLAS=0` leaves MLX's own.
   It computes with one thread: the cores are kept busy by `lucid._shards`, and two products at a
   time on two threads each wait for each other (a HiFi-GAN step 165 ms, 240 with them).
-  Whatever is loaded later finds it too: PyTorch, imported after lucid, then multiplies matrices with
-  one thread (1024 x 1024 on 2 cores in 12.5 ms instead of 5.9). Imported before, it keeps its own,
-  and MLX gets OpenBLAS all the same.
+  Whatever is loaded later finds it too: PyTorch, imported after lucid, then multiplies matrices
+  with one thread (1024 x 1024 on 2 cores in 12.5 ms instead of 5.9). Imported before, it keeps its
+  own, and MLX gets OpenBLAS all the same.
 - The C library gives every large buffer back to the system, and the next one pays for its pages
   again. Two `mallopt` settings keep them: a copy of 65 MB went from 37 to 5 ms. A third one lets
   all threads share one heap, for the others' keep nothing above 64 MB: two sums of 65 MB took 72 ms

@@ -89,6 +89,15 @@ def unfold(
 
 
 @halved_matmul
+def pointwise(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """y[n, o, t] = sum over c of w[o, c, 0] x[n, c, t - left]: a matmul, and nothing else."""
+    assert w.shape[2] == stride == groups == 1, f"pointwise: {w.shape}, {stride=}, {groups=}"
+    return w.squeeze(2) @ window(x, -left, length)
+
+
+@halved_matmul
 def unfolded(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:

@@ -6,7 +6,7 @@ The sum runs over samples and positions, the axes that are long, and the result 
 
 import mlx.core as mx
 
-from lucid.kernels.conv1d import SMALL, phases_as_channels, rows, small_parts, unfold
+from lucid.kernels.conv1d import SMALL, phases_as_channels, rows, small_parts, unfold, window
 from lucid.kernels.conv_transpose1d import flip
 from lucid.kernels.halves import halved_weight_grad
 from lucid.kernels.metal import Kernel
@@ -20,6 +20,15 @@ GROUPS = 256  # threadgroups that fill the largest of Apple's GPUs: three to eac
 
 
 @halved_weight_grad
+def pointwise(
+    x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """gw[o, c, 0] = sum over n, t of g[n, o, t] x[n, c, t - left]: a matmul for each sample."""
+    assert K == stride == groups == 1, f"pointwise: {K=}, {stride=}, {groups=}"
+    gw = g @ window(x, -left, g.shape[2]).swapaxes(1, 2)
+    return mx.expand_dims(gw.sum(0) if len(gw) > 1 else gw.squeeze(0), 2)
+
+
 def by_sample(
     x: mx.array, g: mx.array, K: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:

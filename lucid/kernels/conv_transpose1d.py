@@ -19,6 +19,15 @@ from lucid.kernels.halves import halved_matmul
 from lucid.kernels.metal import Kernel
 
 
+@partial(halved_matmul, axis=1)
+def pointwise(
+    x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
+) -> mx.array:
+    """y[n, o, t] = sum over c of w[c, o, 0] x[n, c, t + left]: a matmul, and nothing else."""
+    assert w.shape[2] == stride == groups == 1, f"pointwise: {w.shape}, {stride=}, {groups=}"
+    return w.squeeze(2).T @ window(x, left, length)
+
+
 def unfold_first(
     x: mx.array, w: mx.array, length: int, *, stride: int, left: int, dilation: int, groups: int
 ) -> mx.array:

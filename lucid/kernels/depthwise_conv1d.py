@@ -19,6 +19,7 @@ from operator import add
 
 import mlx.core as mx
 
+from lucid import _shards
 from lucid._sums import sum_over
 from lucid.kernels.conv1d import window
 from lucid.kernels.conv_transpose1d import flip
@@ -120,6 +121,9 @@ def taps(
     def end(t: int, n: int) -> mx.array:
         return _padded(x, w, t, n, _fused_multiply_add, **place)
 
+    if _shards.is_inside():
+        parts = [end(0, start), inner(start, runs), end(stop, length - stop)]
+        return mx.concatenate([part for part in parts if part.size], axis=2)
     halves = at_once(
         lambda: [end(0, start), inner(start, runs // 2)],
         lambda: [inner(middle, runs - runs // 2), end(stop, length - stop)],
@@ -147,16 +151,14 @@ def taps_weight_grad(
         for t, end in ((0, start), (stop, length))
         if t < end
     ]
+    quarters = [(t, g[..., t : t + n]) for t in range(start, stop, n)] if n else []
 
     def tap(k: int) -> mx.array:
         at = k * dilation
         sums = [(g * x[..., at : at + g.shape[-1]]).sum(-1) for g, x in ends]
         if n:
-            places = range(start, stop, n)
-            quarters = [
-                (g[..., t : t + n], x[..., t + at - left : t + at - left + n]) for t in places
-            ]
-            sums.append(sum_over(_total(quarters, multiply_add), (4,)))
+            terms = [(g, x[..., t + at - left : t + at - left + n]) for t, g in quarters]
+            sums.append(sum_over(_total(terms, multiply_add), (4,)))
         return reduce(add, sums).sum(0)
 
     return mx.stack([tap(k) for k in range(K)], axis=-1).flatten(0, 1)
@@ -179,10 +181,16 @@ def _padded(
     if length == 0:
         return mx.zeros((N, C_out, 0), x.dtype)
     span = (length - 1) * stride + 1
-    x = window(x, start * stride - left, span + (K - 1) * dilation).reshape(N, groups, Cg, 1, -1)
-    w = w.reshape(groups, C_out // groups, Cg, K, 1)
+    x = window(x, start * stride - left, span + (K - 1) * dilation)
+    L, Og = x.shape[2], C_out // groups
+    x, w = mx.contiguous(x).reshape(-1), mx.contiguous(w).reshape(-1)
+    shape, steps = (N, groups, 1, length), (groups * Cg * L, Cg * L, 0, stride)
+    each, rows = (groups, Og, 1), (Og * Cg * K, Cg * K, 0)
     terms = [
-        (x[:, :, c, :, k * dilation : k * dilation + span : stride], w[:, :, c, k])
+        (
+            mx.as_strided(x, shape, steps, c * L + k * dilation),
+            mx.as_strided(w, each, rows, c * K + k),
+        )
         for c in range(Cg)
         for k in range(K)
     ]
@@ -194,8 +202,13 @@ def _inner(x: mx.array, w: mx.array, start: int, runs: int, dilation: int) -> mx
     N, C, L = x.shape
     Cg, K, groups, Og = w.shape[:4]
     shape, steps = (N, groups, 1, runs, RUN), (C * L, Cg * L, 0, RUN, 1)
+    x, w = x.reshape(-1), w.reshape(-1)  # of which a view is one primitive
+    each, repeated = (groups, Og, 1, RUN), (Og * RUN, RUN, RUN, 1)
     terms = [
-        (mx.as_strided(x, shape, steps, c * L + start + k * dilation), w[c, k])
+        (
+            mx.as_strided(x, shape, steps, c * L + start + k * dilation),
+            mx.as_strided(w, each, repeated, (c * K + k) * groups * Og * RUN),
+        )
         for c in range(Cg)
         for k in range(K)
     ]

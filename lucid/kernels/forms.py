@@ -127,6 +127,12 @@ class Shape(NamedTuple):
         return self.K == 1 and self.stride == 1
 
     @property
+    def long_pointwise(self) -> bool:
+        """The same in few primitives, which a step has thousands of; of short signals one matmul of
+        all samples is quicker."""
+        return self.pointwise and self.groups == 1 and self.length >= conv1d.SHORT
+
+    @property
     def compute_bound(self) -> bool:
         """The copies from (N, C, L) to (N, L, C) and back, 16 bytes per value of x and y, take a
         tenth of the arithmetic at 30 operations per byte, a balance of Apple's GPUs."""
@@ -198,6 +204,7 @@ _CONV1D: Rules = (
     (lambda s: s.narrow and s.sparse_in_time(few=5), depthwise_conv1d.taps),
     # K7 on (16, 512, 384): 6.3 ms, taps 10. K75 on (19, 512, 835): 29, with unfolded rows 63.
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz),
+    (lambda s: s.long_pointwise, conv1d.pointwise),
     # Many channels to few, as at the end of a vocoder. 16 -> 1 K7 on (2, 16, 8192): 0.5 ms, by
     # taps 0.7, unfolded 1.5; 32 -> 4: 1.3, 1.8, 4.8. At 32 -> 16 no gain.
     (
@@ -218,6 +225,7 @@ _CONV_TRANSPOSE1D: Rules = (
     # As above: the same matrices, transposed, so the stride is interleaved by the matmul itself.
     (lambda s: s.narrow and s.sparse_in_time(few=5), depthwise_conv1d.taps_transposed),
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_transposed),
+    (lambda s: s.long_pointwise, conv_transpose1d.pointwise),
     # Few products per input: none of x is copied K/s times, nor is the weight repacked. 1536 -> 768
     # K16 s8 on (1, 1536, 33): 15 ms, unfolded 118; 512 -> 1 K16 s8 on (4, 512, 4001): 4, 19.
     (
@@ -237,6 +245,7 @@ _WEIGHT_GRAD: Rules = (
     # K3 on (4, 512, 4001): 10 ms, Toeplitz 15; d32: 12, 21, by sample 28. K5: 6.8, 5.7.
     (lambda s: s.narrow and s.sparse_in_time(few=3), depthwise_conv1d.taps_weight_grad),
     (lambda s: s.narrow and s.dense_in_time, depthwise_conv1d.toeplitz_weight_grad),
+    (lambda s: s.long_pointwise, conv1d_weight_grad.pointwise),
     # Grouped 256 -> 512 K41 s4 on (16, 256, 2048): 84 ms, by sample 116.
     (lambda s: s.stride > 1 and s.long_taps, conv1d_weight_grad.by_phases),
     # K7 d5 on (2, 8, 8192): 0.5 ms, by sample 0.9; (2, 16, 4096): 0.8, 1.1; (2, 32, 2048): 1.1,

@@ -24,7 +24,14 @@ def any_steps(stride, dilation):
     return True
 
 
+def one_tap(stride, dilation):
+    return stride == 1
+
+
 FORMS = {
+    conv1d.pointwise: one_tap,
+    conv_transpose1d.pointwise: one_tap,
+    conv1d_weight_grad.pointwise: one_tap,
     conv1d.unfolded: any_steps,
     conv_transpose1d.multiply_first_conv1d: no_stride,
     conv1d.by_taps: one_step,
@@ -69,6 +76,8 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
     N, G, Cg, Og = (int(rng.integers(1, 4)) for _ in range(4))
     L, length, K = int(rng.integers(1, 90)), int(rng.integers(1, 90)), int(rng.integers(1, 12))
     stride, dilation = int(rng.integers(1, 6)), int(rng.integers(1, 6))
+    if FORMS[form] is one_tap:
+        G = K = stride = 1
     if not FORMS[form](stride, dilation):
         if FORMS[form] is no_stride or (seed % 2 and FORMS[form] is one_step):
             stride = 1
@@ -110,7 +119,7 @@ def test_every_form_equals_its_definition(form, seed, block, definition, monkeyp
         (WEIGHT_GRAD, (1, 1, 4, 2051, 1, 1, 64), depthwise_conv1d.toeplitz_weight_grad),
         (CONV_TRANSPOSE1D, (16, 16, 3, 4096, 1, 512, 1), conv_transpose1d.by_taps),
         (WEIGHT_GRAD, (8, 8, 7, 4096, 1, 1, 1), conv1d_weight_grad.by_views),
-        (WEIGHT_GRAD, (128, 512, 1, 4001, 1, 1, 1), conv1d_weight_grad.by_sample),
+        (WEIGHT_GRAD, (128, 512, 1, 4001, 1, 1, 1), conv1d_weight_grad.pointwise),
         (WEIGHT_GRAD, (384, 768, 8, 249, 4, 1, 1), conv1d_weight_grad.at_once),
     ],
 )

@@ -108,6 +108,30 @@ def test_an_error_speaks_of_the_whole_arrays(cores):
         x + x[:2]
 
 
+def test_what_does_not_fit_as_a_whole_fits_no_shard(cores, monkeypatch):
+    monkeypatch.setattr(_shards, "LEAST", 2)
+    x = lucid.ones(2 * cores, 3)  # shards of two samples
+    with pytest.raises(ValueError, match="stack"):
+        lucid.stack([x[:cores], x[:1]], dim=1)
+    with pytest.raises(ValueError, match=rf"{2 * cores}"):
+        F.linear(x, lucid.ones(3, 3), lucid.zeros(2, 3))
+
+
+@pytest.mark.parametrize("dtype", [lucid.float32, lucid.bfloat16])
+def test_numpy_reads_the_shards(cores, dtype):
+    x = lucid.from_numpy(signal()).to(dtype)
+    y = x + x
+    mx.eval(_shards.of(y.array))
+    before = mx.get_active_memory()
+    values = y.numpy()
+    assert mx.get_active_memory() < before + y.array.nbytes  # the whole is not kept beside them
+    np.testing.assert_array_equal(values, 2 * x.numpy())
+
+
+def test_a_small_tensor_before_a_large_one(cores):
+    assert _shards.of((lucid.full((1,), 2.0) * lucid.from_numpy(signal())).array) is not None
+
+
 def test_a_large_tensor_beside_a_small_batch_is_shared(cores):
     x, row = lucid.from_numpy(signal()), lucid.from_numpy(signal(1, (1, C, L)))
     row.requires_grad_()

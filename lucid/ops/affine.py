@@ -17,8 +17,9 @@ _HALF = (mx.float16, mx.bfloat16)
 _SMALL = 1 << 11
 
 
-def _rows(x, weight, *_):
-    return Which([True]) if x.ndim > 1 and multiplied(x, len(weight)) else None
+def _rows(x, weight, bias):
+    is_shared = bias is None or bias.ndim < 2  # a matrix must not fit the rows of a shard
+    return Which([True]) if x.ndim > 1 and is_shared and multiplied(x, len(weight)) else None
 
 
 @op(samples=_rows)

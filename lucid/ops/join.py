@@ -238,8 +238,11 @@ def _cat(*tensors, dim):
 
 
 def _in_a_new_dim(*tensors, dim):
-    """Another one than the first."""
-    return alike(*tensors) if dim not in (0, -1 - tensors[0].ndim) else None
+    """Another one than the first; samples of one shape, as those of a shard may be alone."""
+    x = tensors[0]
+    if dim in (0, -1 - x.ndim) or any(a.shape != x.shape for a in tensors):
+        return None
+    return alike(*tensors)
 
 
 @op(linear=True, samples=_in_a_new_dim)

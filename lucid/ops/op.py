@@ -192,8 +192,10 @@ def _of_two(operation: Operation) -> Callable:
         if not isinstance(x, Traced) or not is_default(x._device):
             return run(args, settings)
         a, b = x.array, y
+        size = a.size
         if isinstance(y, Traced):
             b = y.array
+            size = max(size, b.size)
             if y._device != x._device or (broadcasts and a.dtype != b.dtype):
                 return run(args, settings)
             recorded = x.requires_grad or y.requires_grad
@@ -202,7 +204,7 @@ def _of_two(operation: Operation) -> Callable:
         else:
             return run(args, settings)
         try:
-            out, rule = function(a, b) if a.size * 16 < _shards.LEAST else large(a, b)
+            out, rule = function(a, b) if size * 16 < _shards.LEAST else large(a, b)
         except ERRORS as error:
             raise explained(operation.name, (a, b), error) from error
         if not recorded or rule is None or not recording.get():

@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lucid import ops
+from lucid import _shards, ops
 from lucid.autograd.tape import Traced
 from lucid.ops.device import is_device, on_device
 from lucid.ops.dtypes import dtype_of, name_of
@@ -34,6 +34,10 @@ def _converter(name: str, dtype: mx.Dtype, remark: str = "") -> Any:
     return method
 
 
+def _readable(array: mx.array) -> mx.array:
+    return array.astype(mx.float32) if array.dtype == mx.bfloat16 else array
+
+
 class Conversion(Traced):
     """Methods that convert. Those of dtype and device let gradients pass."""
 
@@ -45,8 +49,10 @@ class Conversion(Traced):
         >>> lucid.tensor([1.0, 2.0]).numpy()
         array([1., 2.], dtype=float32)
         """
-        array = self.array
-        return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
+        shards = _shards.of(self.array)
+        if shards is None:
+            return np.array(_readable(self.array))
+        return np.concatenate([np.asarray(_readable(part)) for part in shards])
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         if copy is False:

@@ -81,6 +81,8 @@ def advance(waiting: list[mx.array], gradients: Sequence[mx.array | None]) -> No
     if sum([g.size for g in waiting]) >= WORK and on_cpu() and not _thread.recent.tracing:
         _start(_shards.computed(waiting))
         waiting.clear()
+    elif len(waiting) >= HORIZON:  # small ones: the walk must not take the square of its length
+        waiting.clear()
 
 
 def settle(tensors: Sequence[Any]) -> None:

@@ -75,14 +75,25 @@ def _begin(tensors: Sequence[Any]) -> None:
         _thread.recent.in_shards.update((id(t), t) for t in tensors if _shards.of(t.array))
 
 
-def advance(waiting: list[mx.array], gradients: Sequence[mx.array | None]) -> None:
-    """Start computing the gradients that wait, and these, once that keeps a CPU busy."""
-    waiting += [g for g in gradients if g is not None]
-    if sum([g.size for g in waiting]) >= WORK and on_cpu() and not _thread.recent.tracing:
-        _start(_shards.computed(waiting))
-        waiting.clear()
-    elif len(waiting) >= HORIZON:  # small ones: the walk must not take the square of its length
-        waiting.clear()
+class Ahead:
+    """Gradients of a walk back, which are started on as soon as they keep a CPU busy."""
+
+    __slots__ = ("elements", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[mx.array] = []
+        self.elements = 0
+
+    def add(self, gradients: Sequence[mx.array | None]) -> None:
+        for gradient in gradients:
+            if gradient is not None:
+                self.waiting.append(gradient)
+                self.elements += gradient.size
+        if self.elements < WORK and len(self.waiting) < HORIZON:
+            return
+        if self.elements >= WORK and on_cpu() and not _thread.recent.tracing:
+            _start(_shards.computed(self.waiting))
+        self.waiting, self.elements = [], 0
 
 
 def settle(tensors: Sequence[Any]) -> None:

@@ -284,7 +284,7 @@ def walk(
     pending: dict[Any, list[Any]] = {}  # gradients of the outputs of what waits
     ready: list[Any] = []
     captured: dict[int, Any] = {}
-    unevaluated: list[mx.array] = []  # gradients to be computed while the walk goes on
+    ahead = laziness.Ahead()
     plain = targets is None and not create_graph and not anomaly.on
     token = recording.set(create_graph)
     try:
@@ -338,7 +338,7 @@ def walk(
             if not retain_graph:
                 source.release()
             if not create_graph:
-                laziness.advance(unevaluated, results)
+                ahead.add(results)
     finally:
         recording.reset(token)
 

@@ -93,6 +93,8 @@ FORMS = {
     "toeplitz": ((1, 2, 9), (2, 1, 4), {"groups": 2, "stride": 2}),
     "toeplitz dilated": ((1, 1, 22), (2, 1, 9), {"dilation": 2}),
     "taps": ((1, 2, 20), (2, 1, 3), {"groups": 2, "dilation": 8, "padding": 1}),
+    "pointwise": ((1, 2, 512), (3, 2, 1), {}),
+    "pointwise transposed": ((1, 3, 512), (3, 2, 1), {}),
     "multiply_first_conv1d": ((1, 16, 4), (1, 16, 3), {"padding": 1}),
     "by_taps": ((1, 4, 2048), (5, 4, 3), {"padding": 2, "dilation": 2}),
     "by_taps strided": ((1, 3, 102), (2, 3, 14), {"stride": 2}),

@@ -26,7 +26,8 @@ they compute is compared before it is timed.
 - `mlx`: plain MLX as pip installs it, in its own layout (N, L, C): `mlx.nn`, `mx.value_and_grad`,
   `mx.compile` where a row says compiled. On Linux that is with the wheel's slow reference BLAS.
 - `mlx-openblas`: the same with the OpenBLAS that lucid loads, with all its threads, but without
-  lucid's settings of the allocator and of evaluation. A goal that names plain MLX counts as met only if it holds here, too.
+  lucid's settings of the allocator and of evaluation. A goal that names plain MLX counts as met
+  only if it holds here, too.
 - `jax`: JAX on the CPU, under `jax.jit`. Compilation is not timed.
 - Share: of the limit of the machine, which is the time of a copy of the bytes that have to move, or
   of a matrix product with as many multiply-adds, whichever is longer; both measured just before.
